@@ -1,0 +1,80 @@
+"""New jobs: their ids, names and documents, drawn from the emulator's seed."""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+from dlt_docjobs.emulator.contents import words
+from dlt_docjobs.emulator.jobs import Combination, Job
+
+SHARES: Final[dict[Combination, float]] = {
+    ("llamacloud", "parse"): 0.36,
+    ("llamacloud", "extract"): 0.14,
+    ("contextual", "parse"): 0.18,
+    ("contextual", "extract"): 0.10,
+    ("unsiloed", "parse"): 0.14,
+    ("unsiloed", "extract"): 0.08,
+}
+"""How jobs are spread over providers and kinds."""
+
+_TIERS: Final = ("fast", "cost_effective", "agentic", "agentic", "agentic_plus")
+_PRICES: Final = {"fast": 1.0, "cost_effective": 3.0, "agentic": 10.0, "agentic_plus": 45.0}
+
+
+def spread(total: int) -> dict[Combination, int]:
+    """So many jobs for each combination, `total` together, rounded in favour of the largest."""
+    counts = {combination: int(total * share) for combination, share in SHARES.items()}
+    rest = total - sum(counts.values())
+    by_loss = sorted(SHARES, key=lambda which: counts[which] - total * SHARES[which])
+    for combination in by_loss[:rest]:
+        counts[combination] += 1
+    return counts
+
+
+def _job_id(rng: random.Random, combination: Combination) -> str:
+    drawn = words.random_uuid(rng)
+    if combination == ("llamacloud", "parse"):
+        return f"pjb-{drawn}"
+    if combination == ("llamacloud", "extract"):
+        return f"ext-{drawn}"
+    if combination == ("contextual", "extract"):
+        # The docs type it as a plain string, where the parse id is a uuid.
+        return f"extract_{drawn.replace('-', '')[:24]}"
+    return drawn
+
+
+def _failed_pages(rng: random.Random, pages: int) -> frozenset[int]:
+    if pages < 3 or rng.random() > 0.15:
+        return frozenset()
+    return frozenset(rng.sample(range(1, pages + 1), 1 if pages < 8 else rng.randint(1, 2)))
+
+
+def bear(seed: str, combination: Combination, parse_job: Job | None = None) -> Job:
+    """A new job without a life yet.
+
+    Args:
+        seed: The job's own seed; everything about it follows from it.
+        combination: Its provider and kind.
+        parse_job: For LlamaCloud's extract: the parse job that it works on, if it does.
+    """
+    rng = random.Random(f"{seed}:birth")
+    job_id = _job_id(rng, combination)
+    pages = min(40, max(1, round(rng.lognormvariate(1.0, 0.9))))
+    job = Job(*combination, job_id, seed, words.document_name(rng), pages)
+    if job.provider == "llamacloud":
+        job.tier = rng.choice(_TIERS) if job.job_kind == "parse" else None
+        job.failed_pages = _failed_pages(rng, pages) if job.job_kind == "parse" else frozenset()
+        job.user_metadata = words.user_metadata(rng) if rng.random() < 0.4 else None
+        job.price = pages * _PRICES.get(job.tier or "", 5.0)
+        job.billing_touches = rng.random() < 0.1
+        job.file_input = f"dfl-{words.random_uuid(rng)}"
+        if parse_job is not None:
+            job.file_input, job.parse_job_id = parse_job.job_id, parse_job.job_id
+            job.document_name, job.document_pages = (
+                parse_job.document_name,
+                parse_job.document_pages,
+            )
+    elif job.provider == "unsiloed":
+        job.price = float(pages * rng.randint(1, 3))
+    return job

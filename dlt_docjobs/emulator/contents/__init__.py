@@ -1,0 +1,36 @@
+"""The contents of the emulator's jobs, drawn from each job's seed whenever they are asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlt_docjobs.emulator.contents import contextual, extractions, llamacloud, unsiloed
+from dlt_docjobs.emulator.contents.words import random_uuid
+from dlt_docjobs.emulator.jobs import Job
+
+
+def has_attribution(job: Job) -> bool:
+    """Whether a Contextual extract job was run with `per_key_attribution`."""
+    return job.random("attribution").random() < 0.4
+
+
+def content(job: Job) -> dict[str, Any]:
+    """The result that a job has, or would have: the same at every call."""
+    if job.result is not None:
+        given: dict[str, Any] = job.result
+        return given
+    rng = job.random("content")
+    if job.combination == ("llamacloud", "parse"):
+        return llamacloud.parse_content(rng, job.document_pages, job.failed_pages)
+    if job.combination == ("contextual", "parse"):
+        return contextual.parse_content(rng, job.document_pages)
+    if job.combination == ("unsiloed", "parse"):
+        return unsiloed.parse_content(rng, job.document_pages)
+    if job.combination == ("llamacloud", "extract"):
+        return extractions.llamacloud(rng, job.document_pages)
+    if job.combination == ("contextual", "extract"):
+        return extractions.contextual(rng, has_attribution(job))
+    return extractions.unsiloed(rng, job.document_pages)
+
+
+__all__ = ["content", "has_attribution", "random_uuid"]

@@ -1,0 +1,116 @@
+"""The faults that a server can show: one mutable dataclass, all of them off at first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dlt_docjobs.emulator.truth import RequestRecord
+
+ErrorStatus = Literal[408, 409, 500, 502, 503, 504]
+
+
+@dataclass
+class Faults:
+    """What goes wrong. Change the fields at any time; the next request sees it.
+
+    Fractions are between 0 and 1 and drawn from the emulator's seed. Refusals and transport faults
+    (the first two groups below) touch only requests whose path fits `path_pattern`, and no more
+    than `budget` of them. Nothing here changes the truth that `Emulator.jobs()` tells.
+    """
+
+    path_pattern: str | None = None
+    """A regular expression searched in `/<provider>/<path>`, for refusals and transport faults."""
+    budget: int | None = None
+    """How many answers may still be refused or spoiled; counts down. None: any number."""
+
+    # Refusals
+    rate_limit_fraction: float = 0.0
+    """429, as each provider writes it."""
+    retry_after: str | None = None
+    """`Retry-After` of a 429 or 5xx: literal, or `date` (a second from now), `past`, `absurd`."""
+    billing_limit: bool = False
+    """429 `Usage limit exceeded`: waiting does not help."""
+    error_fraction: float = 0.0
+    error_status: ErrorStatus | tuple[ErrorStatus, ...] = 500
+    refuse_status: int | None = None
+    """Every request is answered so, as the provider would say it: 401, 402, 403, 404 …"""
+
+    # Transport
+    latency_seconds: float = 0.0
+    reset_fraction: float = 0.0
+    """The connection is reset before any answer."""
+    cut_fraction: float = 0.0
+    """The connection is reset in the middle of the body."""
+    slow_body_seconds: float = 0.0
+    """The body takes this long to arrive, in ten pieces."""
+    truncate_fraction: float = 0.0
+    """Half of the JSON, well delivered."""
+    html_fraction: float = 0.0
+    """200 with a web page, as a proxy or a captive portal sends it."""
+    empty_body_fraction: float = 0.0
+    wrong_content_type: bool = False
+    """JSON that says it is `text/plain`."""
+    broken_gzip_fraction: float = 0.0
+    redirect: str | None = None
+    """302 to this URL; `loop` for a redirect to the request's own URL."""
+    huge_body_mb: int = 0
+    """Pads every JSON object that is answered by so much."""
+
+    # Lists
+    parse_order: Literal["id", "newest", "oldest"] = "id"
+    """The order of LlamaCloud's parse list, which nobody has published."""
+    repeat_page_token: bool = False
+    endless_list: bool = False
+    """After the last page the list starts again, each time with a fresh token."""
+    empty_page: bool = False
+    """The second page is empty, with a token."""
+    duplicate_rows: bool = False
+    """Every page but the first starts with the last row of the one before."""
+    drift: bool = False
+    """A new job appears after every page of a list."""
+    end_token: Literal["default", "absent", "null", "empty"] = "default"
+    """How the end of a list looks."""
+    ignore_job_ids: bool = False
+    ignore_page_size: bool = False
+    page_size_max: int | None = None
+    """422 above it."""
+    job_ids_max: int | None = None
+    """422 above it."""
+    no_paging: bool = False
+    """An older deployment: everything in one answer, neither token nor size understood."""
+    bulk_omits: set[str] = field(default_factory=set)
+    """Ids that lists leave out, though asking for them one by one finds them."""
+    unreadable_rows: set[Literal["not_object", "no_id", "null_id", "bad_date", "number_id"]] = (
+        field(default_factory=set)
+    )
+    """Rows of these kinds are added to every first page."""
+    list_carries_results: bool = False
+    """Rows of LlamaCloud's extract list carry `extract_result`."""
+
+    # Records
+    omit_list_timestamps: bool = False
+    timestamps: Literal["default", "null", "naive", "nine", "offset", "garbage"] = "default"
+    clock_skew_seconds: float = 0.0
+    """The server's clock is off: the `Date` header, all dates and the filters on them."""
+    status_overrides: dict[str, str] = field(default_factory=dict)
+    """Job id to the status that answers show in place of the true one."""
+    unknown_fields: bool = False
+    """Unknown keys in every object, at the top and nested."""
+    unknown_segment_type: bool = False
+    """The last text of every page bears a type that nobody knows."""
+    usage_never: bool = False
+    odd_texts: set[Literal["signed_url", "nul", "surrogate", "nan"]] = field(default_factory=set)
+    """Put into names, error messages, texts and free-form JSON."""
+    broken_results: dict[str, int | Literal["garbage"]] = field(default_factory=dict)
+    """Job id to the status, or the unreadable body, that its results are answered with."""
+    fast_without_items: bool = False
+    """LlamaCloud's tier `fast` has text only, as it had before 2026-06-15."""
+    data_points: bool = False
+    """LlamaCloud serves `/api/v1/job-data-points`; otherwise 404."""
+    unsiloed_header: Literal["api-key", "X-API-Key", "Authorization"] = "api-key"
+
+    on_request: Callable[[RequestRecord], None] | None = None
+    """Called after each answer, before it is sent. It may change the emulator's jobs or faults; it
+    must not itself make a request of the emulator, which would wait for it forever."""

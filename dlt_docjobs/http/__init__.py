@@ -1,0 +1,58 @@
+"""One asynchronous client for every provider: pace, retries, limits, redaction.
+
+Knows httpx; knows no provider and nothing of dlt.
+"""
+
+from dlt_docjobs.http.answers import Answer
+from dlt_docjobs.http.client import ApiClient
+from dlt_docjobs.http.clock import Clock, SystemClock
+from dlt_docjobs.http.decoding import decode_json
+from dlt_docjobs.http.errors import (
+    ApiError,
+    DeadlineReached,
+    Forbidden,
+    InvalidBaseUrl,
+    InvalidIdentifier,
+    InvalidRequest,
+    NotFound,
+    PaymentRequired,
+    RedirectRefused,
+    ResponseTooLarge,
+    ServerError,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+    UnreadableBody,
+)
+from dlt_docjobs.http.logs import quiet_http_logs
+from dlt_docjobs.http.pace import Wait
+from dlt_docjobs.http.settings import HttpSettings, RequestCounters
+from dlt_docjobs.http.urls import normalise_base_url
+
+__all__ = [
+    "Answer",
+    "ApiClient",
+    "ApiError",
+    "Clock",
+    "DeadlineReached",
+    "Forbidden",
+    "HttpSettings",
+    "InvalidBaseUrl",
+    "InvalidIdentifier",
+    "InvalidRequest",
+    "NotFound",
+    "PaymentRequired",
+    "RedirectRefused",
+    "RequestCounters",
+    "ResponseTooLarge",
+    "ServerError",
+    "SystemClock",
+    "Throttled",
+    "Unauthorized",
+    "Unreachable",
+    "UnreadableBody",
+    "Wait",
+    "decode_json",
+    "normalise_base_url",
+    "quiet_http_logs",
+]

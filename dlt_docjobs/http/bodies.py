@@ -1,0 +1,117 @@
+"""Bodies of answers: decompressed piece by piece, and error bodies read for what they say."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from dlt_docjobs.http.decoding import looks_like_html
+
+MAX_DETAIL: Final = 200
+_PIECE: Final = 2**20
+_GZIP: Final = 16 + zlib.MAX_WBITS
+
+# A URL's query string may be a signature
+_QUERY = re.compile(r"(?<=[^\s?])\?[^\s\"'<>?]*=[^\s\"'<>]*")
+_MESSAGE_KEYS = ("detail", "message", "msg", "error", "title", "reason")
+
+
+class BrokenBody(Exception):
+    """A compressed body that cannot be decompressed, or ends too early."""
+
+
+class Inflater:
+    """Undoes the content encoding.
+
+    httpx would do it too, but takes a gzip stream that was cut off for a whole one, and inflates
+    a piece however large it becomes. Pieces are at most 1 MiB here, so that whoever counts them
+    can stop a decompression bomb.
+    """
+
+    def __init__(self, content_encoding: str) -> None:
+        """Takes the `Content-Encoding` header; only gzip is ever asked for."""
+        codings = [coding.strip().lower() for coding in content_encoding.split(",")]
+        codings = [coding for coding in codings if coding not in ("", "identity")]
+        if codings and codings not in (["gzip"], ["x-gzip"]):
+            raise BrokenBody("the body is compressed in a way that was not asked for")
+        self._stream = zlib.decompressobj(_GZIP) if codings else None
+        self._fed = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yields what these bytes decompress to."""
+        if self._stream is None:
+            yield data
+            return
+        while True:
+            if self._stream.eof:
+                # Another member may follow; zero bytes and garbage after the last are dropped
+                data = data.lstrip(b"\0")
+                if not data.startswith(b"\x1f"):
+                    return
+                self._stream = zlib.decompressobj(_GZIP)
+            self._fed = self._fed or bool(data)
+            try:
+                piece = self._stream.decompress(data, _PIECE)
+            except zlib.error:
+                raise BrokenBody("the compressed body is broken") from None
+            if piece:
+                yield piece
+            if self._stream.eof:
+                data = self._stream.unused_data
+            else:
+                data = self._stream.unconsumed_tail
+                if not data and len(piece) < _PIECE:
+                    return
+
+    def finish(self) -> None:
+        """Raises `BrokenBody` where the compressed stream did not come to its end."""
+        if self._stream is not None and self._fed and not self._stream.eof:
+            raise BrokenBody("the compressed body was cut off")
+
+
+def describe_error_body(body: bytes, content_type: str, secrets: Iterable[str] = ()) -> str:
+    """What an error body says, in at most 200 printable characters.
+
+    Providers send `{"detail": "text"}`, `{"detail": [{"loc", "msg", "type"}]}`, an object with a
+    message in it, plain text, or a JSON-quoted text. Of validation errors only `loc` and `msg`
+    are taken: `input` repeats what was sent.
+
+    Args:
+        body: The body's beginning.
+        content_type: The `Content-Type` header.
+        secrets: Texts to mask, should the provider repeat them.
+    """
+    if looks_like_html(body, content_type):
+        return "an HTML page"
+    text = body.decode("utf-8", "replace")
+    try:
+        said = _message(json.loads(text))
+    except (ValueError, RecursionError):
+        # A text that was meant to be JSON would show its structure, not a message
+        said = "" if text.lstrip().startswith(("{", "[")) else text
+    for secret in secrets:
+        said = said.replace(secret, "…")
+    said = _QUERY.sub("", said[: 50 * MAX_DETAIL])
+    said = "".join(char if char.isprintable() else " " for char in said)
+    said = " ".join(said.split())
+    return said if len(said) <= MAX_DETAIL else said[: MAX_DETAIL - 1] + "…"
+
+
+def _message(value: Any, depth: int = 0) -> str:
+    if isinstance(value, str):
+        return value
+    if depth > 4:
+        return ""
+    if isinstance(value, list):
+        return "; ".join(filter(None, (_message(entry, depth + 1) for entry in value[:5])))
+    if isinstance(value, Mapping):
+        for key in _MESSAGE_KEYS:
+            if said := _message(value.get(key), depth + 1):
+                where = value.get("loc")
+                if isinstance(where, list):
+                    return f"{'.'.join(str(part) for part in where[:8])}: {said}"
+                return said
+    return ""

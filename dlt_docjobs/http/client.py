@@ -1,0 +1,451 @@
+"""The one client through which every request goes: GET only, one origin, bounded in every way."""
+
+from __future__ import annotations
+
+import asyncio
+import random as _random
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Final
+
+import httpx
+
+from dlt_docjobs.http.answers import Answer, clock_offset
+from dlt_docjobs.http.bodies import BrokenBody, Inflater, describe_error_body
+from dlt_docjobs.http.clock import Clock, SystemClock
+from dlt_docjobs.http.decoding import decode_json
+from dlt_docjobs.http.errors import (
+    ApiError,
+    DeadlineReached,
+    NotFound,
+    RedirectRefused,
+    ResponseTooLarge,
+    ServerError,
+    Throttled,
+    Unreachable,
+    UnreadableBody,
+    error_for_status,
+    is_retried,
+)
+from dlt_docjobs.http.logs import quiet_http_logs
+from dlt_docjobs.http.pace import Pace, Wait, backoff, retry_after
+from dlt_docjobs.http.settings import HttpSettings, RequestCounters
+from dlt_docjobs.http.urls import normalise_base_url, origin, quote_path, quote_query
+
+# One httpx client is quadratic in its connections: at 32 it is 2.5 times slower than several
+_SLOTS_PER_HTTPX_CLIENT: Final = 8
+_MAX_REDIRECTS: Final = 3
+_MAX_THROTTLES: Final = 20
+_MAX_UNREADABLE_RETRIES: Final = 2
+_ERROR_BODY_BYTES: Final = 2**16
+# Slower than this for longer than the timeout is as good as silence
+_SLOWEST_BODY: Final = 1024
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_SYSTEM_CLOCK: Final = SystemClock()
+_DEFAULT_HEADERS: Final = {
+    "accept": "application/json",
+    "accept-encoding": "gzip",
+    "user-agent": "dlt-docjobs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Setback:
+    """An attempt that brought nothing, but may be repeated."""
+
+    error: ApiError
+    wait: float | None = None
+
+
+class ApiClient:
+    """Sends GET requests to one API; an asynchronous context manager.
+
+    It repeats what is worth repeating, keeps to the provider's pace, follows no redirect to
+    another origin, and reads no more of an answer than it is allowed to.
+
+    Attributes:
+        base_url: The normalised URL that paths are appended to.
+        settings: The limits.
+        counters: What was sent so far.
+        deadline: Seconds on the clock's `monotonic` after which no request starts and which no
+            wait crosses; None for none. May be set at any time.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        settings: HttpSettings,
+        counters: RequestCounters | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock = _SYSTEM_CLOCK,
+        on_wait: Callable[[Wait], None] | None = None,
+        region_hint: str = "",
+        random: Callable[[], float] = _random.random,
+    ) -> None:
+        """Prepares the client; nothing is opened before it is entered.
+
+        Args:
+            base_url: See `normalise_base_url`.
+            headers: Sent with every request; the key is among them.
+            settings: The limits.
+            counters: To count into; a new one where None.
+            transport: Instead of the network, for tests.
+            clock: Instead of the machine's, for tests.
+            on_wait: Called before each pause worth telling.
+            region_hint: What a 401 may mean beside a wrong key.
+            random: Numbers in [0, 1) for the jitter.
+
+        Raises:
+            InvalidBaseUrl: `base_url` is no URL.
+            ValueError: A header cannot be sent.
+        """
+        self.base_url = normalise_base_url(base_url)
+        self.settings = settings
+        self.counters = RequestCounters() if counters is None else counters
+        self.deadline: float | None = None
+        self._headers = _DEFAULT_HEADERS | {k.lower(): _sendable(k, v) for k, v in headers.items()}
+        self._secrets = _secrets(headers)
+        self._transport = transport
+        self._clock = clock
+        self._on_wait = on_wait
+        self._region_hint = region_hint
+        self._random = random
+        self._timeout = httpx.Timeout(settings.timeout_seconds).as_dict()
+        self._pace = Pace(clock, settings.requests_per_second, random)
+        self._slots = asyncio.Semaphore(settings.max_concurrency)
+        self._turnstile = asyncio.Lock()
+        self._idle: list[httpx.AsyncClient] = []
+        self._exit: AsyncExitStack | None = None
+
+    def __repr__(self) -> str:
+        """Names the headers, never their values."""
+        names = ", ".join(sorted(self._headers))
+        return f"ApiClient({self.base_url!r}, headers=[{names}], settings={self.settings})"
+
+    async def __aenter__(self) -> ApiClient:
+        """Makes the httpx clients; connections are opened as they are needed."""
+        if self._exit is not None:
+            raise RuntimeError("this ApiClient has been entered already")
+        quiet_http_logs()
+        slots = self.settings.max_concurrency
+        many = -(-slots // _SLOTS_PER_HTTPX_CLIENT) if self._transport is None else 1
+        # One TLS context for all: each costs about 20 ms and a megabyte
+        verify = httpx.create_ssl_context() if self._transport is None else True
+        self._exit = AsyncExitStack()
+        clients = [
+            await self._exit.enter_async_context(
+                httpx.AsyncClient(
+                    verify=verify,
+                    transport=self._transport,
+                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=slots),
+                )
+            )
+            for _ in range(many)
+        ]
+        # Taken from the end: few requests at a time keep few connections warm
+        self._idle = [clients[slot * many // slots] for slot in range(slots)]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes every connection."""
+        if self._exit is not None:
+            self._idle = []
+            await self._exit.aclose()
+
+    async def get(
+        self, path_segments: Sequence[str], params: Sequence[tuple[str, str]] = ()
+    ) -> Answer:
+        """Asks for one thing until there is an answer or no hope.
+
+        Args:
+            path_segments: The path below `base_url`, each segment unquoted.
+            params: The query string's parameters, in their order; a name may stand repeatedly.
+
+        Returns:
+            The answer, whose status is 2xx.
+
+        Raises:
+            InvalidIdentifier: A segment must not be put into a path.
+            ApiError: One of its subclasses, see `dlt_docjobs.http.errors`.
+        """
+        return await self._get(self._url(path_segments, params), is_retry=False)
+
+    async def get_json(
+        self, path_segments: Sequence[str], params: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Answer, Any]:
+        """Asks as `get` does, and decodes the body; an unreadable one is asked for again, twice.
+
+        Raises:
+            UnreadableBody: The body is still not JSON; the error holds it.
+        """
+        url = self._url(path_segments, params)
+        failures = 0
+        while True:
+            answer = await self._get(url, is_retry=failures > 0)
+            try:
+                return answer, decode_json(answer)
+            except UnreadableBody as error:
+                self.counters.failures += 1
+                failures += 1
+                if failures > _MAX_UNREADABLE_RETRIES:
+                    raise
+                reason = error.reason
+            await self._wait(backoff(failures, self._random), reason, answer.endpoint)
+
+    def _url(self, segments: Sequence[str], params: Sequence[tuple[str, str]]) -> httpx.URL:
+        query = f"?{quote_query(params)}" if params else ""
+        return httpx.URL(self.base_url + quote_path(segments) + query)
+
+    async def _get(self, url: httpx.URL, *, is_retry: bool) -> Answer:
+        errors = throttles = 0
+        while True:
+            outcome = await self._attempt(url, is_retry=is_retry or errors + throttles > 0)
+            if isinstance(outcome, Answer):
+                return outcome
+            error = outcome.error
+            if isinstance(error, Throttled):
+                # The pause is made where the next request starts, by every request alike
+                throttles += 1
+                if throttles >= _MAX_THROTTLES:
+                    raise error
+                continue
+            errors += 1
+            if errors > self.settings.max_retries:
+                raise error
+            seconds = backoff(errors, self._random) if outcome.wait is None else outcome.wait
+            await self._wait(seconds, error.reason, error.endpoint)
+
+    async def _attempt(self, url: httpx.URL, *, is_retry: bool) -> Answer | _Setback:
+        endpoint = url.raw_path.partition(b"?")[0].decode("ascii")
+        try:
+            async with self._slot() as http:
+                outcome = await self._follow(http, url, endpoint, is_retry)
+        except DeadlineReached:
+            raise
+        except ApiError as error:
+            self.counters.failures += not isinstance(error, NotFound)
+            raise
+        if isinstance(outcome, _Setback):
+            self.counters.failures += 1
+        return outcome
+
+    async def _follow(
+        self, http: httpx.AsyncClient, url: httpx.URL, endpoint: str, is_retry: bool
+    ) -> Answer | _Setback:
+        visited = [url]
+        while True:
+            await self._turn(endpoint)
+            self.counters.requests += 1
+            self.counters.retries += is_retry
+            outcome = await self._exchange(http, visited[-1], endpoint)
+            if not isinstance(outcome, httpx.URL):
+                return outcome
+            if outcome in visited:
+                raise RedirectRefused(endpoint, "the redirects go round in a circle")
+            if len(visited) > _MAX_REDIRECTS:
+                raise RedirectRefused(endpoint, f"more than {_MAX_REDIRECTS} redirects")
+            visited.append(outcome)
+
+    async def _exchange(
+        self, http: httpx.AsyncClient, url: httpx.URL, endpoint: str
+    ) -> Answer | _Setback | httpx.URL:
+        """Sends one request; a URL is where the answer redirects to."""
+        # Built here, not by httpx's client: no cookies, and no credentials from a netrc file
+        request = httpx.Request(
+            "GET", url, headers=self._headers, extensions={"timeout": self._timeout}
+        )
+        sent_at, sent = self._clock.now(), self._clock.monotonic()
+        status: int | None = None
+        try:
+            response = await http.send(request, stream=True, auth=None, follow_redirects=False)
+            status = response.status_code
+            try:
+                # From the monotonic clock, so that a wall clock set back cannot turn time round
+                headed_at = sent_at + timedelta(seconds=self._clock.monotonic() - sent)
+                if status in _REDIRECTS:
+                    return _redirect_target(url, response, endpoint)
+                if not 200 <= status < 300:
+                    return await self._refused(response, endpoint, sent)
+                body = await self._body(response, endpoint, sent)
+            finally:
+                await response.aclose()
+        except BrokenBody as error:
+            return _Setback(ServerError(endpoint, str(error), status=status))
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            return _Setback(_transport_error(error, endpoint, status))
+        self._pace.succeeded()
+        return Answer(
+            status=status,
+            body=body,
+            content_type=response.headers.get("content-type", ""),
+            sent_at=sent_at,
+            received_at=sent_at + timedelta(seconds=self._clock.monotonic() - sent),
+            clock_offset=clock_offset(
+                response.headers.get("date"), response.headers.get("age"), sent_at, headed_at
+            ),
+            endpoint=endpoint,
+        )
+
+    async def _body(self, response: httpx.Response, endpoint: str, sent: float) -> bytes:
+        limit = self.settings.max_response_bytes
+        too_large = ResponseTooLarge(
+            endpoint,
+            f"the answer is larger than {self.settings.max_response_mb:g} MB",
+            status=response.status_code,
+        )
+        announced = response.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > limit:
+            raise too_large
+        pieces: list[bytes] = []
+        size = received = 0
+        inflater = Inflater(response.headers.get("content-encoding", ""))
+        async for data in _raw(response):
+            received += len(data)
+            for piece in inflater.feed(data):
+                size += len(piece)
+                if size > limit:
+                    raise too_large
+                pieces.append(piece)
+            elapsed = self._clock.monotonic() - sent
+            if elapsed > self.settings.timeout_seconds and received < elapsed * _SLOWEST_BODY:
+                raise httpx.ReadTimeout("the body trickles")
+        inflater.finish()
+        return b"".join(pieces)
+
+    async def _refused(self, response: httpx.Response, endpoint: str, sent: float) -> _Setback:
+        status = response.status_code
+        body = await _error_body(response)
+        content_type = response.headers.get("content-type", "")
+        error = error_for_status(
+            status,
+            endpoint,
+            detail=describe_error_body(body, content_type, self._secrets),
+            body_text=body.decode("utf-8", "replace"),
+            region_hint=self._region_hint,
+        )
+        wait = retry_after(response.headers, self._clock.now())
+        if status == 429:
+            self.counters.throttled += 1
+        if isinstance(error, Throttled):
+            pause = self._pace.throttled(sent, wait)
+            if pause is not None:
+                self._tell(Wait("429", pause, endpoint, pauses_all=True))
+            return _Setback(error)
+        if is_retried(status) and not error.is_fatal:
+            return _Setback(error, wait)
+        if isinstance(error, NotFound):
+            self._pace.succeeded()
+        raise error
+
+    async def _turn(self, endpoint: str) -> None:
+        """Returns when the next request may start, in the order of asking."""
+        async with self._turnstile:
+            while seconds := self._pace.delay():
+                await self._sleep(seconds, endpoint)
+            if self.deadline is not None and self._clock.monotonic() >= self.deadline:
+                raise DeadlineReached(endpoint, "the deadline has come")
+            self._pace.started()
+
+    async def _wait(self, seconds: float, reason: str, endpoint: str) -> None:
+        self._tell(Wait(reason, seconds, endpoint, pauses_all=False))
+        await self._sleep(seconds, endpoint)
+
+    async def _sleep(self, seconds: float, endpoint: str) -> None:
+        if self.deadline is not None and self._clock.monotonic() + seconds > self.deadline:
+            raise DeadlineReached(endpoint, "the deadline comes before the end of a wait")
+        await self._clock.sleep(seconds)
+
+    def _tell(self, wait: Wait) -> None:
+        if self._on_wait is not None:
+            self._on_wait(wait)
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[httpx.AsyncClient]:
+        async with self._slots:
+            if not self._idle:
+                raise RuntimeError("ApiClient is used outside of `async with`")
+            http = self._idle.pop()
+            try:
+                yield http
+            finally:
+                self._idle.append(http)
+
+
+def _redirect_target(url: httpx.URL, response: httpx.Response, endpoint: str) -> httpx.URL:
+    status = response.status_code
+    location = response.headers.get("location")
+    if not location:
+        raise RedirectRefused(endpoint, f"{status}, a redirect to nowhere", status=status)
+    try:
+        target = url.join(location).copy_with(fragment=None)
+    except (httpx.InvalidURL, ValueError):
+        raise RedirectRefused(endpoint, f"{status}, an invalid redirect", status=status) from None
+    if origin(target) != origin(url) or target.userinfo:
+        where = f"{target.scheme}://{target.raw_host.decode('ascii')}"
+        raise RedirectRefused(
+            endpoint,
+            f"{status}, a redirect to another origin ({where}), to which the key must not go",
+            status=status,
+        )
+    return target
+
+
+async def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
+    # The stream itself: `aiter_raw` refuses answers that a mock transport made from bytes
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)
+    async for data in stream:
+        yield data
+
+
+async def _error_body(response: httpx.Response) -> bytes:
+    """The beginning of an error's body; what is broken in it takes nothing from the status."""
+    body = b""
+    try:
+        inflater = Inflater(response.headers.get("content-encoding", ""))
+        async for data in _raw(response):
+            for piece in inflater.feed(data):
+                body += piece
+                if len(body) >= _ERROR_BODY_BYTES:
+                    return body[:_ERROR_BODY_BYTES]
+    except (httpx.HTTPError, httpx.StreamError, OSError, BrokenBody):
+        pass
+    return body
+
+
+def _transport_error(error: Exception, endpoint: str, status: int | None) -> ApiError:
+    if status is not None and not isinstance(error, httpx.TimeoutException):
+        return ServerError(endpoint, "the answer was cut off or broken", status=status)
+    if isinstance(error, httpx.ConnectTimeout):
+        return Unreachable(endpoint, "no connection in time")
+    if isinstance(error, httpx.TimeoutException):
+        return Unreachable(endpoint, "no answer in time", connected=True)
+    if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
+        # The system's own words (refused, unknown host, certificate): no URL and no header in it
+        said = re.sub(r"[^ -~]", " ", str(error))[:120].strip()
+        return Unreachable(endpoint, f"connection failed ({said})" if said else "no connection")
+    return ServerError(endpoint, "the connection broke before the answer")
+
+
+def _sendable(name: str, value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        # The value is a key, more often than not: it stays out of the message
+        raise ValueError(f"header {name}: the value must be printable ASCII on one line")
+    return value
+
+
+def _secrets(headers: Mapping[str, str]) -> list[str]:
+    """What must be masked should a provider repeat it: header values, and the words in them."""
+    found = {word for value in headers.values() for word in (value, *value.split())}
+    return sorted((word for word in found if len(word) >= 8), key=len, reverse=True)

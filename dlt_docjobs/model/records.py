@@ -1,0 +1,228 @@
+"""The rows of the result tables, and so the one place where their columns are written.
+
+Each class is one table of the public contract (section 5) without the columns that every
+job-level table shares: `provider`, `account`, `job_kind`, `job_id` in front and `run_id` behind,
+which `dlt_docjobs.tables` adds. A field's annotation is the column's type, its `Annotated` text
+the column's description; Arrow schemas, dlt hints and the documentation are made from these.
+
+Plain `NamedTuple`s because a sync makes millions of them: no validation, no dictionary a row.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, NamedTuple, NewType
+
+JsonText = NewType("JsonText", str)
+"""Valid JSON as text; becomes the destination's JSON type."""
+
+
+class Page(NamedTuple):
+    """One page of a parsed document, failed pages included."""
+
+    page_number: Annotated[int, "Page of the document, 1-based"]
+    page_width: Annotated[float | None, "Width in the provider's unit (points or pixels)"]
+    page_height: Annotated[float | None, "Height in the provider's unit (points or pixels)"]
+    is_failed: Annotated[bool, "True where the provider could not parse this page"]
+    error_message: Annotated[str | None, "Why the page failed, as the provider says it"]
+    confidence: Annotated[float | None, "Page confidence, 0-1, where the provider scores pages"]
+    segment_count: Annotated[int, "Rows in segments on this page"]
+    metadata: Annotated[JsonText | None, "What else the provider says of the page"]
+
+
+class Chunk(NamedTuple):
+    """The unit in which a provider groups parsed content."""
+
+    chunk_index: Annotated[int, "Position in the document, 0-based and dense"]
+    chunk_id: Annotated[str | None, "The provider's id of the chunk, where it gives one"]
+    chunk_kind: Annotated[str, "native: the provider's own chunk; page: one page stands for it"]
+    page_number: Annotated[int | None, "First page of the chunk, 1-based"]
+    last_page_number: Annotated[int | None, "Last page of the chunk, 1-based"]
+    content: Annotated[str | None, "Markdown of the chunk"]
+    length: Annotated[int | None, "Length as the provider counts it (words, tokens or characters)"]
+    segment_count: Annotated[int, "Rows in segments that belong to this chunk"]
+
+
+class Segment(NamedTuple):
+    """One laid-out element: paragraph, heading, table, picture."""
+
+    segment_index: Annotated[int, "Position in the document, 0-based; containers come first"]
+    segment_id: Annotated[str | None, "The provider's id of the segment, where it gives one"]
+    parent_segment_index: Annotated[int | None, "segment_index of the container, if any"]
+    depth: Annotated[int, "Nesting: 0 is the top"]
+    chunk_index: Annotated[int | None, "The chunk that holds the segment"]
+    chunk_id: Annotated[str | None, "The provider's id of that chunk"]
+    segment_type: Annotated[str, "Canonical type (see the documentation's table)"]
+    provider_segment_type: Annotated[str | None, "The type as the provider says it"]
+    page_number: Annotated[int | None, "Page of the document, 1-based"]
+    page_width: Annotated[float | None, "Width of the page in the unit of provider_bbox"]
+    page_height: Annotated[float | None, "Height of the page in the unit of provider_bbox"]
+    content: Annotated[str | None, "Plain text as sent"]
+    markdown: Annotated[str | None, "Markdown as sent"]
+    html: Annotated[str | None, "HTML as sent"]
+    image_url: Annotated[str | None, "Image of the segment, without query string"]
+    confidence: Annotated[float | None, "0-1; the mean where the provider gives several"]
+    confidence_level: Annotated[str | None, "low, medium or high, where the provider grades so"]
+    bbox_x0: Annotated[float | None, "Left edge as a fraction of the page width"]
+    bbox_y0: Annotated[float | None, "Top edge as a fraction of the page height"]
+    bbox_x1: Annotated[float | None, "Right edge as a fraction of the page width"]
+    bbox_y1: Annotated[float | None, "Bottom edge as a fraction of the page height"]
+    provider_bbox: Annotated[JsonText | None, "Bounding box or boxes as sent"]
+    heading_level: Annotated[int | None, "Level of a heading, as sent"]
+    table_rows: Annotated[int | None, "Rows of a table, header included"]
+    table_columns: Annotated[int | None, "Columns of a table: its widest row"]
+    ocr_count: Annotated[int, "OCR elements in the segment"]
+    ocr_confidence_mean: Annotated[float | None, "Mean confidence of those that have one"]
+    metadata: Annotated[JsonText | None, "What else the provider says of the segment"]
+
+
+class OcrElement(NamedTuple):
+    """One recognised piece of text in a segment."""
+
+    segment_index: Annotated[int, "The segment that holds it"]
+    ocr_index: Annotated[int, "Position in the segment, 0-based"]
+    text: Annotated[str | None, "Recognised text"]
+    confidence: Annotated[float | None, "0-1"]
+    provider_bbox: Annotated[JsonText | None, "As sent; Unsiloed's is relative to the segment"]
+
+
+class ParsedDocument(NamedTuple):
+    """Everything that a parse job's result says, as rows."""
+
+    pages: list[Page]
+    chunks: list[Chunk]
+    segments: list[Segment]
+    ocr: list[OcrElement]
+
+    @property
+    def failed_page_count(self) -> int:
+        """Pages that the provider could not parse."""
+        return sum(page.is_failed for page in self.pages)
+
+
+class Job(NamedTuple):
+    """One document-processing job, its latest state."""
+
+    status: Annotated[str, "Canonical status"]
+    provider_status: Annotated[str | None, "Status as the provider last said it"]
+    is_terminal: Annotated[bool, "True where that status ends the job"]
+    document_name: Annotated[str | None, "Name of the document; its hash with include_names=false"]
+    project_id: Annotated[str | None, "The provider's project"]
+    created_at: Annotated[datetime | None, "Creation; the middle of its bounds where bounded"]
+    created_at_precision: Annotated[str, "exact, bounded or unknown"]
+    created_at_earliest: Annotated[datetime | None, "The creation lies at or after this"]
+    created_at_latest: Annotated[datetime | None, "The creation lies at or before this"]
+    started_at: Annotated[datetime | None, "Start of processing, where the provider says it"]
+    finished_at: Annotated[datetime | None, "End of the job, where the provider says it"]
+    updated_at: Annotated[datetime | None, "The provider's own update time"]
+    error_message: Annotated[str | None, "Why the job failed, as the provider says it"]
+    tier: Annotated[str | None, "LlamaCloud parsing tier"]
+    schema_id: Annotated[str | None, "Extraction schema or configuration"]
+    document_id: Annotated[str | None, "The provider's id of the document"]
+    parse_job_id: Annotated[str | None, "The parse job that an extract job reads"]
+    page_count: Annotated[int | None, "Pages, failed ones included; null until known"]
+    failed_page_count: Annotated[int | None, "Pages that could not be parsed; null until known"]
+    chunk_count: Annotated[int | None, "Rows in chunks; null until known"]
+    segment_count: Annotated[int | None, "Rows in segments; null until known"]
+    credits: Annotated[float | None, "Credits charged; a shared parse job's appear in each extract"]
+    progress_percent: Annotated[float | None, "Progress of an extract job, 0-100"]
+    current_step: Annotated[str | None, "Step an extract job is in"]
+    current_activity: Annotated[str | None, "What an extract job is doing"]
+    fields_processed: Annotated[int | None, "Schema fields done"]
+    total_fields: Annotated[int | None, "Schema fields in all"]
+    results_state: Annotated[
+        str, "not_ready, none, pending, loaded, skipped, failed or expired (contract 6.3)"
+    ]
+    results_expire_at: Annotated[datetime | None, "When the provider forgets the result: earliest"]
+    given_up_at: Annotated[datetime | None, "When polling this open job was given up"]
+    config: Annotated[JsonText | None, "Configuration the job ran with, secrets redacted"]
+    user_metadata: Annotated[JsonText | None, "Metadata the user attached"]
+    payload: Annotated[JsonText | None, "The whole answer about the job except its results"]
+    last_observed_at: Annotated[
+        datetime, "Our clock at the last answer that was written; a finished job that has not "
+        "changed is not written again"
+    ]  # fmt: skip
+
+
+class StatusEvent(NamedTuple):
+    """A change of a job's provider status, as far as observations prove it."""
+
+    event_id: Annotated[str, "Deterministic: provider, job_kind, job_id and sequence"]
+    sequence: Annotated[int, "0, 1, … within the job"]
+    status: Annotated[str, "Canonical status that began"]
+    provider_status: Annotated[str | None, "As sent; null where only a timestamp proves it"]
+    previous_status: Annotated[str | None, "Canonical status before"]
+    occurred_at: Annotated[datetime, "Best estimate of the moment"]
+    occurred_at_earliest: Annotated[datetime | None, "It happened at or after this"]
+    occurred_at_latest: Annotated[datetime, "It happened at or before this"]
+    occurred_at_source: Annotated[str, "provider: its own timestamp; observed: seen by polling"]
+    observed_at: Annotated[datetime, "Our clock when this was learnt"]
+    error_message: Annotated[str | None, "Error that came with the status"]
+    is_terminal: Annotated[bool, "True where the status ends the job"]
+
+
+class JobProgress(NamedTuple):
+    """What an extract job said of its progress, each time that changed."""
+
+    status: Annotated[str, "Canonical status at that moment"]
+    completion_percentage: Annotated[float | None, "0-100"]
+    current_step: Annotated[str | None, "Step"]
+    current_activity: Annotated[str | None, "Activity"]
+    fields_processed: Annotated[int | None, "Schema fields done"]
+    total_fields: Annotated[int | None, "Schema fields in all"]
+    details: Annotated[JsonText | None, "What else a running job said"]
+    observed_at: Annotated[datetime, "Our clock"]
+
+
+class ExtractionResult(NamedTuple):
+    """The result of an extract job."""
+
+    result: Annotated[JsonText | None, "The provider's value, verbatim"]
+    field_metadata: Annotated[JsonText | None, "Citations, confidence and the like"]
+    schema_id: Annotated[str | None, "Extraction schema or configuration"]
+    document_id: Annotated[str | None, "The provider's id of the document"]
+    loaded_at: Annotated[datetime, "Our clock when it was fetched"]
+
+
+class RejectedRecord(NamedTuple):
+    """Whatever could not be read, whole."""
+
+    rejection_id: Annotated[str, "Hash of provider, account, endpoint, job and payload"]
+    provider: Annotated[str, "llamacloud, contextual or unsiloed"]
+    account: Annotated[str, "Name under which the provider's account is configured"]
+    endpoint: Annotated[str, "Path of the request"]
+    job_kind: Annotated[str | None, "parse or extract, where known"]
+    job_id: Annotated[str | None, "The job, where known"]
+    error: Annotated[str, "What was wrong with it"]
+    payload: Annotated[JsonText | None, "What came: JSON, or its text as a JSON string"]
+    observed_at: Annotated[datetime, "Our clock"]
+    run_id: Annotated[str, "Sync run that saw it first"]
+
+
+class SyncRun(NamedTuple):
+    """One execution of the sync for one provider."""
+
+    run_id: Annotated[str, "Key"]
+    provider: Annotated[str, "llamacloud, contextual or unsiloed"]
+    account: Annotated[str, "Name under which the provider's account is configured"]
+    ok: Annotated[bool, "True where the exit code is 0"]
+    exit_code: Annotated[int, "As of the command line"]
+    error: Annotated[str | None, "What went wrong, in a sentence"]
+    jobs_listed: Annotated[int, "Jobs that the provider's lists (or the given ids) named"]
+    jobs_new: Annotated[int, "Jobs seen for the first time"]
+    jobs_changed: Annotated[int, "Known jobs of which something had changed"]
+    status_events: Annotated[int, "Rows added to job_status_history"]
+    results_loaded: Annotated[int, "Results fetched"]
+    chunks: Annotated[int, "Rows in chunks"]
+    segments: Annotated[int, "Rows in segments"]
+    rejected: Annotated[int, "Rows added to rejected_records"]
+    requests: Annotated[int, "HTTP requests, retries included"]
+    retries: Annotated[int, "Of these, retries"]
+    throttled: Annotated[int, "Answers 429"]
+    cursor: Annotated[datetime | None, "created_at up to which everything has been listed"]
+    open_jobs: Annotated[int, "Jobs whose last event is not terminal, after the run"]
+    pending_results: Annotated[int, "Results still to fetch, after the run"]
+    duration_seconds: Annotated[float, "Seconds until the last answer"]
+    started_at: Annotated[datetime, "Our clock"]
+    finished_at: Annotated[datetime, "Our clock, end of fetching"]
+    version: Annotated[str, "Version of dlt-docjobs"]

@@ -1,0 +1,231 @@
+"""Contextual AI: `/parse/jobs`, `/extract/jobs`.
+
+Rests on PROVIDERS 2. What decides the code: parse rows carry id, status and file name and nothing
+else; the parse list filters by upload time and is clamped to 30 days, after which everything
+answers 404; the extract list can't be filtered; running extract jobs carry undocumented keys.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from dlt_docjobs.http import Answer, ApiClient
+from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.times import UTC
+from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status
+from dlt_docjobs.providers import base
+from dlt_docjobs.providers.base import (
+    ContentPolicy,
+    Extraction,
+    JobAnswer,
+    JobPage,
+    ListRange,
+    ProviderApi,
+    RecordReader,
+    UnreadableRecord,
+)
+from dlt_docjobs.providers.results import UnreadableResult, contextual as results
+
+BASE_URL = "https://api.contextual.ai/v1"
+REGION_HINT = "Contextual AI's base_url ends with /v1"
+RETENTION_DAYS = 30
+_MAX_EXTRACT_PAGE = 100
+_EXTRACT_KEYS = frozenset(
+    {"job_id", "status", "created_at", "progress", "current_activity"}
+    | {"schema_id", "document_id", "config"}
+)
+_PROGRESS_KEYS = frozenset(
+    {"completion_percentage", "current_step", "fields_processed", "total_fields"}
+)
+
+
+class _ParseRow(base.Envelope):
+    id: base.Identifier
+    status: base.StatusText
+    file_name: base.Text = None
+
+
+class _ParseStatus(base.Envelope):
+    status: base.StatusText
+    file_name: base.Text = None
+
+
+class _Progress(base.Envelope):
+    completion_percentage: base.Number = None
+    current_step: base.Text = None
+    fields_processed: base.Count = None
+    total_fields: base.Count = None
+
+
+class _ExtractJob(base.Envelope):
+    job_id: base.Identifier
+    status: base.StatusText
+    created_at: base.Created = None
+    current_activity: base.Text = None
+    schema_id: base.Text = None
+    document_id: base.Text = None
+
+
+class ContextualApi(ProviderApi):
+    """Contextual AI's parse and extract jobs."""
+
+    provider: Provider = "contextual"
+    lists = frozenset({"parse", "extract"})
+    retention_days = {"parse": RETENTION_DAYS}
+    document_keys = frozenset(
+        {"id", "job_id", "status", "file_name", "created_at", "schema_id", "document_id", "model"}
+        | {"current_step"}
+    )
+
+    def __init__(
+        self, client: ApiClient, policy: ContentPolicy, page_size: int | None = 1000
+    ) -> None:
+        super().__init__(client, policy, page_size)
+
+    async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
+        """See `ProviderApi.list_page`; parse filters by its lower bound only, extract not at all.
+
+        The bound goes out as naive UTC in whole seconds, rounded down, as the documentation
+        writes it: an offset's `+` has bitten others.
+        """
+        params: list[tuple[str, str]] = []
+        size = self.page_size
+        if kind == "parse":
+            if wanted.lower is not None:
+                params.append(("uploaded_after", _naive(wanted.lower)))
+        elif size is not None:
+            size = min(size, _MAX_EXTRACT_PAGE)
+        if token is not None:
+            params.append(("cursor", token))
+        answer, body = await self._get_sized(_path(kind), params, "limit", size)
+        reader = RecordReader("/" + "/".join(_path(kind)), kind)
+        jobs = base.as_mapping(body).get("jobs")
+        if not isinstance(jobs, list):
+            reader.reject("the list's answer has no `jobs` array", body)
+            return reader.page()
+        for row in jobs:
+            try:
+                reader.observations.append(_observe_row(kind, row, answer))
+            except UnreadableRecord as error:
+                named = base.as_mapping(row)
+                reader.reject(str(error), row, named.get("id") or named.get("job_id"))
+        # prev_cursor leads backwards and is never followed
+        return reader.page(base.next_token(body, "next_cursor"))
+
+    async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
+        """One job; the body of a parse status has no id, so the request's is used."""
+        if kind == "extract":
+            answer, body = await self.client.get_json((*_path(kind), job_id))
+            return JobAnswer(_observe_extract(body, answer))
+        answer, body = await self.client.get_json((*_path(kind), job_id, "status"))
+        return JobAnswer(_observe_parse(job_id, body, answer))
+
+    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+        """One job's blocks or extraction. A job that hasn't ended answers without them."""
+        path = (*_path(kind), job_id, "results")
+        # one value, so that the repeated and the comma form are the same request
+        params = [("output_types", "blocks-per-page")] if kind == "parse" else []
+        answer, body = await self.client.get_json(path, params)
+        with base.kept_whole(body):
+            if kind == "extract":
+                return self._read_extraction(job_id, body, answer)
+            reply = JobAnswer(_observe_parse(job_id, body, answer))
+            if self._succeeded(reply.observation):
+                self._read_document(body, reply)
+            return reply
+
+    def _read_extraction(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
+        observed = JobObservation(
+            job_kind="extract",
+            job_id=job_id,
+            provider_status=base.read_envelope(_ParseStatus, body).status,
+            observed_at=answer.received_at,
+            clock_offset=answer.clock_offset,
+            config=body.get("config"),
+        )
+        reply = JobAnswer(observed)
+        if self._succeeded(observed):
+            if "results" not in body:
+                raise UnreadableRecord("a completed extract job came without `results`")
+            reply.extraction = Extraction(body["results"], body.get("metadata"))
+        return reply
+
+    async def check(self) -> None:
+        """Lists one parse job."""
+        await self.client.get_json(_path("parse"), [("limit", "1")])
+
+    def _succeeded(self, observed: JobObservation) -> bool:
+        return canonical_status(self.provider, observed.provider_status) == SUCCEEDED
+
+    def _read_document(self, body: Any, reply: JobAnswer) -> None:
+        try:
+            reply.document = results.parse_document(
+                base.as_mapping(body),
+                include_content=self.policy.include_content,
+                include_ocr=self.policy.include_ocr,
+            )
+        except UnreadableResult as error:
+            raise UnreadableRecord(str(error)) from None
+        reply.observation.page_count = len(reply.document.pages)
+
+
+def _path(kind: JobKind) -> tuple[str, ...]:
+    return (kind, "jobs")
+
+
+def _naive(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _observe_row(kind: JobKind, row: Any, answer: Answer) -> JobObservation:
+    if kind == "extract":
+        return _observe_extract(row, answer)
+    return _observe_parse(base.read_envelope(_ParseRow, row).id, row, answer)
+
+
+def _observe_parse(job_id: str, row: Any, answer: Answer) -> JobObservation:
+    job = base.read_envelope(_ParseStatus, row)
+    payload = {key: value for key, value in row.items() if key not in ("pages", "markdown_document")}
+    metadata = payload.get("document_metadata")
+    if isinstance(metadata, dict) and isinstance(metadata.get("hierarchy"), dict):
+        # its heading blocks are the pages' own once more
+        hierarchy = {key: v for key, v in metadata["hierarchy"].items() if key != "blocks"}
+        payload["document_metadata"] = {**metadata, "hierarchy": hierarchy}
+    payload["id"] = job_id
+    return JobObservation(
+        job_kind="parse",
+        job_id=job_id,
+        provider_status=job.status,
+        observed_at=answer.received_at,
+        clock_offset=answer.clock_offset,
+        document_name=job.file_name,
+        payload=payload,
+    )
+
+
+def _observe_extract(row: Any, answer: Answer) -> JobObservation:
+    job = base.read_envelope(_ExtractJob, row)
+    progress = base.as_mapping(row.get("progress"))
+    known = _Progress.model_validate(progress)
+    details = {key: value for key, value in row.items() if key not in _EXTRACT_KEYS}
+    details |= {key: value for key, value in progress.items() if key not in _PROGRESS_KEYS}
+    return JobObservation(
+        job_kind="extract",
+        job_id=job.job_id,
+        provider_status=job.status,
+        observed_at=answer.received_at,
+        clock_offset=answer.clock_offset,
+        created_at=job.created_at,
+        schema_id=job.schema_id,
+        document_id=job.document_id,
+        has_progress=True,
+        progress_percent=known.completion_percentage,
+        current_step=known.current_step,
+        current_activity=job.current_activity,
+        fields_processed=known.fields_processed,
+        total_fields=known.total_fields,
+        config=row.get("config"),
+        details=details or None,
+        payload=dict(row),
+    )

@@ -1,0 +1,342 @@
+"""LlamaCloud (LlamaParse, LlamaExtract) v2: `/api/v2/parse`, `/api/v2/extract`.
+
+Rests on PROVIDERS 1. What decides the code: lists filter by creation (inclusive) and answer for
+many `job_ids` at once; their order is unknown; GET wraps a parse job in `job` while lists do not;
+credits arrive after completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from dlt_docjobs.http import Answer, ApiClient, ApiError, InvalidRequest
+from dlt_docjobs.model.cleaning import clean_text
+from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.times import format_instant, parse_instant
+from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status
+from dlt_docjobs.providers import base
+from dlt_docjobs.providers.base import (
+    ContentPolicy,
+    Extraction,
+    JobAnswer,
+    JobPage,
+    ListRange,
+    ProviderApi,
+    RecordReader,
+    UnreadableRecord,
+)
+from dlt_docjobs.providers.results import UnreadableResult, llamacloud as results
+
+BASE_URL = "https://api.cloud.llamaindex.ai"
+REGION_HINT = (
+    "LlamaCloud keys belong to one region: for an EU key set base_url to "
+    "https://api.cloud.eu.llamaindex.ai"
+)
+_RESULT_KEYS = frozenset({"items", "markdown", "text", "forms", "markdown_full", "text_full"})
+_EXTRACT_RESULT_KEYS = frozenset({"extract_result", "extract_metadata"})
+_TRANSITIONS = {
+    "pending_at": "PENDING",
+    "throttled_at": "THROTTLED",
+    "running_at": "RUNNING",
+    "completed_at": "COMPLETED",
+    "failed_at": "FAILED",
+    "cancelled_at": "CANCELLED",
+}
+_MAX_POINT_HOURS = 168
+_MAX_POINT_PAGES = 1000
+
+
+class _Usage(base.Envelope):
+    credits: base.Number = None
+
+
+class _ParseJob(base.Envelope):
+    id: base.Identifier
+    status: base.StatusText
+    created_at: base.Created = None
+    updated_at: base.Instant = None
+    project_id: base.Text = None
+    error_message: base.Text = None
+    name: base.Text = None
+    tier: base.Text = None
+    user_metadata: base.Anything = None
+    usage: base.Anything = None
+
+
+class _ExtractJob(_ParseJob):
+    configuration_id: base.Text = None
+    configuration: base.Anything = None
+    file_input: base.Text = None
+    extract_metadata: base.Anything = Field(default=None)
+
+
+class LlamaCloudApi(ProviderApi):
+    """LlamaCloud's parse and extract jobs."""
+
+    provider: Provider = "llamacloud"
+    lists = frozenset({"parse", "extract"})
+    filters_created = frozenset({"parse", "extract"})
+    poll_batch = 50
+    document_keys = frozenset(
+        {"id", "project_id", "status", "created_at", "updated_at", "error_message", "name", "tier"}
+        | {"configuration_id", "file_input", "document_input_type", "parse_job_id", "parse_tier"}
+        | {"type", "custom_tag", "version", "extraction_target", "extract_mode", "file_id"}
+    )
+
+    def __init__(
+        self,
+        client: ApiClient,
+        policy: ContentPolicy,
+        page_size: int | None = 100,
+        project_id: str | None = None,
+        organization_id: str | None = None,
+    ) -> None:
+        super().__init__(client, policy, page_size)
+        # passed through only as configured: rows carry `prj-…`, which the query may refuse
+        self._scope = [
+            (name, value)
+            for name, value in (("project_id", project_id), ("organization_id", organization_id))
+            if value
+        ]
+        self._transitions: dict[str, tuple[tuple[str, datetime], ...]] = {}
+
+    async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
+        """See `ProviderApi.list_page`; the same parameters go with every page."""
+        params = list(self._scope)
+        if wanted.lower is not None:
+            params.append(("created_at_on_or_after", format_instant(wanted.lower)))
+        if wanted.upper is not None:
+            params.append(("created_at_on_or_before", format_instant(wanted.upper)))
+        if token is not None:
+            params.append(("page_token", token))
+        answer, body = await self._get_sized(_path(kind), params, "page_size", self.page_size)
+        return self._read_list(kind, answer, body)
+
+    async def poll(self, kind: JobKind, job_ids: Sequence[str]) -> JobPage:
+        """Many jobs by id through the list (`job_ids` repeated, as the SDK sends it)."""
+        missing = set(job_ids)
+        found = JobPage([], [])
+        params = [*self._scope, *(("job_ids", job_id) for job_id in job_ids)]
+        token: str | None = None
+        # a server that ignores job_ids answers with everybody: as many pages as the ids could
+        # fill at its smallest page size, and no more
+        for _ in range(2 + len(job_ids) // 10):
+            paged = params if token is None else [*params, ("page_token", token)]
+            answer, body = await self._get_sized(_path(kind), paged, "page_size", len(job_ids))
+            page = self._read_list(kind, answer, body)
+            wanted = [seen for seen in page.observations if seen.job_id in missing]
+            found.observations.extend(wanted)
+            found.rejections.extend(page.rejections)
+            missing.difference_update(seen.job_id for seen in wanted)
+            if not missing or page.next_token is None or page.next_token == token:
+                break
+            if page.observations and not wanted:
+                break
+            token = page.next_token
+        return found
+
+    async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
+        """One job without its result."""
+        return await self._get(kind, job_id, [])
+
+    async def usage(self, kind: JobKind, job_id: str) -> JobAnswer:
+        """One job with the credits that billing has recorded, if it has."""
+        return await self._get(kind, job_id, ["usage"])
+
+    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+        """One job with structured items and page metadata, or with its extraction."""
+        if kind == "extract":
+            expand = ["configuration", "extract_metadata", "usage"]
+            return await self._get(kind, job_id, expand, wants_result=True)
+        if (tier or "").lower() != "fast":
+            return await self._get(kind, job_id, ["items", "metadata", "usage"], wants_result=True)
+        # old versions of the fast tier have plain text only, and may refuse to expand items
+        try:
+            expand = ["items", "text", "metadata", "usage"]
+            return await self._get(kind, job_id, expand, wants_result=True)
+        except InvalidRequest:
+            return await self._get(kind, job_id, ["text", "metadata", "usage"], wants_result=True)
+
+    async def check(self) -> None:
+        """Lists one parse job."""
+        await self.client.get_json(_path("parse"), [*self._scope, ("page_size", "1")])
+
+    async def load_transitions(self, kind: JobKind, hours: float) -> None:
+        """Fetches exact transition times of recent jobs (`job-data-points`), best effort.
+
+        The endpoint comes and goes between releases (PROVIDERS 1.5): any refusal leaves the
+        history to what polling proves.
+
+        Args:
+            kind: `parse` or `extract`.
+            hours: How far back, 1 to 168.
+        """
+        window = str(max(1, min(_MAX_POINT_HOURS, int(hours) + 1)))
+        params = [*self._scope, ("job_type", kind), ("hours", window)]
+        token: str | None = None
+        try:
+            for _ in range(_MAX_POINT_PAGES):
+                paged = params if token is None else [*params, ("page_token", token)]
+                path = ("api", "v1", "job-data-points")
+                _, body = await self._get_sized(path, paged, "page_size", self.page_size)
+                for item in _items(body):
+                    self._remember_transitions(item)
+                following = base.next_token(body, "next_page_token")
+                if following is None or following == token:
+                    return
+                token = following
+        except ApiError:
+            return
+
+    def _remember_transitions(self, item: Any) -> None:
+        row = base.as_mapping(item)
+        moments: list[tuple[str, datetime]] = []
+        for key, value in base.as_mapping(row.get("state_transitions")).items():
+            try:
+                at = parse_instant(value)
+            except (ValueError, TypeError):
+                continue
+            if key in _TRANSITIONS and at is not None:
+                moments.append((_TRANSITIONS[key], at))
+        if isinstance(row.get("id"), str):
+            self._transitions[row["id"]] = tuple(moments)
+
+    def _read_list(self, kind: JobKind, answer: Answer, body: Any) -> JobPage:
+        endpoint = "/" + "/".join(_path(kind))
+        reader = RecordReader(endpoint, kind)
+        items = base.as_mapping(body).get("items")
+        if not isinstance(items, list):
+            reader.reject("the list's answer has no `items` array", body)
+            return reader.page()
+        for item in items:
+            try:
+                reader.observations.append(self._observe(kind, item, {}, answer))
+            except UnreadableRecord as error:
+                reader.reject(str(error), item, base.as_mapping(item).get("id"))
+        return reader.page(base.next_token(body, "next_page_token"))
+
+    async def _get(
+        self, kind: JobKind, job_id: str, expand: Sequence[str], wants_result: bool = False
+    ) -> JobAnswer:
+        params = [*self._scope, *(("expand", value) for value in expand)]
+        answer, body = await self.client.get_json((*_path(kind), job_id), params)
+        with base.kept_whole(body):
+            return self._read_answer(kind, body, answer, wants_result)
+
+    def _read_answer(
+        self, kind: JobKind, body: Any, answer: Answer, wants_result: bool
+    ) -> JobAnswer:
+        fields = base.as_mapping(body)
+        if kind == "extract" or "job" not in fields:
+            # older servers answer flat for parse jobs too, like the list
+            beside = {key: fields[key] for key in _RESULT_KEYS if key in fields}
+            job = {key: value for key, value in fields.items() if key not in beside}
+            observed = self._observe(kind, job if fields else body, {}, answer)
+        else:
+            beside = {key: value for key, value in fields.items() if key != "job"}
+            observed = self._observe(kind, fields["job"], beside, answer)
+        reply = JobAnswer(observed)
+        if wants_result and canonical_status(self.provider, observed.provider_status) == SUCCEEDED:
+            self._read_result(kind, fields, reply)
+        return reply
+
+    def _read_result(self, kind: JobKind, body: dict[str, Any], reply: JobAnswer) -> None:
+        if kind == "extract":
+            if "extract_result" not in body:
+                raise UnreadableRecord("a completed extract job came without `extract_result`")
+            reply.extraction = Extraction(body["extract_result"], body.get("extract_metadata"))
+            return
+        try:
+            reply.document = results.parse_document(
+                _with_text_pages(body),
+                include_content=self.policy.include_content,
+                include_ocr=self.policy.include_ocr,
+            )
+        except UnreadableResult as error:
+            raise UnreadableRecord(str(error)) from None
+        reply.observation.page_count = len(reply.document.pages)
+
+    def _observe(
+        self, kind: JobKind, row: Any, beside: dict[str, Any], answer: Answer
+    ) -> JobObservation:
+        job = base.read_envelope(_ExtractJob if kind == "extract" else _ParseJob, row)
+        usage = job.usage if isinstance(job.usage, dict) else {}
+        payload = {**row, **_beside_results(beside)}
+        for key in _EXTRACT_RESULT_KEYS:
+            payload.pop(key, None)
+        observed = JobObservation(
+            job_kind=kind,
+            job_id=job.id,
+            provider_status=job.status,
+            observed_at=answer.received_at,
+            clock_offset=answer.clock_offset,
+            created_at=job.created_at,
+            updated_at=job.updated_at,
+            transitions=self._transitions.get(job.id, ()),
+            document_name=job.name,
+            project_id=job.project_id,
+            error_message=job.error_message,
+            tier=job.tier,
+            credits=_Usage.model_validate(usage).credits,
+            user_metadata=job.user_metadata,
+            payload=payload,
+        )
+        if isinstance(job, _ExtractJob):
+            metadata = base.as_mapping(job.extract_metadata)
+            observed.schema_id = job.configuration_id
+            observed.config = job.configuration
+            observed.document_id = job.file_input
+            observed.tier = job.tier or _text(metadata.get("parse_tier"))
+            is_parse_job = (job.file_input or "").startswith("pjb-")
+            linked = _text(metadata.get("parse_job_id"))
+            observed.parse_job_id = job.file_input if is_parse_job else linked
+        for provider_status, at in observed.transitions:
+            if provider_status == "RUNNING":
+                observed.started_at = at
+            elif provider_status in ("COMPLETED", "FAILED", "CANCELLED"):
+                observed.finished_at = at
+        return observed
+
+
+def _path(kind: JobKind) -> tuple[str, ...]:
+    return ("api", "v2", kind)
+
+
+def _items(body: Any) -> list[Any]:
+    items = base.as_mapping(body).get("items")
+    return items if isinstance(items, list) else []
+
+
+def _text(value: Any) -> str | None:
+    return clean_text(value) if isinstance(value, str) else None
+
+
+def _beside_results(beside: dict[str, Any]) -> dict[str, Any]:
+    """What a GET says beside the job itself, without the pages that became rows."""
+    rest = {key: value for key, value in beside.items() if key not in _RESULT_KEYS}
+    metadata = rest.get("metadata")
+    if isinstance(metadata, dict) and "pages" in metadata:
+        remainder = {key: value for key, value in metadata.items() if key != "pages"}
+        rest = {**rest, "metadata": remainder}
+    return {key: value for key, value in rest.items() if value not in (None, {})}
+
+
+def _with_text_pages(body: dict[str, Any]) -> dict[str, Any]:
+    """The body, with its plain-text pages as items where it has no structured ones."""
+    if isinstance(body.get("items"), dict) or not isinstance(body.get("text"), dict):
+        return body
+    pages = body["text"].get("pages")
+    if not isinstance(pages, list):
+        return body
+    converted = []
+    for page in pages:
+        row = dict(base.as_mapping(page))
+        text = row.pop("text", None)
+        row.setdefault("success", True)
+        row["items"] = [{"type": "text", "value": text, "md": text}] if text else []
+        converted.append(row)
+    return {**body, "items": {"pages": converted}}

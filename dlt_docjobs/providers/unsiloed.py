@@ -1,0 +1,154 @@
+"""Unsiloed AI: `/parse/{job_id}`, `/extract/{job_id}`.
+
+Rests on PROVIDERS 3. What decides the code: no list is published, so the user names the jobs; a
+status costs one request a job (`include_chunks=false`); counts are 0 until they are known; the
+provider's own times prove when processing began and ended; extract answers carry their result.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from dlt_docjobs.http import Answer, ApiClient, NotFound
+from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.vocabulary import FAILED, SUCCEEDED, JobKind, Provider, canonical_status
+from dlt_docjobs.providers import base
+from dlt_docjobs.providers.base import (
+    ContentPolicy,
+    Extraction,
+    JobAnswer,
+    JobPage,
+    ListRange,
+    ProviderApi,
+    UnreadableRecord,
+)
+from dlt_docjobs.providers.results import UnreadableResult, unsiloed as results
+
+BASE_URL = "https://prod.visionapi.unsiloed.ai"
+REGION_HINT = (
+    "Unsiloed's documentation names three headers for the key: try auth_header = "
+    '"X-API-Key" or "Authorization"'
+)
+EXTRACT_RETENTION_DAYS = 7
+_RESULT_KEYS = frozenset({"chunks", "result"})
+
+
+class _Job(base.Envelope):
+    status: base.StatusText
+    created_at: base.Created = None
+    started_at: base.Instant = None
+    finished_at: base.Instant = None
+    updated_at: base.Instant = None
+    expires_at: base.Instant = None
+    file_name: base.Text = None
+    message: base.Text = None
+    error: base.Text = None
+    page_count: base.Count = None
+    total_chunks: base.Count = None
+    credit_used: base.Number = None
+
+
+class UnsiloedApi(ProviderApi):
+    """Unsiloed AI's parse and extract jobs."""
+
+    provider: Provider = "unsiloed"
+    retention_days = {"extract": EXTRACT_RETENTION_DAYS}
+    document_keys = frozenset(
+        {"job_id", "task_id", "id", "status", "created_at", "started_at", "finished_at"}
+        | {"updated_at", "expires_at", "file_name", "file_type", "message", "error"}
+    )
+    user_keys = frozenset({"user_metadata", "metadata", "configuration"})
+
+    def __init__(
+        self, client: ApiClient, policy: ContentPolicy, page_size: int | None = None
+    ) -> None:
+        super().__init__(client, policy, page_size)
+
+    async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
+        """Unsiloed publishes no list."""
+        raise NotImplementedError
+
+    async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
+        """One job: a parse job without its chunks; an extract job comes with its result anyway."""
+        if kind == "extract":
+            return await self.result(kind, job_id)
+        answer, body = await self.client.get_json(
+            ("parse", job_id), [("include_chunks", "false")]
+        )
+        with base.kept_whole(body):
+            return JobAnswer(self._observe(kind, job_id, body, answer))
+
+    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+        """One job with its chunks or extraction; image URLs only come when asked for."""
+        params = [("include_chunks", "true"), ("include_url", "true")] if kind == "parse" else []
+        answer, body = await self.client.get_json((kind, job_id), params)
+        with base.kept_whole(body):
+            return self._read_answer(kind, job_id, body, answer)
+
+    def _read_answer(
+        self, kind: JobKind, job_id: str, body: Any, answer: Answer
+    ) -> JobAnswer:
+        observed = self._observe(kind, job_id, body, answer)
+        reply = JobAnswer(observed)
+        if canonical_status(self.provider, observed.provider_status) != SUCCEEDED:
+            return reply
+        if kind == "extract":
+            if "result" not in body:
+                raise UnreadableRecord("a completed extract job came without `result`")
+            metadata = base.as_mapping(body.get("metadata"))
+            fields = {key: metadata[key] for key in ("order", "schema") if key in metadata}
+            reply.extraction = Extraction(body["result"], fields or None)
+            return reply
+        try:
+            reply.document = results.parse_document(
+                body,
+                include_content=self.policy.include_content,
+                include_ocr=self.policy.include_ocr,
+            )
+        except UnreadableResult as error:
+            raise UnreadableRecord(str(error)) from None
+        if observed.page_count is None and reply.document.pages:
+            observed.page_count = len(reply.document.pages)
+        return reply
+
+    async def check(self) -> None:
+        """Asks for a job that can't exist: 404 proves that the key was accepted."""
+        try:
+            await self.client.get(("parse", str(uuid.UUID(int=0))), [("include_chunks", "false")])
+        except NotFound:
+            return
+
+    def _observe(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobObservation:
+        job = base.read_envelope(_Job, body)
+        status = canonical_status(self.provider, job.status)
+        payload = {key: value for key, value in body.items() if key not in _RESULT_KEYS}
+        metadata = base.as_mapping(body.get("metadata"))
+        pages = job.page_count
+        if kind == "extract":
+            pages = pages or _Pages.model_validate(metadata).page_count
+        return JobObservation(
+            job_kind=kind,
+            job_id=job_id,
+            provider_status=job.status,
+            observed_at=answer.received_at,
+            clock_offset=answer.clock_offset,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            updated_at=job.updated_at,
+            expires_at=job.expires_at,
+            document_name=job.file_name,
+            # on success `message` says "Task succeeded"
+            error_message=(job.error or job.message) if status == FAILED else None,
+            page_count=pages if pages or status == SUCCEEDED else None,
+            chunk_count=job.total_chunks or None,
+            credits=job.credit_used,
+            config=body.get("configuration"),
+            user_metadata=metadata if metadata and kind == "parse" else None,
+            payload=payload,
+        )
+
+
+class _Pages(base.Envelope):
+    page_count: base.Count = None

@@ -1,0 +1,101 @@
+"""From a source function's arguments to its resources."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import dlt
+from dlt.extract.resource import DltResource
+
+from dlt_docjobs.http import ApiClient
+from dlt_docjobs.model.vocabulary import Provider
+from dlt_docjobs.providers import contextual, llamacloud, unsiloed
+from dlt_docjobs.providers.base import ProviderApi
+from dlt_docjobs.sources import config
+from dlt_docjobs.sources.resources import EPOCH, build_resources
+from dlt_docjobs.sync.destinations import install_defaults
+from dlt_docjobs.sync.settings import UsageError
+
+_REGION_HINTS = {
+    "llamacloud": llamacloud.REGION_HINT,
+    "contextual": contextual.REGION_HINT,
+    "unsiloed": unsiloed.REGION_HINT,
+}
+
+
+class SourceConfig:
+    """The arguments of one source, checked when the source is made: no request is sent.
+
+    Args:
+        provider: Whose source.
+        values: The source function's arguments by name.
+    """
+
+    def __init__(self, provider: Provider, values: dict[str, Any]) -> None:
+        install_defaults()
+        self.provider = provider
+        self.name = dlt.current.source_schema().name
+        self.values = values
+        config.refuse_unknown_keys(self.name, values)
+        http = config.http_settings(values)
+        key, url = values["api_key"], values["base_url"]
+        self.connection = config.connection(provider, self.name, key, url, http)
+        targets = config.targets_of(values["job_ids"], values["job_ids_file"])
+        self.start_date = config.start_of(values["start_date"])
+        created_at = values["created_at"]
+        if created_at is not None and created_at.end_value is None and created_at.initial_value:
+            self.start_date = config.start_of(created_at.initial_value)
+        self.settings = config.sync_settings(
+            provider, self.name, values, targets, self.start_date
+        )
+
+    def resources(self) -> list[DltResource]:
+        """The source's resources."""
+        return build_resources(
+            self.make_api, self.settings, self._incremental(), self.values["fetch_results"]
+        )
+
+    def _incremental(self) -> Any:
+        created_at = self.values["created_at"]
+        if created_at is not None:
+            return created_at
+        start: datetime = self.start_date or EPOCH
+        return dlt.sources.incremental("created_at", initial_value=start)
+
+    def make_api(self) -> ProviderApi:
+        """The provider's API over a new HTTP client."""
+        values, policy = self.values, self.settings.policy
+        size = values["page_size"]
+        if size < 1:
+            raise UsageError(f"page_size is at least 1, not {size!r}")
+        if self.provider == "llamacloud":
+            return llamacloud.LlamaCloudApi(
+                self._client(self._bearer()),
+                policy,
+                size,
+                values["project_id"],
+                values["organization_id"],
+            )
+        if self.provider == "contextual":
+            return contextual.ContextualApi(self._client(self._bearer()), policy, size)
+        header = values["auth_header"]
+        headers = {header: self.connection.api_key}
+        if header.lower() == "authorization":
+            headers = self._bearer()
+        return unsiloed.UnsiloedApi(self._client(headers), policy, size)
+
+    def _bearer(self) -> dict[str, str]:
+        key = self.connection.api_key
+        if self.provider == "contextual" and "snowflakecomputing.app" in self.connection.base_url:
+            # Contextual inside Snowflake (PROVIDERS 2.1)
+            return {"Authorization": f'Snowflake Token="{key}"'}
+        return {"Authorization": f"Bearer {key}"}
+
+    def _client(self, headers: dict[str, str]) -> ApiClient:
+        return ApiClient(
+            self.connection.base_url,
+            headers=headers,
+            settings=self.connection.http,
+            region_hint=_REGION_HINTS[self.provider],
+        )

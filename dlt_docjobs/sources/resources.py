@@ -1,0 +1,223 @@
+"""The resources that every source carries, all fed by one run of the engine.
+
+One hidden resource, `observations`, drives the run and yields batches of Arrow tables; each table
+is a transformer that picks its own. dlt evaluates the hidden resource once, whichever tables are
+selected, and the run asks only for what the selected tables need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from typing import Any, Final
+
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.extract.state import resource_state
+from dlt.common.versioned_state import decompress_state
+from dlt.extract.resource import DltResource
+from dlt.extract.source import SourceInjectableContext
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_docjobs.model.times import parse_instant
+from dlt_docjobs.providers.base import ProviderApi
+from dlt_docjobs.sync.destinations import connect
+from dlt_docjobs.sync.memory import Memory
+from dlt_docjobs.sync.package import Batch, Package
+from dlt_docjobs.sync.progress import Progress
+from dlt_docjobs.sync.run import RunHandle, current_run
+from dlt_docjobs.sync.session import EXIT_REFUSED, Session, SyncFailed, Wanted
+from dlt_docjobs.sync.settings import SyncSettings, UsageError, Window
+from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
+
+OBSERVATIONS: Final = "observations"
+EPOCH: Final = datetime(2000, 1, 1, tzinfo=timezone.utc)
+
+ApiFactory = Callable[[], ProviderApi]
+
+
+class _Tables:
+    """A batch on its way through dlt's pipe: opaque to dlt, a mapping of tables to us."""
+
+    __slots__ = ("tables",)
+
+    def __init__(self, tables: Batch) -> None:
+        self.tables = tables
+
+
+def build_resources(
+    make_api: ApiFactory,
+    settings: SyncSettings,
+    created_at: Any,
+    fetch_results: bool,
+) -> list[DltResource]:
+    """The resources of one source.
+
+    Args:
+        make_api: Makes the provider's API over a new HTTP client.
+        settings: What the sync is asked to do.
+        created_at: The incremental: a range and the place of the cursor, never a filter.
+        fetch_results: False fills no result table, but they exist.
+    """
+
+    def observations(
+        created_at: dlt.sources.incremental[datetime] = created_at,
+    ) -> Iterator[_Tables]:
+        # rows below the cursor and rows without a date are news too: dlt must not drop them
+        created_at.advance(None)  # type: ignore[arg-type]
+        pipeline = dlt.current.pipeline()
+        handle = current_run() or RunHandle()
+        state = resource_state(OBSERVATIONS)
+        selected = _selected_tables()
+        try:
+            with connect(pipeline) as client:
+                memory = Memory(client, settings.provider, settings.account)
+                memory.open()
+                missing = [name for name in selected if not memory.has_table(name)]
+                if missing:
+                    yield _Tables({name: TABLES[name].arrow_schema.empty_table() for name in missing})
+                session = handle.session
+                if session is None:
+                    session = _new_session(handle, memory, pipeline, created_at)
+                    handle.session = session
+                tables = selected if fetch_results else selected - set(RESULT_TABLES)
+                wanted = Wanted(frozenset(tables), settings.policy.include_ocr)
+                session.attach(memory)
+                try:
+                    yield from _drive(session, Package(session, wanted, _Outlet()), wanted)
+                finally:
+                    session.detach()
+            if session.window is None:
+                state["progress"] = session.progress.dump()
+                if session.progress.cursor is not None:
+                    created_at.advance(session.progress.cursor)
+            if not handle.is_managed and session.fatal is not None:
+                # nobody would see the refusal in a table that says ok
+                raise SyncFailed(session.fatal, EXIT_REFUSED)
+        finally:
+            if not handle.is_managed and handle.session is not None:
+                handle.session.close()
+
+    def _new_session(
+        handle: RunHandle, memory: Memory, pipeline: Pipeline, created_at: Any
+    ) -> Session:
+        window = None
+        if created_at.end_value is not None:
+            window = Window(parse_instant(created_at.start_value), parse_instant(created_at.end_value))
+        if not settings_have_jobs(settings, memory):
+            raise UsageError(
+                f"{settings.provider} publishes no list of jobs, and none is known yet: name them "
+                f"with job_ids or job_ids_file under [sources.docjobs.{settings.provider}], or "
+                "with --job-ids-file"
+            )
+        progress = _committed_progress(memory, pipeline)
+        return Session(settings, make_api(), handle.request, progress, window)
+
+    root = dlt.resource(observations, name=OBSERVATIONS, selected=False)
+    return [_leaf(root, table) for table in TABLES.values()]
+
+
+def settings_have_jobs(settings: SyncSettings, memory: Memory) -> bool:
+    """Whether there is anything that a sync could ask for."""
+    return (
+        settings.provider != "unsiloed" or settings.targets is not None or not memory.is_empty
+    )
+
+
+def _leaf(root: DltResource, table: Table) -> DltResource:
+    def pick(batch: _Tables) -> Any:
+        return batch.tables.get(table.name)
+
+    pick.__name__ = pick.__qualname__ = table.name
+    pick.__doc__ = table.description
+    hints: dict[str, Any] = {"merge_key": table.replaced_by}
+    if table.key == table.replaced_by:
+        hints = {"primary_key": table.key}
+    resource = dlt.transformer(
+        pick,
+        data_from=root,
+        name=table.name,
+        write_disposition={"disposition": "merge", "strategy": "delete-insert"},
+        columns=table.dlt_columns(),
+        **hints,
+    )
+    resource.apply_hints(additional_table_hints={"description": table.description})
+    return resource
+
+
+def _selected_tables() -> set[str]:
+    """The tables that the caller selected (`with_resources`)."""
+    source = Container()[SourceInjectableContext].source
+    return {name for name in source.resources.selected if name in TABLES}
+
+
+def _committed_progress(memory: Memory, pipeline: Pipeline) -> Progress:
+    """How far the lists were read, as the warehouse has it.
+
+    The working directory's own copy outlives a warehouse that was deleted, restored or exchanged;
+    so where the destination holds no committed state, or no job, the lists start anew.
+    """
+    stored = memory.stored_state(pipeline.pipeline_name)
+    if stored is None or not memory.has_committed_jobs():
+        return Progress.fresh()
+    source = Container()[SourceInjectableContext].source
+    state = decompress_state(stored)
+    resources = state.get("sources", {}).get(source.name, {}).get("resources", {})
+    return Progress.load(resources.get(OBSERVATIONS, {}).get("progress"))
+
+
+class _Outlet:
+    """Hands batches from the engine's thread to dlt's, a few at a time."""
+
+    def __init__(self) -> None:
+        self.queue: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=3)
+
+    async def __call__(self, batch: Batch) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self.queue.put, batch)
+
+
+def _drive(session: Session, package: Package, wanted: Wanted) -> Iterator[_Tables]:
+    """Runs a package in a thread of its own and yields its batches as they come."""
+    outlet = package.emit
+    assert isinstance(outlet, _Outlet)
+    inbox = outlet.queue
+
+    def work() -> None:
+        try:
+            session.loop.run_until_complete(package.run())
+        except BaseException as error:
+            inbox.put(error)
+        else:
+            inbox.put(None)
+
+    thread = threading.Thread(target=work, name="docjobs-engine", daemon=True)
+    thread.start()
+    ended = False
+    try:
+        while True:
+            try:
+                # short waits let Python run signal handlers
+                item = inbox.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if item is None:
+                ended = True
+                return
+            if isinstance(item, BaseException):
+                ended = True
+                raise item
+            tables = {name: table for name, table in item.items() if name in wanted.tables}
+            if tables:
+                yield _Tables(tables)
+    finally:
+        if not ended:
+            session.request.stop_reason = session.request.stop_reason or "abandoned"
+            while thread.is_alive():
+                try:
+                    inbox.get(timeout=0.1)
+                except queue.Empty:
+                    continue
+        thread.join()

@@ -1,0 +1,1 @@
+"""One run: what to ask, in what order, how much in a package, what is remembered, the lock."""

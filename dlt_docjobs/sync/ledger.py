@@ -1,0 +1,367 @@
+"""From observations to rows: what an answer changes in what is known of a job.
+
+Pure functions of plain data: no request, no warehouse.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from dlt_docjobs.model.cleaning import clean_json, hashed_name, to_json_text, without_content
+from dlt_docjobs.model.history import History, derive_events, derive_expiry
+from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
+from dlt_docjobs.model.times import middle
+from dlt_docjobs.model.vocabulary import SUCCEEDED, UNKNOWN, canonical_status, is_terminal
+from dlt_docjobs.providers.base import ProviderApi
+from dlt_docjobs.sync.memory import JobRef, KnownJob
+from dlt_docjobs.sync.settings import SyncSettings
+
+_STICKY: Final = (
+    "document_name",
+    "project_id",
+    "tier",
+    "schema_id",
+    "document_id",
+    "parse_job_id",
+    "page_count",
+    "chunk_count",
+    "credits",
+    "config",
+    "user_metadata",
+)
+_OF_THE_STATUS: Final = (
+    "started_at",
+    "finished_at",
+    "updated_at",
+    "error_message",
+    "progress_percent",
+    "current_step",
+    "current_activity",
+    "fields_processed",
+    "total_fields",
+)
+_PROGRESS: Final = (
+    "progress_percent",
+    "current_step",
+    "current_activity",
+    "fields_processed",
+    "total_fields",
+)
+
+
+@dataclass(slots=True)
+class JobEntry:
+    """One job in the package at hand: what was known, and what this run has learnt.
+
+    Attributes:
+        row: The job's row as it will be written; None until something is known.
+        events: New status events.
+        progress: New rows of `job_progress`.
+        is_changed: Whether anything but the time of looking differs from what was known.
+        wants_result: Whether its result is to be fetched.
+        is_fetching: Whether a fetch is under way or done in this package.
+    """
+
+    ref: JobRef
+    known: KnownJob
+    row: Job | None = None
+    history: History | None = None
+    events: list[StatusEvent] = field(default_factory=list)
+    progress: list[JobProgress] = field(default_factory=list)
+    last_progress: JobProgress | None = None
+    is_changed: bool = False
+    wants_result: bool = False
+    is_fetching: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no earlier run had seen the job."""
+        return self.known.row is None and self.known.history is None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the job's last event is not terminal."""
+        return self.history is not None and self.history.is_open
+
+    @property
+    def must_write(self) -> bool:
+        """Whether the row has to be written: something changed, or it is open and was looked at."""
+        return self.is_changed or self.is_open
+
+
+class Ledger:
+    """Applies answers to entries, for one provider's settings."""
+
+    def __init__(self, api: ProviderApi, settings: SyncSettings) -> None:
+        self._api = api
+        self._settings = settings
+
+    def entry(self, ref: JobRef, known: KnownJob | None) -> JobEntry:
+        """An entry that starts from what the warehouse knows."""
+        known = known or KnownJob()
+        history = known.history
+        if history is not None:
+            history = History(history.last, history.creation_earliest, history.last_observed_at)
+        return JobEntry(ref, known, known.row, history, is_changed=known.is_torn)
+
+    def observe(self, entry: JobEntry, seen: JobObservation) -> None:
+        """What an answer about the job says becomes its row, events and progress."""
+        events = derive_events(self._api.provider, seen, entry.history)
+        self._append(entry, events, seen)
+        status = canonical_status(self._api.provider, seen.provider_status)
+        self._record_progress(entry, seen, status)
+        old = entry.row
+        fields = self._fields(old, seen, status)
+        fields["results_state"] = _results_state(entry, status, events)
+        fields["results_expire_at"] = self._expiry(seen, fields["created_at_earliest"], old)
+        if events or old is None:
+            fields["given_up_at"] = None
+        elif entry.is_open and old.given_up_at is None and self._is_too_old(fields, entry, seen):
+            fields["given_up_at"] = seen.observed_at
+        row = Job(**fields)
+        entry.is_changed = entry.is_changed or bool(events) or _differs(old, row)
+        entry.row = row
+        entry.wants_result = row.results_state == "pending"
+        if entry.history is not None:
+            entry.history.last_observed_at = seen.observed_at
+
+    def expire(self, entry: JobEntry, seen: JobObservation) -> None:
+        """The provider answered 404 for a job that it knew."""
+        if entry.history is None or entry.row is None:
+            return
+        events = derive_expiry(self._api.provider, seen, entry.history)
+        self._append(entry, events, seen)
+        state = entry.row.results_state
+        entry.row = entry.row._replace(
+            results_state=state if state == "loaded" else "expired",
+            last_observed_at=seen.observed_at,
+        )
+        entry.is_changed = entry.is_changed or bool(events) or state != entry.row.results_state
+        entry.wants_result = False
+
+    def conclude(self, entry: JobEntry, results_state: str, **counts: int | None) -> None:
+        """The outcome of a fetch: the result's state and what was counted in it."""
+        assert entry.row is not None
+        row = entry.row._replace(results_state=results_state, **counts)
+        entry.is_changed = entry.is_changed or row != entry.row
+        entry.row = row
+        entry.wants_result = False
+
+    def _append(
+        self, entry: JobEntry, events: list[StatusEvent], seen: JobObservation
+    ) -> None:
+        if not events:
+            return
+        entry.events.extend(events)
+        first = entry.history is None
+        earliest = events[0].occurred_at_earliest if first else None
+        if entry.history is not None:
+            earliest = entry.history.creation_earliest
+        entry.history = History(events[-1], earliest, seen.observed_at)
+
+    def _fields(self, old: Job | None, seen: JobObservation, status: str) -> dict[str, Any]:
+        settings = self._settings
+        fields: dict[str, Any] = old._asdict() if old else dict.fromkeys(Job._fields)
+        same_status = old is not None and _word(old.provider_status) == _word(seen.provider_status)
+        fields.update(
+            status=status,
+            provider_status=seen.provider_status,
+            is_terminal=is_terminal(status),
+            last_observed_at=seen.observed_at,
+        )
+        self._date(fields, old, seen)
+        values = {name: getattr(seen, name) for name in (*_STICKY, *_OF_THE_STATUS)}
+        name = values["document_name"]
+        if name is not None and not settings.policy.include_names:
+            values["document_name"] = hashed_name(name)
+        values["config"] = self._json(seen.config, self._api.document_keys)
+        # what users write is theirs: no key of it is documented
+        values["user_metadata"] = self._json(seen.user_metadata, frozenset(), redact=False)
+        for key in _STICKY:
+            if values[key] is not None:
+                fields[key] = values[key]
+        for key in _OF_THE_STATUS:
+            if values[key] is not None or not same_status:
+                fields[key] = values[key]
+        fields["payload"] = self._payload(old, seen, same_status)
+        return fields
+
+    def _date(self, fields: dict[str, Any], old: Job | None, seen: JobObservation) -> None:
+        """The creation: exact as soon as the provider says it; a bracket, once written, stays."""
+        if seen.created_at is not None:
+            at = seen.created_at
+            fields.update(
+                created_at=at,
+                created_at_precision="exact",
+                created_at_earliest=at,
+                created_at_latest=at,
+            )
+        elif old is None and seen.created_at_latest is not None:
+            earliest, latest = seen.created_at_earliest, seen.created_at_latest
+            fields.update(
+                created_at=middle(earliest, latest) if earliest else latest,
+                created_at_precision="bounded",
+                created_at_earliest=earliest,
+                created_at_latest=latest,
+            )
+        elif old is None:
+            fields.update(
+                created_at=None,
+                created_at_precision="unknown",
+                created_at_earliest=None,
+                created_at_latest=seen.observed_at + max(seen.clock_offset, timedelta(0)),
+            )
+
+    def _payload(
+        self, old: Job | None, seen: JobObservation, same_status: bool
+    ) -> JsonText | None:
+        """The whole answer. While the status stays, a list row adds to what a GET had said."""
+        payload = dict(seen.payload)
+        if not self._settings.policy.include_names:
+            for key in self._api.name_keys & payload.keys():
+                if isinstance(payload[key], str):
+                    payload[key] = hashed_name(payload[key])
+        cleaned = self._clean(payload)
+        if old is not None and old.payload is not None and (same_status or not payload):
+            before = json.loads(old.payload)
+            if isinstance(before, dict):
+                said = {
+                    key: value
+                    for key, value in cleaned.items()
+                    if value is not None or key not in before
+                }
+                merged = {**before, **said}
+                return old.payload if merged == before else to_json_text(merged)
+        return to_json_text(cleaned)
+
+    def _clean(self, payload: dict[str, Any]) -> dict[str, Any]:
+        value = clean_json(payload, redact_secrets=True)
+        if not self._settings.policy.include_content:
+            keys, users = self._api.document_keys, self._api.user_keys
+            value = {
+                key: without_content({key: part}, frozenset() if key in users else keys)[key]
+                for key, part in value.items()
+            }
+        return dict(value)
+
+    def _json(
+        self, value: Any, keep: frozenset[str], redact: bool = True
+    ) -> JsonText | None:
+        if value is None:
+            return None
+        value = clean_json(value, redact_secrets=redact)
+        if not self._settings.policy.include_content:
+            value = without_content(value, keep)
+        return to_json_text(value)
+
+    def _record_progress(self, entry: JobEntry, seen: JobObservation, status: str) -> None:
+        if not seen.has_progress:
+            return
+        row = JobProgress(
+            status=status,
+            completion_percentage=seen.progress_percent,
+            current_step=seen.current_step,
+            current_activity=seen.current_activity,
+            fields_processed=seen.fields_processed,
+            total_fields=seen.total_fields,
+            details=self._json(seen.details, self._api.document_keys),
+            observed_at=seen.observed_at,
+        )
+        last = entry.last_progress
+        if last is not None and _progress_values(last) == _progress_values(row):
+            return
+        if last is not None and last.observed_at >= row.observed_at:
+            # two answers within a microsecond would be one row by key
+            row = row._replace(observed_at=last.observed_at + timedelta(microseconds=1))
+        entry.progress.append(row)
+        entry.last_progress = row
+
+    def _expiry(
+        self, seen: JobObservation, created: datetime | None, old: Job | None
+    ) -> datetime | None:
+        if seen.expires_at is not None:
+            return seen.expires_at
+        days = self._settings.retention_days
+        if days is None:
+            days = self._api.retention_days.get(seen.job_kind)
+        if days is None or created is None:
+            return old.results_expire_at if old else None
+        return created + timedelta(days=days)
+
+    def _is_too_old(
+        self, fields: Mapping[str, Any], entry: JobEntry, seen: JobObservation
+    ) -> bool:
+        begun = fields["created_at"] or fields["created_at_latest"]
+        return begun is not None and seen.observed_at - begun >= self._settings.poll_open
+
+
+def needs_last_progress(known: KnownJob, seen: JobObservation) -> bool:
+    """Whether a known job's last `job_progress` row has to be looked up to compare with."""
+    if not seen.has_progress or (known.row is None and known.history is None):
+        return False
+    row = known.row
+    if row is None or seen.details is not None:
+        return True
+    return row.status == UNKNOWN or not row.is_terminal or any(
+        getattr(row, name) != getattr(seen, name) for name in _PROGRESS
+    )
+
+
+def stands_for_progress(row: Job, seen: JobObservation) -> JobProgress:
+    """The last progress of a job whose row says the same as the answer: nothing to look up."""
+    return JobProgress(
+        status=row.status,
+        completion_percentage=row.progress_percent,
+        current_step=row.current_step,
+        current_activity=row.current_activity,
+        fields_processed=row.fields_processed,
+        total_fields=row.total_fields,
+        details=None,
+        observed_at=row.last_observed_at,
+    )
+
+
+def _results_state(entry: JobEntry, status: str, events: list[StatusEvent]) -> str:
+    before = entry.row.results_state if entry.row else "not_ready"
+    if entry.known.is_torn and not entry.is_fetching:
+        before = "pending"
+    if status == SUCCEEDED:
+        succeeded_again = any(event.status == SUCCEEDED for event in events)
+        if before in ("not_ready", "none") or (succeeded_again and not entry.is_new):
+            return "pending"
+        return "pending" if entry.row is None else before
+    if before == "loaded":
+        return before
+    return "none" if is_terminal(status) else "not_ready"
+
+
+def _differs(old: Job | None, new: Job) -> bool:
+    if old is None:
+        return True
+    for name in ("config", "user_metadata"):
+        one, other = getattr(old, name), getattr(new, name)
+        if one != other and (one is None or other is None or json.loads(one) != json.loads(other)):
+            return True
+    rest = {"config": None, "user_metadata": None, "last_observed_at": new.last_observed_at}
+    return old._replace(**rest) != new._replace(**rest)
+
+
+def _progress_values(row: JobProgress) -> tuple[Any, ...]:
+    details = json.loads(row.details) if row.details else None
+    return (
+        row.completion_percentage,
+        row.current_step,
+        row.current_activity,
+        row.fields_processed,
+        row.total_fields,
+        details,
+    )
+
+
+def _word(status: str | None) -> str | None:
+    return status.strip().lower() if status else None

@@ -1,0 +1,388 @@
+"""What the connector remembers between runs: the warehouse itself.
+
+Two designs were weighed. dlt's state could hold open jobs, pending results and last events, but
+then it grows with them, is rewritten whole with each change, and says nothing about a warehouse
+that was restored, deleted or exchanged behind its back. The warehouse holds all of it already,
+is as large as it has to be, and can't disagree with itself. So only the cursor and the unfinished
+listing windows are state (see `sync.progress`), and even these are read from the copy that dlt
+committed to the destination.
+
+dlt commits table by table and a package is whole only when its row stands in `_dlt_loads`
+(DLT_NOTES 2). So a `jobs` row counts only if its load is there, and jobs with result rows of an
+unfinished load are fetched again. Events are the exception: each is true by itself, so those of
+an unfinished load count, and sequences go on after them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.sql_client import SqlClientBase
+
+from dlt_docjobs.model.history import History
+from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
+from dlt_docjobs.model.times import parse_instant
+from dlt_docjobs.model.vocabulary import JobKind, Provider
+from dlt_docjobs.tables import RESULT_TABLES, TABLES
+
+JobRef = tuple[JobKind, str]
+
+_BATCH: Final = 500
+_TABLE_MARKS: Final = {"{%s}" % name: name for name in TABLES} | {
+    "{loads}": "_dlt_loads",
+    "{state}": "_dlt_pipeline_state",
+}
+_JOB_FIELDS: Final = Job._fields
+_EVENT_FIELDS: Final = StatusEvent._fields
+_PROGRESS_FIELDS: Final = JobProgress._fields
+
+
+@dataclass(slots=True)
+class KnownJob:
+    """What the warehouse knows of a job.
+
+    Attributes:
+        row: The job's row if its load is whole, else None.
+        history: Its last event and what goes with it, None where it has none.
+        is_torn: Whether rows of an unfinished load exist, so that results have to come again.
+    """
+
+    row: Job | None = None
+    history: History | None = None
+    is_torn: bool = False
+
+
+@dataclass(slots=True)
+class OpenJob:
+    """An open job as the polling needs it."""
+
+    ref: JobRef
+    created_at: datetime | None
+    created_at_earliest: datetime | None
+    is_given_up: bool
+
+
+class Memory:
+    """Reads what earlier runs left in the warehouse, for one provider and account.
+
+    Args:
+        client: A connected SQL client of the pipeline's dataset; None where there is no dataset
+            yet.
+        provider: Whose rows.
+        account: Which account's.
+    """
+
+    def __init__(
+        self, client: SqlClientBase[Any] | None, provider: Provider, account: str
+    ) -> None:
+        self._client = client
+        self._scope = (provider, account)
+        self._torn: set[JobRef] = set()
+        self._empty = client is None
+
+    @property
+    def is_empty(self) -> bool:
+        """True where the warehouse holds nothing of this provider and account."""
+        return self._empty
+
+    def open(self) -> None:
+        """Looks once at what is there; finds the jobs of unfinished loads."""
+        if self._client is None:
+            return
+        if not self._query("SELECT 1 FROM {job_status_history} WHERE {scope} LIMIT 1"):
+            self._empty = not self._query("SELECT 1 FROM {jobs} WHERE {scope} LIMIT 1")
+        for name in ("jobs", *RESULT_TABLES):
+            self._torn.update(
+                (row[0], row[1])
+                for row in self._query(
+                    "SELECT DISTINCT t.job_kind, t.job_id FROM {%s} t LEFT JOIN {loads} l"
+                    " ON l.load_id = t._dlt_load_id AND l.status = 0"
+                    " WHERE {t.scope} AND l.load_id IS NULL" % name
+                )
+            )
+
+    def has_table(self, name: str) -> bool:
+        """Whether the destination has a table."""
+        client = self._client
+        if client is None:
+            return False
+        try:
+            client.execute_sql(f"SELECT 1 FROM {client.make_qualified_table_name(name)} WHERE 1 = 0")
+        except DatabaseUndefinedRelation:
+            return False
+        return True
+
+    @property
+    def torn_jobs(self) -> frozenset[JobRef]:
+        """Jobs of which rows of an unfinished load exist."""
+        return frozenset(self._torn)
+
+    def has_committed_jobs(self) -> bool:
+        """Whether a whole load wrote at least one job."""
+        return bool(
+            self._query(
+                "SELECT 1 FROM {jobs} t JOIN {loads} l ON l.load_id = t._dlt_load_id"
+                " AND l.status = 0 WHERE {t.scope} LIMIT 1"
+            )
+        )
+
+    def stored_state(self, pipeline_name: str) -> str | None:
+        """The pipeline's last committed state, compressed as dlt stores it."""
+        rows = self._query(
+            "SELECT s.state FROM {state} s JOIN {loads} l ON l.load_id = s._dlt_load_id"
+            " AND l.status = 0 WHERE s.pipeline_name = %s ORDER BY l.load_id DESC LIMIT 1",
+            pipeline_name,
+        )
+        return cast(str, rows[0][0]) if rows else None
+
+    def lookup(self, kind: JobKind, job_ids: Iterable[str]) -> dict[str, KnownJob]:
+        """What is known of the given jobs; ids that are unknown are left out."""
+        found: dict[str, KnownJob] = {}
+        if self._empty:
+            return found
+        for batch in _batches(sorted(set(job_ids))):
+            marks = ", ".join(["%s"] * len(batch))
+            self._lookup_events(kind, batch, marks, found)
+            self._lookup_rows(kind, batch, marks, found)
+        for job_id, known in found.items():
+            known.is_torn = (kind, job_id) in self._torn
+        return found
+
+    def _lookup_events(
+        self, kind: JobKind, batch: Sequence[str], marks: str, found: dict[str, KnownJob]
+    ) -> None:
+        columns = ", ".join(_EVENT_FIELDS)
+        creations: dict[str, datetime | None] = {}
+        for row in self._query(
+            f"SELECT job_id, {columns} FROM (SELECT job_id, {columns}, ROW_NUMBER() OVER"
+            " (PARTITION BY job_id ORDER BY sequence DESC) AS place FROM {job_status_history}"
+            f" WHERE {{scope}} AND job_kind = %s AND job_id IN ({marks})) ranked"
+            " WHERE place = 1 OR sequence = 0 ORDER BY job_id, sequence",
+            kind,
+            *batch,
+        ):
+            event = _event(row[1:])
+            if event.sequence == 0:
+                creations[row[0]] = event.occurred_at_earliest
+            history = History(event, creations.get(row[0]), event.observed_at)
+            found[row[0]] = KnownJob(history=history)
+
+    def _lookup_rows(
+        self, kind: JobKind, batch: Sequence[str], marks: str, found: dict[str, KnownJob]
+    ) -> None:
+        columns = ", ".join(f"t.{name}" for name in _JOB_FIELDS)
+        for row in self._query(
+            f"SELECT t.job_id, {columns} FROM {{jobs}} t JOIN {{loads}} l"
+            " ON l.load_id = t._dlt_load_id AND l.status = 0"
+            f" WHERE {{t.scope}} AND t.job_kind = %s AND t.job_id IN ({marks})",
+            kind,
+            *batch,
+        ):
+            known = found.setdefault(row[0], KnownJob())
+            known.row = _job(row[1:])
+            if known.history is not None:
+                known.history.last_observed_at = max(
+                    known.history.last_observed_at, known.row.last_observed_at
+                )
+
+    def last_progress(self, refs: Iterable[JobRef]) -> dict[JobRef, JobProgress]:
+        """The last row of `job_progress` of each of the given jobs that has one."""
+        found: dict[JobRef, JobProgress] = {}
+        if self._empty:
+            return found
+        columns = ", ".join(_PROGRESS_FIELDS)
+        for batch in _batches(sorted(set(refs))):
+            ids = [job_id for _, job_id in batch]
+            marks = ", ".join(["%s"] * len(ids))
+            for row in self._query(
+                f"SELECT job_kind, job_id, {columns} FROM (SELECT job_kind, job_id, {columns},"
+                " ROW_NUMBER() OVER (PARTITION BY job_kind, job_id ORDER BY observed_at DESC)"
+                f" AS place FROM {{job_progress}} WHERE {{scope}} AND job_id IN ({marks})) ranked"
+                " WHERE place = 1",
+                *ids,
+            ):
+                found[(row[0], row[1])] = _progress(row[2:])
+        return found
+
+    def open_jobs(self) -> list[OpenJob]:
+        """Jobs whose last event is not terminal, oldest first, the given up included."""
+        if self._empty:
+            return []
+        rows = self._query(
+            "SELECT h.job_kind, h.job_id, t.created_at, t.created_at_earliest, t.given_up_at FROM"
+            " (SELECT job_kind, job_id, is_terminal, MIN(occurred_at) OVER"
+            " (PARTITION BY job_kind, job_id) AS first_at, ROW_NUMBER() OVER"
+            " (PARTITION BY job_kind, job_id ORDER BY sequence DESC) AS place"
+            " FROM {job_status_history} WHERE {scope}) h LEFT JOIN {jobs} t"
+            " ON t.job_kind = h.job_kind AND t.job_id = h.job_id AND {t.scope}"
+            " WHERE h.place = 1 AND NOT h.is_terminal"
+            " ORDER BY h.first_at, h.job_id",
+        )
+        return [
+            OpenJob((row[0], row[1]), _instant(row[2]), _instant(row[3]), row[4] is not None)
+            for row in rows
+        ]
+
+    def jobs_in_states(self, *states: str) -> list[JobRef]:
+        """Jobs whose result is in one of the given states, those that expire first in front."""
+        if self._empty:
+            return []
+        marks = ", ".join(["%s"] * len(states))
+        return [
+            (row[0], row[1])
+            for row in self._query(
+                "SELECT t.job_kind, t.job_id FROM {jobs} t JOIN {loads} l"
+                " ON l.load_id = t._dlt_load_id AND l.status = 0"
+                f" WHERE {{t.scope}} AND t.results_state IN ({marks})"
+                " ORDER BY CASE WHEN t.results_expire_at IS NULL THEN 1 ELSE 0 END,"
+                " t.results_expire_at, t.created_at, t.job_id",
+                *states,
+            )
+        ]
+
+    def jobs_without_credits(self, ended_after: datetime, asked_before: datetime) -> list[JobRef]:
+        """Succeeded jobs without credits that ended and were last asked for in the given time."""
+        if self._empty:
+            return []
+        return [
+            (row[0], row[1])
+            for row in self._query(
+                "SELECT t.job_kind, t.job_id FROM {jobs} t JOIN {loads} l"
+                " ON l.load_id = t._dlt_load_id AND l.status = 0 JOIN"
+                " (SELECT job_kind, job_id, MAX(occurred_at_latest) AS ended_at"
+                " FROM {job_status_history} WHERE {scope} AND is_terminal"
+                " GROUP BY job_kind, job_id) h"
+                " ON h.job_kind = t.job_kind AND h.job_id = t.job_id"
+                " WHERE {t.scope} AND t.status = 'succeeded' AND t.credits IS NULL"
+                " AND t.results_state <> 'expired'"
+                " AND h.ended_at >= %s AND t.last_observed_at <= %s ORDER BY t.job_id",
+                ended_after,
+                asked_before,
+            )
+        ]
+
+    def recent_jobs(self, kind: JobKind, since: datetime) -> list[str]:
+        """Ids of ended jobs created at or after an instant."""
+        if self._empty:
+            return []
+        return [
+            row[0]
+            for row in self._query(
+                "SELECT job_id FROM {jobs} WHERE {scope} AND job_kind = %s AND created_at >= %s",
+                kind,
+                since,
+            )
+        ]
+
+    def job_kinds(self, job_ids: Iterable[str]) -> dict[str, set[JobKind]]:
+        """The kinds under which the given ids are known."""
+        found: dict[str, set[JobKind]] = {}
+        for batch in _batches(sorted(set(job_ids))):
+            marks = ", ".join(["%s"] * len(batch))
+            for row in self._query(
+                f"SELECT job_id, job_kind FROM {{jobs}} WHERE {{scope}} AND job_id IN ({marks})",
+                *batch,
+            ):
+                found.setdefault(row[0], set()).add(row[1])
+        return found
+
+    def count_created_since(self, kind: JobKind, since: datetime) -> int:
+        """How many known jobs were created at or after an instant."""
+        rows = self._query(
+            "SELECT COUNT(*) FROM {jobs} WHERE {scope} AND job_kind = %s"
+            " AND (created_at_latest >= %s OR created_at_latest IS NULL)",
+            kind,
+            since,
+        )
+        return int(rows[0][0]) if rows else 0
+
+    def rejections(self, rejection_ids: Iterable[str]) -> dict[str, datetime]:
+        """When each of the given rejections was first seen; unknown ones are left out."""
+        found: dict[str, datetime] = {}
+        if self._client is None:
+            return found
+        for batch in _batches(sorted(set(rejection_ids))):
+            marks = ", ".join(["%s"] * len(batch))
+            for row in self._query(
+                "SELECT rejection_id, observed_at FROM {rejected_records}"
+                f" WHERE rejection_id IN ({marks})",
+                *batch,
+            ):
+                found[row[0]] = _required(row[1])
+        return found
+
+    def _query(self, sql: str, *params: Any) -> list[Any]:
+        """Runs a query; a table that isn't there yet is an empty one."""
+        client = self._client
+        if client is None:
+            return []
+        # both are names of this package's own making, so literals are safe
+        provider, account = self._scope
+        text = sql.replace("{scope}", f"provider = '{provider}' AND account = '{account}'")
+        text = text.replace(
+            "{t.scope}", f"t.provider = '{provider}' AND t.account = '{account}'"
+        )
+        for mark, name in _TABLE_MARKS.items():
+            text = text.replace(mark, client.make_qualified_table_name(name))
+        try:
+            return list(client.execute_sql(text, *params) or [])
+        except DatabaseUndefinedRelation:
+            return []
+
+
+def _batches(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), _BATCH):
+        yield values[start : start + _BATCH]
+
+
+def _instant(value: Any) -> datetime | None:
+    return parse_instant(value)
+
+
+def _required(value: Any) -> datetime:
+    instant = parse_instant(value)
+    assert instant is not None
+    return instant
+
+
+def _json_text(value: Any) -> JsonText | None:
+    """JSON as text, whether the destination gave text or an object (PostgreSQL's jsonb)."""
+    if value is None or isinstance(value, str):
+        return cast("JsonText | None", value)
+    return JsonText(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+_JOB_JSON: Final = ("config", "user_metadata", "payload")
+_JOB_TIMES: Final = tuple(
+    column.name
+    for column in TABLES["jobs"].columns
+    if column.type == "timestamp" and column.name in _JOB_FIELDS
+)
+
+
+def _job(values: Sequence[Any]) -> Job:
+    fields = dict(zip(_JOB_FIELDS, values, strict=True))
+    for name in _JOB_TIMES:
+        fields[name] = _instant(fields[name])
+    for name in _JOB_JSON:
+        fields[name] = _json_text(fields[name])
+    return Job(**fields)
+
+
+def _event(values: Sequence[Any]) -> StatusEvent:
+    fields = dict(zip(_EVENT_FIELDS, values, strict=True))
+    for name in ("occurred_at", "occurred_at_earliest", "occurred_at_latest", "observed_at"):
+        fields[name] = _instant(fields[name])
+    return StatusEvent(**fields)
+
+
+def _progress(values: Sequence[Any]) -> JobProgress:
+    fields = dict(zip(_PROGRESS_FIELDS, values, strict=True))
+    fields["observed_at"] = _instant(fields["observed_at"])
+    fields["details"] = _json_text(fields["details"])
+    return JobProgress(**fields)

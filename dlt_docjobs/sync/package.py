@@ -1,0 +1,470 @@
+"""One load package: takes from the run's plan until it is full, fetches results, makes Arrow.
+
+Job rows are kept until the package ends, so that a job that appears twice, or changes while it
+is fetched, is one row with all its events; there are at most `max_jobs_per_package`. Results go
+out in batches as they come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
+
+import pyarrow as pa
+
+from dlt_docjobs.http import ApiError, NotFound, ResponseTooLarge, UnreadableBody
+from dlt_docjobs.model.cleaning import clean_json, to_json_text, without_content
+from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.records import ExtractionResult
+from dlt_docjobs.model.times import middle
+from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.providers.base import (
+    Extraction,
+    JobAnswer,
+    JobPage,
+    Rejection,
+    UnreadableRecord,
+)
+from dlt_docjobs.sync.ledger import (
+    JobEntry,
+    Ledger,
+    needs_last_progress,
+    stands_for_progress,
+)
+from dlt_docjobs.sync.memory import JobRef, KnownJob
+from dlt_docjobs.sync.plan import Answered, Cut, Fetch, Gone, Item, Seen
+from dlt_docjobs.sync.rejections import rejected_record, rejection_id, unknown_id
+from dlt_docjobs.sync.session import Session, Wanted
+from dlt_docjobs.tables import RESULT_TABLES, TABLES, RowBuffer
+
+Batch = dict[str, pa.Table]
+Emit = Callable[[Batch], Awaitable[None]]
+
+_ROWS_PER_BATCH: Final = 20_000
+_RESULT_FORGOTTEN_SECONDS: Final = 24 * 3600
+
+
+class Package:
+    """Fills one load package of a session.
+
+    Args:
+        session: The run.
+        wanted: Which tables to fill.
+        emit: Takes a batch of Arrow tables; waits while the writer is behind.
+    """
+
+    def __init__(self, session: Session, wanted: Wanted, emit: Emit) -> None:
+        self._session = session
+        self._settings = session.settings
+        self._api = session.api
+        self._wanted = wanted
+        self.emit = emit
+        self._ledger = Ledger(session.api, session.settings)
+        self._entries: dict[JobRef, JobEntry] = {}
+        self._known: dict[JobRef, KnownJob] = {}
+        self._rejections: dict[str, Rejection] = {}
+        self._results = {name: RowBuffer(TABLES[name]) for name in RESULT_TABLES}
+        self._fetches: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(2 * session.settings.max_concurrency)
+
+    async def run(self) -> None:
+        """Takes items until the package is full or the plan ends, then writes what it knows."""
+        session = self._session
+        try:
+            while len(self._entries) < self._settings.max_jobs_per_package:
+                item = await session.next_item()
+                if item is None:
+                    break
+                if isinstance(item, Cut):
+                    break
+                await self._take(item)
+        except ApiError as error:
+            # what came before the refusal is kept
+            session.fail(str(error), error)
+        await self._finish_fetches()
+        await self._flush_results(everything=True)
+        session.finished_at = session.clock.now()
+        await self.emit(await self._job_batch())
+
+    # -- items ------------------------------------------------------------------------------
+
+    async def _take(self, item: Item) -> None:
+        if isinstance(item, Seen):
+            await self._take_page(item)
+        elif isinstance(item, Answered):
+            seen = item.answer.observation
+            self._session.note_answer()
+            self._session.figures.jobs_listed += 1
+            await self._know(seen.job_kind, [seen.job_id])
+            entry = self._observe(seen)
+            if entry is not None:
+                await self._receive(entry, item.answer)
+        elif isinstance(item, Gone):
+            await self._take_gone(item.observation)
+        elif isinstance(item, Fetch):
+            kind, job_id = item.ref
+            await self._know(kind, [job_id])
+            entry = self._entry(item.ref)
+            if entry.row is not None and not entry.is_fetching:
+                await self._start_fetch(entry)
+
+    async def _take_page(self, item: Seen) -> None:
+        session = self._session
+        self._reject(item.page.rejections)
+        seen = item.page.observations
+        for kind in self._settings.kinds:
+            await self._know(kind, [one.job_id for one in seen if one.job_kind == kind])
+        await self._know_progress(seen)
+        for place, one in enumerate(seen):
+            if len(self._entries) >= self._settings.max_jobs_per_package:
+                rest = JobPage(seen[place:], [])
+                session.carried.insert(0, Seen(rest, item.is_list, item.progress))
+                return
+            if item.is_list and self._is_outside(one):
+                continue
+            if item.is_list and (one.job_kind, one.job_id) not in session.observed:
+                session.figures.jobs_listed += 1
+            if item.progress is not None:
+                item.progress.saw(self._created(one))
+            entry = self._observe(one)
+            if entry is not None and self._is_due(entry):
+                await self._start_fetch(entry)
+
+    async def _take_gone(self, seen: JobObservation) -> None:
+        ref = (seen.job_kind, seen.job_id)
+        await self._know(seen.job_kind, [seen.job_id])
+        self._session.observed.add(ref)
+        known = self._known.get(ref)
+        if ref not in self._entries and (known is None or known.history is None):
+            self._reject([unknown_id(ref)])
+            return
+        entry = self._entry(ref)
+        self._ledger.expire(entry, seen)
+        self._note(entry)
+
+    def _observe(self, seen: JobObservation) -> JobEntry | None:
+        """Applies an observation; None where it changes nothing that has to be written."""
+        session = self._session
+        ref = (seen.job_kind, seen.job_id)
+        entry = self._entries.get(ref) or self._ledger.entry(ref, self._known.get(ref))
+        row = entry.row
+        if entry.last_progress is None and row is not None and seen.has_progress:
+            # looked up where it could differ; else the row itself says it
+            if not needs_last_progress(entry.known, seen):
+                entry.last_progress = stands_for_progress(row, seen)
+        self._ledger.observe(entry, seen)
+        session.observed.add(ref)
+        if ref in session.asked_for_usage:
+            # at most once a day: the row's last_observed_at is the memory of it
+            entry.is_changed = True
+        self._want(entry)
+        if not entry.must_write and not entry.wants_result:
+            return None
+        self._entries[ref] = entry
+        self._note(entry)
+        return entry
+
+    def _want(self, entry: JobEntry) -> None:
+        """Decides whether the entry's result is to be fetched in this run."""
+        assert entry.row is not None
+        kind = entry.ref[0]
+        state = entry.row.results_state
+        wanted = self._wanted.any_result(kind)
+        if state == "pending" and not wanted:
+            self._ledger.conclude(entry, "skipped")
+        elif not wanted or entry.is_fetching:
+            entry.wants_result = False
+        elif self._settings.reload is not None:
+            reload = {"failed": ("failed",), "skipped": ("skipped",)}.get(
+                self._settings.reload, ("loaded", "failed", "skipped")
+            )
+            entry.wants_result = state in ("pending", *reload)
+        elif self._session.window is not None:
+            whole = self._wanted.whole_result(kind)
+            entry.wants_result = state == "pending" or (state == "skipped" and whole)
+
+    def _is_due(self, entry: JobEntry) -> bool:
+        return entry.wants_result and not entry.is_fetching
+
+    def _note(self, entry: JobEntry) -> None:
+        session = self._session
+        if entry.events:
+            session.changes += 1
+        if entry.is_open and entry.row is not None and entry.row.given_up_at is None:
+            session.open_refs.add(entry.ref)
+        else:
+            session.open_refs.discard(entry.ref)
+
+    def _entry(self, ref: JobRef) -> JobEntry:
+        entry = self._entries.get(ref)
+        if entry is None:
+            entry = self._entries[ref] = self._ledger.entry(ref, self._known.get(ref))
+        return entry
+
+    async def _know(self, kind: JobKind, job_ids: Iterable[str]) -> None:
+        """Looks up what the warehouse knows, once a job and package."""
+        missing = [
+            job_id
+            for job_id in job_ids
+            if (kind, job_id) not in self._entries and (kind, job_id) not in self._known
+        ]
+        if len(self._known) > 4 * self._settings.max_jobs_per_package:
+            self._known.clear()
+        found = await self._session.lookup(kind, missing)
+        self._known.update(((kind, job_id), known) for job_id, known in found.items())
+
+    async def _know_progress(self, seen: Iterable[JobObservation]) -> None:
+        refs = [
+            (one.job_kind, one.job_id)
+            for one in seen
+            if (known := self._known.get((one.job_kind, one.job_id))) is not None
+            and (one.job_kind, one.job_id) not in self._entries
+            and needs_last_progress(known, one)
+        ]
+        if not refs:
+            return
+        last = await self._session.read(lambda memory: memory.last_progress(refs))
+        for ref, row in last.items():
+            self._entry(ref).last_progress = row
+
+    def _created(self, seen: JobObservation) -> Any:
+        if seen.created_at is not None:
+            return seen.created_at
+        known = self._known.get((seen.job_kind, seen.job_id))
+        if known is not None and known.row is not None and known.row.created_at is not None:
+            return known.row.created_at
+        if seen.created_at_latest is not None and seen.created_at_earliest is not None:
+            return middle(seen.created_at_earliest, seen.created_at_latest)
+        return seen.created_at_latest
+
+    def _is_outside(self, seen: JobObservation) -> bool:
+        """Whether a listed job lies outside what was asked for, however the server filters."""
+        created = self._created(seen)
+        window = self._session.window
+        if window is not None:
+            if created is None:
+                return True
+            early = window.since is not None and created < window.since
+            return early or (window.until is not None and created >= window.until)
+        start = self._settings.start_date
+        is_known = (seen.job_kind, seen.job_id) in self._known
+        return start is not None and created is not None and created < start and not is_known
+
+    # -- results ----------------------------------------------------------------------------
+
+    async def _start_fetch(self, entry: JobEntry) -> None:
+        entry.is_fetching = True
+        await self._places.acquire()
+        if self._session.must_stop:
+            self._places.release()
+            return
+        task = asyncio.create_task(self._fetch(entry))
+        self._fetches.add(task)
+        task.add_done_callback(self._fetch_ended)
+
+    def _fetch_ended(self, task: asyncio.Task[None]) -> None:
+        self._places.release()
+        self._fetches.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._session.problems.append(str(error))
+            self._session.fatal = self._session.fatal or f"a result could not be handled: {error!r}"
+
+    async def _finish_fetches(self) -> None:
+        """Waits for fetches under way; a stop or the deadline leaves the rest pending."""
+        while self._fetches:
+            await asyncio.wait(self._fetches, timeout=0.1)
+            if self._session.must_stop:
+                for task in list(self._fetches):
+                    task.cancel()
+                await asyncio.gather(*self._fetches, return_exceptions=True)
+
+    async def _fetch(self, entry: JobEntry) -> None:
+        kind, job_id = entry.ref
+        session = self._session
+        tier = entry.row.tier if entry.row else None
+        try:
+            answer = await self._api.result(kind, job_id, tier)
+        except NotFound as error:
+            await self._confirm_gone(entry, error)
+        except (UnreadableBody, UnreadableRecord, ResponseTooLarge) as error:
+            payload = None
+            if isinstance(error, UnreadableBody):
+                payload = error.body
+            elif isinstance(error, UnreadableRecord):
+                payload = error.payload
+            self._reject_result(entry, str(error), payload)
+        except ApiError as error:
+            session.fail(f"the result of {kind} job {job_id} stays pending: {error}", error)
+        else:
+            session.note_answer()
+            await self._receive(entry, answer)
+
+    async def _receive(self, entry: JobEntry, answer: JobAnswer) -> None:
+        """An answer that was asked for its result."""
+        entry.is_fetching = True
+        self._ledger.observe(entry, answer.observation)
+        self._entries[entry.ref] = entry
+        self._note(entry)
+        if not answer.has_result:
+            return
+        if not self._is_wanted(entry):
+            if entry.row is not None and entry.row.results_state == "pending":
+                self._ledger.conclude(entry, "skipped")
+            return
+        self._add_rows(entry, answer)
+        await self._flush_results()
+
+    def _is_wanted(self, entry: JobEntry) -> bool:
+        """Whether a result that is there is to be loaded: not a second time without need."""
+        assert entry.row is not None
+        if not self._wanted.any_result(entry.ref[0]):
+            return False
+        if entry.row.results_state == "pending" or self._settings.reload is not None:
+            return True
+        was_asked = entry.row.results_state != "loaded" or entry.known.is_torn
+        return was_asked and entry.row.results_state != "skipped" or self._session.window is not None
+
+    def _add_rows(self, entry: JobEntry, answer: JobAnswer) -> None:
+        session, figures = self._session, self._session.figures
+        key, run = session.key(entry.ref), session.run_id
+        counts: dict[str, int | None] = {}
+        if answer.document is not None:
+            document = answer.document
+            rows: dict[str, list[Any]] = {
+                "pages": document.pages,
+                "chunks": document.chunks,
+                "segments": document.segments,
+                "segment_ocr": document.ocr if self._settings.policy.include_ocr else [],
+            }
+            counts = {
+                "failed_page_count": document.failed_page_count,
+                "chunk_count": len(document.chunks),
+                "segment_count": len(document.segments),
+            }
+        else:
+            assert answer.extraction is not None
+            rows = {"extraction_results": [self._extraction(entry, answer.extraction)]}
+        for name, of_table in rows.items():
+            if name not in self._wanted.tables:
+                continue
+            self._results[name].add(of_table, key, run)
+            if not of_table and not entry.is_new:
+                self._results[name].add_tombstone(key, run)
+        if "chunks" in self._wanted.tables:
+            figures.chunks += counts.get("chunk_count") or 0
+        if "segments" in self._wanted.tables:
+            figures.segments += counts.get("segment_count") or 0
+        figures.results_loaded += 1
+        session.changes += 1
+        whole = self._wanted.whole_result(entry.ref[0])
+        self._ledger.conclude(entry, "loaded" if whole else "skipped", **counts)
+
+    def _extraction(self, entry: JobEntry, extraction: Extraction) -> ExtractionResult:
+        assert entry.row is not None
+        policy = self._settings.policy
+        metadata = clean_json(extraction.field_metadata)
+        if metadata is not None and not policy.include_content:
+            metadata = without_content(metadata, self._api.document_keys)
+        return ExtractionResult(
+            result=to_json_text(clean_json(extraction.result)) if policy.include_content else None,
+            field_metadata=to_json_text(metadata) if metadata is not None else None,
+            schema_id=entry.row.schema_id,
+            document_id=entry.row.document_id,
+            loaded_at=self._session.clock.now(),
+        )
+
+    async def _confirm_gone(self, entry: JobEntry, error: NotFound) -> None:
+        """404 for a result: the job itself is asked before it is called expired."""
+        kind, job_id = entry.ref
+        session = self._session
+        try:
+            answer = await self._api.status(kind, job_id)
+        except NotFound:
+            self._ledger.expire(entry, session.empty_observation(kind, job_id))
+            self._note(entry)
+            return
+        except (ApiError, UnreadableRecord) as other:
+            session.fail(f"the result of {kind} job {job_id} stays pending: {other}", other)
+            return
+        session.note_answer()
+        self._ledger.observe(entry, answer.observation)
+        if entry.row is None or entry.row.results_state != "pending" or entry.history is None:
+            return
+        ended = entry.history.last.occurred_at_latest
+        if (session.clock.now() - ended).total_seconds() > _RESULT_FORGOTTEN_SECONDS:
+            # the job is remembered, its result no more
+            self._ledger.conclude(entry, "expired")
+        else:
+            session.fail(f"the result of {kind} job {job_id} stays pending: {error}", error)
+
+    def _reject_result(self, entry: JobEntry, error: str, payload: Any) -> None:
+        kind, job_id = entry.ref
+        self._session.note_answer()
+        self._ledger.conclude(entry, "failed")
+        endpoint = f"/{kind}/{job_id}/result"
+        self._reject([Rejection(endpoint, kind, job_id, error, payload)])
+
+    def _reject(self, rejections: Iterable[Rejection]) -> None:
+        for rejection in rejections:
+            self._rejections[rejection_id(self._settings, rejection)] = rejection
+
+    # -- writing ----------------------------------------------------------------------------
+
+    async def _flush_results(self, everything: bool = False) -> None:
+        full = any(len(buffer) >= _ROWS_PER_BATCH for buffer in self._results.values())
+        if not full and not everything:
+            return
+        batch = {name: buffer.flush() for name, buffer in self._results.items() if len(buffer)}
+        if batch:
+            await self.emit(batch)
+
+    async def _job_batch(self) -> Batch:
+        """The rows of jobs, events, progress and rejections, with the run's own row."""
+        session, figures = self._session, self._session.figures
+        run = session.run_id
+        buffers = {
+            name: RowBuffer(TABLES[name]) for name in TABLES if name not in RESULT_TABLES
+        }
+        for entry in self._entries.values():
+            key = session.key(entry.ref)
+            if entry.row is None:
+                continue
+            figures.status_events += len(entry.events)
+            if entry.is_new:
+                figures.jobs_new += 1
+            elif entry.is_changed:
+                figures.jobs_changed += 1
+            if entry.must_write:
+                buffers["jobs"].add([entry.row], key, run)
+            buffers["job_status_history"].add(entry.events, key, run)
+            buffers["job_progress"].add(entry.progress, key, run)
+            was_open = entry.known.history is not None and entry.known.history.is_open
+            figures.open_jobs += int(entry.is_open) - int(was_open)
+            old = entry.known.row
+            was_pending = old is not None and old.results_state == "pending"
+            figures.pending_results += int(entry.row.results_state == "pending") - int(was_pending)
+        await self._add_rejections(buffers["rejected_records"])
+        buffers["sync_runs"].add([session.row()])
+        return {name: buffer.flush() for name, buffer in buffers.items()}
+
+    async def _add_rejections(self, buffer: RowBuffer) -> None:
+        """New rejections only: a second sight of the same adds no row and does not count."""
+        session = self._session
+        ids = list(self._rejections)
+        seen = await session.read(lambda memory: memory.rejections(ids)) if ids else {}
+        for identifier, rejection in self._rejections.items():
+            if identifier in seen:
+                continue
+            session.figures.rejected += 1
+            buffer.add(
+                [
+                    rejected_record(
+                        self._settings,
+                        rejection,
+                        self._api.document_keys,
+                        session.clock.now(),
+                        session.run_id,
+                    )
+                ]
+            )

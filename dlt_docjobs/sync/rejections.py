@@ -1,0 +1,81 @@
+"""What could not be read, as rows of `rejected_records`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from dlt_docjobs.model.cleaning import clean_json, to_json_text, without_content
+from dlt_docjobs.model.records import JsonText, RejectedRecord
+from dlt_docjobs.providers.base import Rejection
+from dlt_docjobs.sync.memory import JobRef
+from dlt_docjobs.sync.settings import SyncSettings
+
+UNKNOWN_ID = "the provider doesn't know this id"
+
+
+def rejection_id(settings: SyncSettings, rejection: Rejection) -> str:
+    """The record's key: the same whenever the same thing comes again."""
+    payload = rejection.payload
+    if isinstance(payload, bytes):
+        payload = payload.decode("utf-8", "replace")
+    parts = [
+        settings.provider,
+        settings.account,
+        rejection.endpoint,
+        rejection.job_kind,
+        rejection.job_id,
+        payload,
+    ]
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def unknown_id_rejection(settings: SyncSettings, ref: JobRef) -> str:
+    """The key under which an id that the provider never knew is kept."""
+    return rejection_id(settings, unknown_id(ref))
+
+
+def unknown_id(ref: JobRef) -> Rejection:
+    """The rejection of an id that the provider never knew."""
+    kind, job_id = ref
+    return Rejection(f"/{kind}/{job_id}", kind, job_id, UNKNOWN_ID, None, is_unknown_id=True)
+
+
+def rejected_record(
+    settings: SyncSettings,
+    rejection: Rejection,
+    keep: frozenset[str],
+    observed_at: datetime,
+    run_id: str,
+) -> RejectedRecord:
+    """The row: whole, or with include_content=false its shape without its texts."""
+    return RejectedRecord(
+        rejection_id=rejection_id(settings, rejection),
+        provider=settings.provider,
+        account=settings.account,
+        endpoint=rejection.endpoint,
+        job_kind=rejection.job_kind,
+        job_id=rejection.job_id,
+        error=rejection.error,
+        payload=_payload(rejection.payload, settings.policy.include_content, keep),
+        observed_at=observed_at,
+        run_id=run_id,
+    )
+
+
+def _payload(payload: Any, include_content: bool, keep: frozenset[str]) -> JsonText | None:
+    if payload is None:
+        return None
+    if isinstance(payload, bytes):
+        payload = payload.decode("utf-8", "replace")
+    try:
+        value = clean_json(payload, redact_secrets=True)
+    except ValueError:
+        # nested deeper than anything is read: as text it is still whole
+        value = clean_json(json.dumps(payload, default=str))
+    if not include_content:
+        value = without_content(value, keep)
+    return to_json_text(value)

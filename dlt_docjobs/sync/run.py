@@ -1,0 +1,92 @@
+"""One run of a pipeline: pending packages first, then as many packages as the sync takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from dlt.extract.source import DltSource
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.sync.destinations import forget_loaded_packages, prepare
+from dlt_docjobs.sync.session import RunRequest, Session
+
+
+@dataclass
+class RunHandle:
+    """What ties the packages of one run together.
+
+    Attributes:
+        is_managed: Whether `run` loops over packages; if not, one `pipeline.run` is the run.
+    """
+
+    request: RunRequest = field(default_factory=RunRequest)
+    session: Session | None = None
+    is_managed: bool = False
+
+
+_current: ContextVar[RunHandle | None] = ContextVar("docjobs_run", default=None)
+
+
+def current_run() -> RunHandle | None:
+    """The run that the extraction at hand belongs to; None for a plain `pipeline.run`."""
+    return _current.get()
+
+
+@contextmanager
+def _as_current(handle: RunHandle) -> Iterator[None]:
+    token = _current.set(handle)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def run(
+    pipeline: Pipeline,
+    source: DltSource,
+    *,
+    request: RunRequest | None = None,
+    on_package: Callable[[Session], None] | None = None,
+    **run_options: Any,
+) -> SyncRun:
+    """Finishes pending packages, then loads everything new or changed.
+
+    Args:
+        pipeline: A dlt pipeline with a destination.
+        source: One of this package's sources.
+        request: Deadline, following and progress; None for none of them.
+        on_package: Called after each package that was loaded.
+        run_options: Passed to `pipeline.run`.
+
+    Returns:
+        The row that the run left in `sync_runs`.
+
+    Raises:
+        UsageError: The configuration is wrong.
+        SyncLocked: Another sync of the same pipeline is running.
+        PipelineStepFailed: dlt could not extract or load; what was extracted stays pending.
+    """
+    prepare(pipeline)
+    handle = RunHandle(request or RunRequest(), is_managed=True)
+    with _as_current(handle):
+        try:
+            pipeline.sync_destination()
+            while pipeline.has_pending_data:
+                pipeline.run(**run_options)
+            while True:
+                pipeline.run(source, **run_options)
+                forget_loaded_packages(pipeline)
+                session = handle.session
+                assert session is not None
+                if on_package is not None:
+                    on_package(session)
+                if session.done or session.must_stop:
+                    return session.row()
+        finally:
+            if handle.session is not None:
+                handle.session.close()

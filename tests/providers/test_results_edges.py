@@ -1,0 +1,320 @@
+"""What no fixture shows well: the outermost shape, depth, bounds, numbers and boxes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dlt_docjobs.model.cleaning import to_json_text
+from dlt_docjobs.model.records import ParsedDocument
+from dlt_docjobs.providers.results import UnreadableResult, contextual, llamacloud, unsiloed
+from dlt_docjobs.providers.results.boxes import NOWHERE, BoxKeys, fractions
+from dlt_docjobs.providers.results.builder import number_pages
+from dlt_docjobs.providers.results.values import to_confidence, to_float, to_int, to_text
+
+Parse = Callable[..., ParsedDocument]
+PARSERS: dict[str, Parse] = {
+    "llamacloud": llamacloud.parse_document,
+    "contextual": contextual.parse_document,
+    "unsiloed": unsiloed.parse_document,
+}
+SECRET = "a sentence of the document"
+
+
+@pytest.mark.parametrize("body", [None, [], SECRET, 3, True])
+@pytest.mark.parametrize("parse", PARSERS.values(), ids=PARSERS)
+def test_a_body_that_is_no_object_is_refused(parse: Parse, body: Any) -> None:
+    with pytest.raises(UnreadableResult, match="not an object") as refused:
+        parse(body)
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("provider", "body", "message"),
+    [
+        ("llamacloud", {"items": SECRET}, "items is text, not an object"),
+        ("llamacloud", {"items": [{}]}, "items is a list, not an object"),
+        ("llamacloud", {"items": {"pages": {}}}, r"items\.pages is an object, not a list"),
+        ("contextual", {"pages": SECRET}, "pages is text, not a list"),
+        ("contextual", {"pages": 0}, "pages is a number, not a list"),
+        ("unsiloed", {"chunks": SECRET}, "chunks is text, not a list"),
+        ("unsiloed", {"chunks": False}, "chunks is a boolean, not a list"),
+    ],
+)
+def test_a_result_of_another_shape_is_refused(
+    provider: str, body: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UnreadableResult, match=message) as refused:
+        PARSERS[provider](body)
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("provider", "body"),
+    [
+        ("llamacloud", {}),
+        ("llamacloud", {"items": None, "metadata": None}),
+        ("llamacloud", {"items": {"pages": None}, "metadata": {"pages": SECRET}}),
+        ("contextual", {"pages": None}),
+        ("unsiloed", {"chunks": None, "page_count": 0}),
+    ],
+)
+def test_an_absent_result_is_a_document_without_pages(provider: str, body: Any) -> None:
+    assert PARSERS[provider](body) == ParsedDocument([], [], [], [])
+
+
+def nested_list(levels: int, innermost: Any) -> Any:
+    item = innermost
+    for _ in range(levels):
+        item = {"type": "list", "items": [item]}
+    return item
+
+
+def llamacloud_body(*items: Any) -> dict[str, Any]:
+    return {"items": {"pages": [{"page_number": 1, "success": True, "items": list(items)}]}}
+
+
+def test_every_level_of_a_nested_list_is_a_row() -> None:
+    document = llamacloud.parse_document(
+        llamacloud_body(nested_list(llamacloud.MAX_DEPTH, {"type": "text", "value": "core"}))
+    )
+    assert [segment.depth for segment in document.segments] == list(range(201))
+    assert document.segments[-1].segment_type == "list_item"
+    assert {segment.content for segment in document.segments} == {"core"}
+    assert {segment.metadata for segment in document.segments} == {None}
+
+
+@pytest.mark.parametrize("levels", [201, 260, 900, 20_000])
+def test_what_is_nested_too_deep_stays_in_the_last_containers_metadata(levels: int) -> None:
+    body = llamacloud_body(
+        nested_list(levels, {"type": "text", "value": SECRET}), {"type": "text", "value": "after"}
+    )
+    document = llamacloud.parse_document(body)
+    *containers, after = document.segments
+    assert len(containers) == llamacloud.MAX_DEPTH + 1
+    assert SECRET in (containers[-1].metadata or "")
+    assert all(container.metadata is None for container in containers[:-1])
+    assert (after.content, after.depth) == ("after", 0)
+
+    without = llamacloud.parse_document(body, include_content=False)
+    assert SECRET not in repr(without)
+
+
+@pytest.mark.parametrize("levels", [100, 900, 20_000])
+@pytest.mark.parametrize("key", ["rows", "new_field"])
+def test_a_deep_field_loses_no_text(levels: int, key: str) -> None:
+    value: Any = {"cell": SECRET}
+    for level in range(levels):
+        value = [value, level] if level % 2 else {"inner": value}
+    body = llamacloud_body({"type": "table", "csv": "a", key: value})
+    [segment] = llamacloud.parse_document(body).segments
+    assert segment.content == "a"
+    assert SECRET in (segment.metadata or "")
+    json.loads(segment.metadata or "")
+    [segment] = llamacloud.parse_document(body, include_content=False).segments
+    assert SECRET not in (segment.metadata or "")
+
+
+def test_deep_fields_of_two_parts_of_a_page_are_not_compared() -> None:
+    def deep() -> Any:
+        value: Any = SECRET
+        for _ in range(5000):
+            value = [value]
+        return value
+
+    page = {"page_number": 1, "success": True, "items": []}
+    body = {"items": {"pages": [{**page, "new": deep()}, {**page, "new": deep()}]}}
+    [row] = llamacloud.parse_document(body).pages
+    assert (row.metadata or "").count(SECRET) == 2
+
+
+@pytest.mark.parametrize(
+    ("page_count", "rows"),
+    [(0, 0), (None, 0), (-5, 0), (3, 3), ("3", 3), (100_000, 100_000), (100_001, 0), (10**30, 0)],
+)
+def test_unsiloed_pages_without_segments_are_rows_up_to_a_sane_number(
+    page_count: Any, rows: int
+) -> None:
+    document = unsiloed.parse_document({"chunks": [], "page_count": page_count})
+    assert [page.page_number for page in document.pages] == list(range(1, rows + 1))
+
+
+@pytest.mark.parametrize(
+    "image", ["data:image/png;base64,AAAA", "DATA:image/png;base64,AAAA", "QUJD" * 2000]
+)
+def test_a_picture_in_base64_is_no_url(image: str) -> None:
+    body = {"chunks": [{"segments": [{"segment_type": "Picture", "image": image}]}]}
+    [segment] = unsiloed.parse_document(body).segments
+    assert segment.image_url is None
+    assert json.loads(segment.metadata or "") == {"image": image}
+    [segment] = unsiloed.parse_document(body, include_content=False).segments
+    assert json.loads(segment.metadata or "") == {"image": len(image)}
+
+
+def test_signed_urls_survive_nowhere() -> None:
+    url = "https://b.s3.amazonaws.com/k.png?X-Amz-Signature=0123abcd&X-Amz-Expires=3600"
+    documents = [
+        unsiloed.parse_document(
+            {"chunks": [{"embed": f"![]({url})", "source": url, "segments": [
+                {"segment_type": "Picture", "image": url, "markdown": f"![]({url})",
+                 "references": [{"at": url}], "ocr": [{"text": url, "link": url}]},
+            ]}]}
+        ),
+        llamacloud.parse_document(
+            llamacloud_body(
+                {"type": "image", "url": url, "md": f"![]({url})"},
+                {"type": "link", "url": url, "text": url},
+                {"type": "table", "rows": [[url]], "html": f'<img src="{url}">'},
+            )
+        ),
+        contextual.parse_document({"pages": [{"index": 0, "url": url, "blocks": [
+            {"type": "figure", "markdown": f"![]({url})", "image": url},
+        ]}]}),
+    ]  # fmt: skip
+    for document in documents:
+        assert "b.s3.amazonaws.com/k.png" in repr(document)
+        assert "0123abcd" not in repr(document)
+
+
+def test_page_numbers_that_cannot_be_read_never_collide() -> None:
+    assert number_pages([None, None, None]) == [1, 2, 3]
+    assert number_pages([3, None, None]) == [3, 2, 4]
+    assert number_pages([2, None, 2, 4, None]) == [2, 6, 2, 4, 5]
+    assert number_pages([5, 4, None, 3, None, 2**63 - 1]) == [5, 4, 7, 3, 8, 2**63 - 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (1, 1.0), (1.5, 1.5), ("3", 3.0), (" -0.5e1 ", -5.0), (".5", 0.5),
+        (True, None), (None, None), ("", None), ("nan", None), ("inf", None), ("1_0", None),
+        ("9" * 5000, None), ("1e999", None), (float("nan"), None), (float("inf"), None),
+        (10**400, None), ([], None), ({}, None), ("٣", None),
+    ],
+)  # fmt: skip
+def test_numbers(value: Any, number: float | None) -> None:
+    assert to_float(value) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (1, 1), (3.0, 3), ("3", 3), ("3.0", 3), (2**63 - 1, 2**63 - 1), (-(2**63), -(2**63)),
+        (str(2**63 - 1), 2**63 - 1),
+        (2**63, None), (-(2**63) - 1, None), (1e300, None), (1.5, None), ("x", None),
+        (True, None), (float("nan"), None), ("1e400", None), ("9" * 5000, None), (None, None),
+    ],
+)  # fmt: skip
+def test_whole_numbers(value: Any, number: int | None) -> None:
+    assert to_int(value) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("", ""), ("a", "a"), (3, "3"), (1.5, "1.5"), (True, None), (10**400, None),
+     (float("nan"), None), ([], None), (None, None)],
+)  # fmt: skip
+def test_texts(value: Any, text: str | None) -> None:
+    assert to_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "confidence"),
+    [(0, 0.0), (1, 1.0), ("0.9", 0.9), (1.0000001, 1.0), (-0.0000001, 0.0),
+     (1.01, None), (95, None), (-1, None), ({"a": 1}, None), (True, None)],
+)  # fmt: skip
+def test_confidences(value: Any, confidence: float | None) -> None:
+    assert to_confidence(value) == confidence
+
+
+EXTENT = BoxKeys("x", "y", "w", "h", extent=True)
+CORNERS = BoxKeys("x", "y", "w", "h", extent=False)
+
+
+def box(x: Any, y: Any, w: Any, h: Any) -> dict[str, Any]:
+    return {"x": x, "y": y, "w": w, "h": h}
+
+
+@pytest.mark.parametrize(
+    ("value", "keys", "size", "expected"),
+    [
+        (box(10, 20, 30, 40), EXTENT, (100, 200), (0.1, 0.1, 0.4, 0.3)),
+        (box(0.1, 0.2, 0.3, 0.4), CORNERS, (1, 1), (0.1, 0.2, 0.3, 0.4)),
+        (box(0.3, 0.4, 0.1, 0.2), CORNERS, (1, 1), (0.1, 0.2, 0.3, 0.4)),
+        (box(50, 50, -25, -25), EXTENT, (100, 100), (0.25, 0.25, 0.5, 0.5)),
+        ([box(0, 0, 10, 10), box(50, 60, 10, 10)], EXTENT, (100, 100), (0, 0, 0.6, 0.7)),
+        ([box(0, 0, 10, 10), None, box(1, 1, None, 1)], EXTENT, (100, 100), (0, 0, 0.1, 0.1)),
+        (box(-10, 0, 130, 100), EXTENT, (100, 100), (0, 0, 1, 1)),
+        (box(0, 0, 151, 10), EXTENT, (100, 100), NOWHERE),
+        (box(-51, 0, 60, 10), EXTENT, (100, 100), NOWHERE),
+        (box(0, 0, 10, 10), EXTENT, (None, 100), NOWHERE),
+        (box(0, 0, 10, 10), EXTENT, (100, 0), NOWHERE),
+        (box(0, 0, 10, 10), EXTENT, (-100, 100), NOWHERE),
+        (box(0, 0, float("inf"), 10), EXTENT, (100, 100), NOWHERE),
+        (box(1e308, 0, 1e308, 10), EXTENT, (1e-300, 100), NOWHERE),
+        (box(True, 0, 10, 10), EXTENT, (100, 100), NOWHERE),
+        ([], EXTENT, (100, 100), NOWHERE),
+        ("10,20", EXTENT, (100, 100), NOWHERE),
+    ],
+)  # fmt: skip
+def test_boxes(value: Any, keys: BoxKeys, size: tuple[Any, Any], expected: Any) -> None:
+    assert fractions(value, keys, *size) == pytest.approx(expected)
+
+
+def test_a_box_is_stored_as_sent_but_for_what_json_cannot_hold() -> None:
+    sent = [{"x": 1, "y": 2.50, "w": 3, "h": 4, "label": "a\x00b"}, {"r": float("nan")}]
+    [segment] = llamacloud.parse_document(llamacloud_body({"type": "text", "bbox": sent})).segments
+    assert segment.provider_bbox == ('[{"x":1,"y":2.5,"w":3,"h":4,"label":"ab"},{"r":"NaN"}]')
+
+
+def test_a_plain_box_is_written_like_any_other_json() -> None:
+    sent = [{"x": 1, "y": -2.5e-7, "w": 10**14, "h": None, "label": "title"}]
+    for include_content in (True, False):
+        [segment] = llamacloud.parse_document(
+            llamacloud_body({"type": "text", "bbox": sent}), include_content=include_content
+        ).segments
+        assert segment.provider_bbox == to_json_text(sent)
+
+
+def test_a_blocks_parent_may_stand_on_an_earlier_page_but_not_later() -> None:
+    def block(name: str, *parents: str) -> dict[str, Any]:
+        return {"id": name, "type": "text", "parent_ids": list(parents)}
+
+    document = contextual.parse_document(
+        {"pages": [
+            {"index": 1, "blocks": [block("c", "a", "b"), block("d", "e"), block("e")]},
+            {"index": 0, "blocks": [block("a"), block("b", "a"), block("x", "c", "a")]},
+        ]}
+    )  # fmt: skip
+    assert [(s.segment_id, s.parent_segment_index, s.depth) for s in document.segments] == [
+        ("a", None, 0),
+        ("b", 0, 1),
+        ("x", 0, 1),
+        ("c", 1, 2),
+        ("d", None, 0),
+        ("e", None, 0),
+    ]
+    assert json.loads(document.segments[4].metadata or "") == {"parent_ids": ["e"]}
+
+
+def test_a_page_that_failed_once_and_was_parsed_once_is_not_failed() -> None:
+    failed = {"page_number": 1, "success": False, "error": "timeout"}
+    parsed = {"page_number": 1, "success": True, "items": [{"type": "text", "value": "a"}]}
+    for pages in ([failed, parsed], [parsed, failed]):
+        document = llamacloud.parse_document({"items": {"pages": pages}})
+        [page] = document.pages
+        assert (page.is_failed, page.error_message, page.segment_count) == (False, "timeout", 1)
+        assert document.failed_page_count == 0
+        assert [chunk.chunk_index for chunk in document.chunks] == [0]
+    [page] = llamacloud.parse_document({"items": {"pages": [failed, failed]}}).pages
+    assert page.is_failed
+
+
+def test_the_errors_of_two_failed_parts_are_both_kept() -> None:
+    pages = [{"page_number": 1, "success": False, "error": text} for text in ("one", "two")]
+    [page] = llamacloud.parse_document({"items": {"pages": pages}}).pages
+    assert page.error_message == "one"
+    assert "two" in (page.metadata or "")
