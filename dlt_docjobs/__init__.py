@@ -2,13 +2,58 @@
 
     pipeline = dlt.pipeline("docjobs_llamacloud", destination="duckdb", dataset_name="docjobs")
     dlt_docjobs.run(pipeline, llamacloud())
+
+The public names are imported when they are first used: `docjobs --help` has no need of dlt.
 """
 
-from dlt_docjobs._version import __version__
-from dlt_docjobs.sources import contextual, llamacloud, unsiloed
-from dlt_docjobs.sync.destinations import install_defaults
-from dlt_docjobs.sync.run import run
+from __future__ import annotations
 
-install_defaults()
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__", "contextual", "llamacloud", "run", "unsiloed"]
+if TYPE_CHECKING:
+    from dlt_docjobs._version import __version__
+    from dlt_docjobs.sources import contextual, llamacloud, unsiloed
+    from dlt_docjobs.sync.lock import SyncLocked
+    from dlt_docjobs.sync.run import run
+    from dlt_docjobs.sync.session import RunRequest, SyncFailed
+    from dlt_docjobs.sync.settings import UsageError
+
+_HOMES = {
+    "RunRequest": "dlt_docjobs.sync.session",
+    "SyncFailed": "dlt_docjobs.sync.session",
+    "SyncLocked": "dlt_docjobs.sync.lock",
+    "UsageError": "dlt_docjobs.sync.settings",
+    "__version__": "dlt_docjobs._version",
+    "contextual": "dlt_docjobs.sources",
+    "llamacloud": "dlt_docjobs.sources",
+    "run": "dlt_docjobs.sync.run",
+    "unsiloed": "dlt_docjobs.sources",
+}
+
+__all__ = [
+    "RunRequest",
+    "SyncFailed",
+    "SyncLocked",
+    "UsageError",
+    "__version__",
+    "contextual",
+    "llamacloud",
+    "run",
+    "unsiloed",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name from where it lives."""
+    import importlib
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

@@ -80,6 +80,8 @@ def _provider_routes(
                     return _response(bend(call, handler(call)))
                 except Refusal as refusal:
                     return _response(refusal.answer)
+                finally:
+                    world.clock.note_answer()
 
         return run
 

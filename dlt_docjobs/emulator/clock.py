@@ -7,6 +7,7 @@ the life passed is laid after the last answer that the emulator gave, not only a
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,10 +53,12 @@ class Clock:
         self.virtual = 0.0
         self.started_at = read()
         self._floor = self.started_at
+        self._lock = threading.Lock()
 
     def note_answer(self) -> None:
         """Remembers that somebody has just seen the present state: it holds up to here."""
-        self._floor = max(self._floor, self.read())
+        with self._lock:
+            self._floor = max(self._floor, self.read())
 
     def move(self, seconds: float) -> Move:
         """Moves the virtual time forward, by 0 seconds too.
@@ -65,12 +68,13 @@ class Clock:
         """
         if not seconds >= 0:
             raise ValueError(f"the clock moves forward only: {seconds!r} seconds")
-        patience = time.monotonic() + 1
-        while self.read() < self._floor + _SHORTEST_MOVE and time.monotonic() < patience:
-            time.sleep(0.001)
-        # A clock that stands still (a test's own) still has to yield dates in order.
-        real_to = max(self.read(), self._floor + timedelta(microseconds=1))
-        move = Move(self.virtual, self.virtual + seconds, self._floor, real_to)
-        self.virtual = move.virtual_to
-        self._floor = real_to
+        with self._lock:
+            patience = time.monotonic() + 1
+            while self.read() < self._floor + _SHORTEST_MOVE and time.monotonic() < patience:
+                time.sleep(0.001)
+            # A clock that stands still (a test's own) still has to yield dates in order.
+            real_to = max(self.read(), self._floor + timedelta(microseconds=1))
+            move = Move(self.virtual, self.virtual + seconds, self._floor, real_to)
+            self.virtual = move.virtual_to
+            self._floor = real_to
         return move

@@ -16,8 +16,9 @@ class Faults:
     """What goes wrong. Change the fields at any time; the next request sees it.
 
     Fractions are between 0 and 1 and drawn from the emulator's seed. Refusals and transport faults
-    (the first two groups below) touch only requests whose path fits `path_pattern`, and no more
-    than `budget` of them. Nothing here changes the truth that `Emulator.jobs()` tells.
+    (the first two groups below) touch only requests whose path fits `path_pattern`; refusals and
+    fractions strike no more than `budget` times. Nothing here changes the truth that
+    `Emulator.jobs()` tells.
     """
 
     path_pattern: str | None = None

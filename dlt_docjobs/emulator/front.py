@@ -81,6 +81,8 @@ class Front:
         self._record(faults, provider, rest, scope, reply.status)
         accepts = dict(scope["headers"]).get(b"accept-encoding", b"").decode("latin-1")
         self._compress(faults, hit, reply, "gzip" in accepts)
+        # Noted before too: a client that has the answer may move the clock before we go on here.
+        self._clock.note_answer()
         try:
             await self._deliver(faults, hit, reply, send)
         finally:

@@ -22,8 +22,11 @@ LONGEST_RETRY_AFTER: Final = 300.0
 # Free plans allow 20 requests a minute: slower than this the client need never be
 _SLOWEST_RATE: Final = 0.2
 _MEASURED_SECONDS: Final = 5.0
-# Successes until the rate from before the last 429 is reached again, twice over
-_RECOVERY_STEPS: Final = 10
+# What the rate is taken for before enough requests were sent to measure it
+_UNMEASURED_RATE: Final = 8.0
+# A success raises the rate by this part of what it was: ten make up for one cut. Slower, and
+# 429s that come at random would bring the client to a standstill
+_RECOVERY: Final = 1 / 20
 # Shorter than a timer's own inaccuracy
 _NOW: Final = 1e-4
 
@@ -141,7 +144,8 @@ class Pace:
         self._strikes = 0
         if self._brake is not None:
             self._brake += self._step
-            if self._brake >= self._goal:
+            # Sums of fractions may miss it by a hair
+            if self._brake >= self._goal * (1 - 1e-9):
                 self._brake = None
 
     def throttled(self, sent: float, asked: float | None) -> float | None:
@@ -175,8 +179,9 @@ class Pace:
         if self._brake is None:
             recent = [start for start in self._starts if start > now - _MEASURED_SECONDS]
             span = max(1.0, now - recent[0]) if recent else 1.0
-            self._brake = self._goal = max(len(recent), 1) / span
-        self._step = self._brake / _RECOVERY_STEPS
+            rate = max(len(recent) / span, _UNMEASURED_RATE)
+            self._brake = self._goal = rate if self._ceiling is None else min(rate, self._ceiling)
+        self._step = self._brake * _RECOVERY
         self._brake = max(_SLOWEST_RATE, self._brake / 2)
         # A goal below the slowest rate would lift the brake at once
         self._goal = max(self._goal, 2 * _SLOWEST_RATE)

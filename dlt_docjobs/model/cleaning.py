@@ -105,9 +105,9 @@ _MARKER = re.compile(
     rf"(?P<separator>{_SEPARATOR})(?:(?P<store>(?i:{_STORES}))|(?i:{_SIGNING}))(?:{_EQUALS})"
 )
 _SEMICOLONS: Final = frozenset({";", "&semi;", "&#59;", "&#x3b;", "%3b", "%253b", "\\u003b"})
-# Where a query string may begin; `?https://` is a question and then a URL
+# Where a query string may begin; `?https://` and `?(` are a question and what follows it
 _QUERY_START = re.compile(
-    r"\?(?!https?:)|%(?:25){0,3}3[Ff]|\\u003[Ff]|&(?:amp;)*(?:quest|\#63|\#[xX]3[fF]);"
+    r"\?(?!https?:|[(\[!])|%(?:25){0,3}3[Ff]|\\u003[Ff]|&(?:amp;)*(?:quest|\#63|\#[xX]3[fF]);"
 )
 _SLASH = re.compile(r"/|%(?:25){0,3}2[Ff]|\\u002[Ff]|&(?:amp;)*(?:sol|\#47|\#[xX]2[fF]);")
 # A stretch of query string. Entities for quotes, brackets and spaces end it, and so do quotes,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +24,24 @@ _REGION_HINTS = {
     "contextual": contextual.REGION_HINT,
     "unsiloed": unsiloed.REGION_HINT,
 }
+
+
+_captured: ContextVar[list[SourceConfig] | None] = ContextVar("docjobs_captured", default=None)
+
+
+def resolved_config(make_source: Callable[[], Any]) -> SourceConfig:
+    """The checked configuration of a source, for those who want no resources.
+
+    Args:
+        make_source: Calls the source function, so that dlt resolves its arguments.
+    """
+    captured: list[SourceConfig] = []
+    token = _captured.set(captured)
+    try:
+        make_source()
+    finally:
+        _captured.reset(token)
+    return captured[0]
 
 
 class SourceConfig:
@@ -52,6 +72,9 @@ class SourceConfig:
 
     def resources(self) -> list[DltResource]:
         """The source's resources."""
+        captured = _captured.get()
+        if captured is not None:
+            captured.append(self)
         return build_resources(
             self.make_api, self.settings, self._incremental(), self.values["fetch_results"]
         )

@@ -81,8 +81,7 @@ def build_resources(
                     yield _Tables({name: TABLES[name].arrow_schema.empty_table() for name in missing})
                 session = handle.session
                 if session is None:
-                    session = _new_session(handle, memory, pipeline, created_at)
-                    handle.session = session
+                    session = handle.begin(_new_session(handle, memory, pipeline, created_at))
                 tables = selected if fetch_results else selected - set(RESULT_TABLES)
                 wanted = Wanted(frozenset(tables), settings.policy.include_ocr)
                 session.attach(memory)

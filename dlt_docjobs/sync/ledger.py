@@ -185,6 +185,8 @@ class Ledger:
         for key in _STICKY:
             if values[key] is not None:
                 fields[key] = values[key]
+        if same_status and old is not None:
+            fields["config"] = _merged_text(old.config, fields["config"])
         for key in _OF_THE_STATUS:
             if values[key] is not None or not same_status:
                 fields[key] = values[key]
@@ -229,14 +231,8 @@ class Ledger:
         cleaned = self._clean(payload)
         if old is not None and old.payload is not None and (same_status or not payload):
             before = json.loads(old.payload)
-            if isinstance(before, dict):
-                said = {
-                    key: value
-                    for key, value in cleaned.items()
-                    if value is not None or key not in before
-                }
-                merged = {**before, **said}
-                return old.payload if merged == before else to_json_text(merged)
+            merged = _merged(before, cleaned)
+            return old.payload if merged == before else to_json_text(merged)
         return to_json_text(cleaned)
 
     def _clean(self, payload: dict[str, Any]) -> dict[str, Any]:
@@ -349,6 +345,27 @@ def _differs(old: Job | None, new: Job) -> bool:
             return True
     rest = {"config": None, "user_metadata": None, "last_observed_at": new.last_observed_at}
     return old._replace(**rest) != new._replace(**rest)
+
+
+def _merged(before: Any, after: Any) -> Any:
+    """What two answers about the same state say together: null doesn't take anything back.
+
+    Answers differ in what they carry (a list row, a GET, a GET without URLs), and the poorer one
+    says null, or nothing, of what the richer one said.
+    """
+    if after is None:
+        return before
+    if isinstance(before, dict) and isinstance(after, dict):
+        return {**before, **{key: _merged(before.get(key), value) for key, value in after.items()}}
+    return after
+
+
+def _merged_text(before: JsonText | None, after: JsonText | None) -> JsonText | None:
+    if before is None or after is None or before == after:
+        return after or before
+    one, other = json.loads(before), json.loads(after)
+    merged = _merged(one, other)
+    return before if merged == one else to_json_text(merged)
 
 
 def _progress_values(row: JobProgress) -> tuple[Any, ...]:

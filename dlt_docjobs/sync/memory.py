@@ -28,6 +28,7 @@ from dlt_docjobs.model.history import History
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind, Provider
+from dlt_docjobs.sync.warehouse import FORGOTTEN, forgotten_hash
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
 
 JobRef = tuple[JobKind, str]
@@ -36,6 +37,7 @@ _BATCH: Final = 500
 _TABLE_MARKS: Final = {"{%s}" % name: name for name in TABLES} | {
     "{loads}": "_dlt_loads",
     "{state}": "_dlt_pipeline_state",
+    "{forgotten}": FORGOTTEN,
 }
 _JOB_FIELDS: Final = Job._fields
 _EVENT_FIELDS: Final = StatusEvent._fields
@@ -83,6 +85,7 @@ class Memory:
         self._client = client
         self._scope = (provider, account)
         self._torn: set[JobRef] = set()
+        self._forgotten: frozenset[str] = frozenset()
         self._empty = client is None
 
     @property
@@ -96,6 +99,9 @@ class Memory:
             return
         if not self._query("SELECT 1 FROM {job_status_history} WHERE {scope} LIMIT 1"):
             self._empty = not self._query("SELECT 1 FROM {jobs} WHERE {scope} LIMIT 1")
+        self._forgotten = frozenset(
+            row[0] for row in self._query("SELECT job_hash FROM {forgotten} WHERE {scope}")
+        )
         for name in ("jobs", *RESULT_TABLES):
             self._torn.update(
                 (row[0], row[1])
@@ -105,6 +111,10 @@ class Memory:
                     " WHERE {t.scope} AND l.load_id IS NULL" % name
                 )
             )
+
+    def is_forgotten(self, job_id: str) -> bool:
+        """Whether the user had the job erased for good (`docjobs forget`)."""
+        return bool(self._forgotten) and forgotten_hash(self._scope[0], job_id) in self._forgotten
 
     def has_table(self, name: str) -> bool:
         """Whether the destination has a table."""

@@ -79,6 +79,7 @@ class Package:
                 if isinstance(item, Cut):
                     break
                 await self._take(item)
+                session.report()
         except ApiError as error:
             # what came before the refusal is kept
             session.fail(str(error), error)
@@ -94,6 +95,8 @@ class Package:
             await self._take_page(item)
         elif isinstance(item, Answered):
             seen = item.answer.observation
+            if self._is_forgotten(seen.job_id):
+                return
             self._session.note_answer()
             self._session.figures.jobs_listed += 1
             await self._know(seen.job_kind, [seen.job_id])
@@ -111,8 +114,8 @@ class Package:
 
     async def _take_page(self, item: Seen) -> None:
         session = self._session
-        self._reject(item.page.rejections)
-        seen = item.page.observations
+        self._reject(one for one in item.page.rejections if not self._is_forgotten(one.job_id))
+        seen = [one for one in item.page.observations if not self._is_forgotten(one.job_id)]
         for kind in self._settings.kinds:
             await self._know(kind, [one.job_id for one in seen if one.job_kind == kind])
         await self._know_progress(seen)
@@ -131,8 +134,13 @@ class Package:
             if entry is not None and self._is_due(entry):
                 await self._start_fetch(entry)
 
+    def _is_forgotten(self, job_id: str | None) -> bool:
+        return job_id is not None and self._session.is_forgotten(job_id)
+
     async def _take_gone(self, seen: JobObservation) -> None:
         ref = (seen.job_kind, seen.job_id)
+        if self._is_forgotten(seen.job_id):
+            return
         await self._know(seen.job_kind, [seen.job_id])
         self._session.observed.add(ref)
         known = self._known.get(ref)

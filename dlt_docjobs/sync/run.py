@@ -13,6 +13,8 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync.destinations import forget_loaded_packages, prepare
+from dlt_docjobs.sync.failures import write_kept_failures
+from dlt_docjobs.sync.lock import pipeline_lock
 from dlt_docjobs.sync.session import RunRequest, Session
 
 
@@ -27,6 +29,14 @@ class RunHandle:
     request: RunRequest = field(default_factory=RunRequest)
     session: Session | None = None
     is_managed: bool = False
+    on_session: Callable[[Session], None] | None = None
+
+    def begin(self, session: Session) -> Session:
+        """The run's session has begun."""
+        self.session = session
+        if self.on_session is not None:
+            self.on_session(session)
+        return session
 
 
 _current: ContextVar[RunHandle | None] = ContextVar("docjobs_run", default=None)
@@ -51,7 +61,7 @@ def run(
     source: DltSource,
     *,
     request: RunRequest | None = None,
-    on_package: Callable[[Session], None] | None = None,
+    on_session: Callable[[Session], None] | None = None,
     **run_options: Any,
 ) -> SyncRun:
     """Finishes pending packages, then loads everything new or changed.
@@ -60,7 +70,7 @@ def run(
         pipeline: A dlt pipeline with a destination.
         source: One of this package's sources.
         request: Deadline, following and progress; None for none of them.
-        on_package: Called after each package that was loaded.
+        on_session: Called with the run's session once it has begun.
         run_options: Passed to `pipeline.run`.
 
     Returns:
@@ -72,19 +82,18 @@ def run(
         PipelineStepFailed: dlt could not extract or load; what was extracted stays pending.
     """
     prepare(pipeline)
-    handle = RunHandle(request or RunRequest(), is_managed=True)
-    with _as_current(handle):
+    handle = RunHandle(request or RunRequest(), is_managed=True, on_session=on_session)
+    with pipeline_lock(pipeline), _as_current(handle):
         try:
             pipeline.sync_destination()
             while pipeline.has_pending_data:
                 pipeline.run(**run_options)
+            write_kept_failures(pipeline, source.name)
             while True:
                 pipeline.run(source, **run_options)
                 forget_loaded_packages(pipeline)
                 session = handle.session
                 assert session is not None
-                if on_package is not None:
-                    on_package(session)
                 if session.done or session.must_stop:
                     return session.row()
         finally:

@@ -152,7 +152,7 @@ class Session:
         self.asked_for_usage: set[JobRef] = set()
         self.carried: list[Item] = []
         self._answered = False
-        self._began = self.clock.monotonic()
+        self._reported = self.clock.monotonic()
         self._memory: Memory | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="docjobs-warehouse")
         self._items: AsyncIterator[Item] | None = None
@@ -225,6 +225,10 @@ class Session:
         for progress in self.progress.kinds.values():
             progress.next_package()
 
+    def is_forgotten(self, job_id: str) -> bool:
+        """Whether the user had the job erased for good."""
+        return self._memory is not None and self._memory.is_forgotten(job_id)
+
     def detach(self) -> None:
         """A package ended: its connection is closed."""
         self._memory = None
@@ -239,6 +243,13 @@ class Session:
         """What the warehouse knows of the given jobs."""
         ids = list(job_ids)
         return await self.read(lambda memory: memory.lookup(kind, ids)) if ids else {}
+
+    def report(self) -> None:
+        """Tells whoever watches how far the run is, once a second at most."""
+        now = self.clock.monotonic()
+        if self.request.on_progress is not None and now - self._reported >= 1:
+            self._reported = now
+            self.request.on_progress(self)
 
     # -- what went wrong --------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ def bare() -> Iterator[Emulator]:
         yield emulator
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
     """A client that bears the key in every provider's header."""
     key = "emulator-key"

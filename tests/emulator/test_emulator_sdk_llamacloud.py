@@ -121,6 +121,7 @@ def test_items_carry_every_type_and_all_that_the_truth_counts(
 
 def test_text_views_and_content_metadata(world: Emulator, client: LlamaCloud) -> None:
     job = next(job for job in succeeded(world) if job.failed_pages)
+    unasked = set(client.parsing.get(job.job_id).result_content_metadata or {})
     answer = client.parsing.get(
         job.job_id,
         expand=[
@@ -136,7 +137,7 @@ def test_text_views_and_content_metadata(world: Emulator, client: LlamaCloud) ->
     assert len(answer.text.pages) == job.chunk_count
     assert answer.markdown_full and answer.text_full and answer.job_metadata
     assert answer.result_content_metadata is not None
-    assert set(answer.result_content_metadata) == {"items", "outputPDF"}
+    assert set(answer.result_content_metadata) == {"items", "outputPDF"} | unasked
     again = client.parsing.get(job.job_id, expand=["items_content_metadata"])
     assert again.result_content_metadata is not None
     url = answer.result_content_metadata["items"].presigned_url
@@ -144,6 +145,14 @@ def test_text_views_and_content_metadata(world: Emulator, client: LlamaCloud) ->
     assert url != again.result_content_metadata["items"].presigned_url
     assert answer.images_content_metadata is not None
     assert answer.images_content_metadata.total_count == job.document_pages
+
+
+def test_some_jobs_answer_secrets_and_files_unasked(world: Emulator, client: LlamaCloud) -> None:
+    answers = [client.parsing.get(job.job_id) for job in succeeded(world)]
+    assert any("s3cret" in str(answer.raw_parameters) for answer in answers)
+    files = [answer.result_content_metadata for answer in answers]
+    assert [set(file) for file in files if file] == [{"grounded_items"}] * sum(map(bool, files))
+    assert any(files) and not all(files)
 
 
 def test_open_and_failed_jobs_have_null_results(world: Emulator, client: LlamaCloud) -> None:

@@ -270,6 +270,88 @@ def test_a_box_is_stored_as_sent_but_for_what_json_cannot_hold() -> None:
     assert segment.provider_bbox == ('[{"x":1,"y":2.5,"w":3,"h":4,"label":"ab"},{"r":"NaN"}]')
 
 
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ({"x": float("nan")}, '{"x":"NaN"}'),
+        ({"x": float("-inf")}, '{"x":"-Infinity"}'),
+        ({"x": 10**30}, '{"x":' + "1" + "0" * 30 + "}"),
+        ({"x\x00": 1}, '{"x":1}'),
+        ({"x": True}, '{"x":true}'),
+        ({"label": "Alt\ud800"}, '{"label":"Alt\ufffd"}'),
+    ],
+)
+def test_a_box_is_cleaned(sent: dict[str, Any], stored: str) -> None:
+    [segment] = llamacloud.parse_document(llamacloud_body({"type": "text", "bbox": sent})).segments
+    assert segment.provider_bbox == stored
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ([{"x": 1, "label": "title"}], '[{"x":1,"label":"title"}]'),
+        ([{"x": 1, "label": "two words"}], '[{"x":1,"label":"two words"}]'),
+        ([{"x": 1, "snippet": "word"}], '[{"x":1,"snippet":4}]'),
+        (["word"], "[4]"),
+    ],
+)
+def test_without_content_a_box_keeps_its_label_and_no_other_text(sent: Any, stored: str) -> None:
+    [segment] = llamacloud.parse_document(
+        llamacloud_body({"type": "text", "bbox": sent}), include_content=False
+    ).segments
+    assert segment.provider_bbox == stored
+
+
+def test_a_confidence_of_zero_counts() -> None:
+    ocr = [{"text": "a", "confidence": 0}, {"text": "b", "confidence": 1}, {"text": "c"}]
+    boxes = [{"confidence": 0.0}, {"confidence": 0.5}, {}]
+    [segment] = unsiloed.parse_document({"chunks": [{"segments": [{"ocr": ocr}]}]}).segments
+    assert (segment.ocr_count, segment.ocr_confidence_mean) == (3, 0.5)
+    [segment] = llamacloud.parse_document(llamacloud_body({"type": "text", "bbox": boxes})).segments
+    assert segment.confidence == 0.25
+
+
+def test_ids_and_types_are_cleaned() -> None:
+    body = {"chunks": [{"chunk_id": "c\x00", "segments": [
+        {"segment_id": "s\x00", "segment_type": "Te\x00xt"}
+    ]}]}  # fmt: skip
+    [segment] = unsiloed.parse_document(body).segments
+    assert (segment.chunk_id, segment.segment_id) == ("c", "s")
+    assert (segment.provider_segment_type, segment.segment_type) == ("Text", "text")
+
+
+def test_items_that_are_no_list_make_a_failed_page_that_keeps_them() -> None:
+    [page] = llamacloud.parse_document(
+        {"items": {"pages": [{"page_number": 1, "items": {"0": "text"}}]}}
+    ).pages
+    assert page.is_failed
+    assert json.loads(page.metadata or "") == {"items": {"0": "text"}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "shape"), [([], (0, 0)), ([[]], (1, 0)), (["a"], (1, None)), (None, (None, None))]
+)
+def test_the_shape_of_a_table(rows: Any, shape: tuple[Any, Any]) -> None:
+    body = llamacloud_body({"type": "table", "rows": rows})
+    [segment] = llamacloud.parse_document(body).segments
+    assert (segment.table_rows, segment.table_columns) == shape
+
+
+def test_a_pages_markdown_is_not_stored_twice() -> None:
+    blocks = [{"type": "text", "markdown": "a"}, {"type": "text", "markdown": "b"}]
+    [page] = contextual.parse_document(
+        {"pages": [{"index": 0, "blocks": blocks, "markdown": "a\n\nb"}]}
+    ).pages
+    assert page.metadata is None
+
+
+def test_a_page_zero_is_taken_as_sent() -> None:
+    segments = [{"content": "a", "page_number": number} for number in (1, 0)]
+    document = unsiloed.parse_document({"chunks": [{"segments": segments}]})
+    assert [page.page_number for page in document.pages] == [0, 1]
+    assert (document.chunks[0].page_number, document.chunks[0].last_page_number) == (0, 1)
+
+
 def test_a_plain_box_is_written_like_any_other_json() -> None:
     sent = [{"x": 1, "y": -2.5e-7, "w": 10**14, "h": None, "label": "title"}]
     for include_content in (True, False):

@@ -222,6 +222,35 @@ def test_every_text_ends_in_a_column_or_in_metadata(
     assert [mark for mark in marks if mark not in stored] == []
 
 
+@pytest.mark.parametrize(
+    ("provider", "which"),
+    [(provider, which) for provider, inputs in INPUTS.items() for which in range(len(inputs))],
+)
+def test_a_new_field_in_every_object_is_kept(provider: str, which: int) -> None:
+    marks: list[str] = []
+
+    def extended(value: Any) -> Any:
+        if isinstance(value, list):
+            return [extended(entry) for entry in value]
+        if not isinstance(value, dict):
+            return value
+        mark = f"<{len(marks)}>"
+        marks.append(mark)
+        return {**{key: extended(value[key]) for key in value}, "brand_new": mark}
+
+    body = json.loads(json.dumps(INPUTS[provider][which]))
+    for *path, last in SCOPES[provider]:
+        holder = body
+        for key in path:
+            holder = holder.get(key, {})
+        if isinstance(holder, dict) and last in holder:
+            holder[last] = extended(holder[last])
+    document = MODULES[provider].parse_document(body)
+    stored = "\n".join(value for _, value in columns(document) if isinstance(value, str))
+    assert len(marks) > 2
+    assert [mark for mark in marks if mark not in stored] == []
+
+
 @providers
 @RELAXED
 @given(which=st.integers(0, 9), mutations=MUTATIONS)

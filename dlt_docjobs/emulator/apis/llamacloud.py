@@ -122,7 +122,7 @@ def get_parse(call: Call) -> Answer:
     row = parse_row(call, job)
     if "usage" in expand:
         row["usage"] = _usage(call, job)
-    body: dict[str, Any] = {"job": row}
+    body: dict[str, Any] = {"job": row} | _by_itself(call, job)
     wanted = [name for name in expand if name not in ("usage", "job_metadata")]
     if "job_metadata" in expand:
         body["job_metadata"] = {"queue": "default", "retries": 0}
@@ -133,12 +133,32 @@ def get_parse(call: Call) -> Answer:
         broken = call.broken(job, body | {name: {"pages": "garbage"} for name in wanted})
         if broken is not None:
             return broken
-        body |= _results(call, job, wanted)
+        results = _results(call, job, wanted)
+        files = body.get("result_content_metadata", {}) | results.pop("files")
+        body |= results | ({"result_content_metadata": files} if files else {})
     return Answer(body)
 
 
+def _by_itself(call: Call, job: Job) -> dict[str, Any]:
+    """What some jobs answer without being asked: their parameters, secrets included, and a file."""
+    chance = job.random("by-itself").random()
+    body: dict[str, Any] = {}
+    if chance < 0.3:
+        body["raw_parameters"] = {
+            "webhook_url": "https://hooks.example.com/in?token=hook-s3cret",
+            "webhook_headers": {"X-Signing-Key": "hook-s3cret"},
+            "http_proxy": "http://user:proxy-s3cret@proxy.example.com:3128",
+        }
+    if chance > 0.85 and job.has_result:
+        # Jobs that ran with granular bounding boxes.
+        url = words.signed_url(call.world.signatures, f"{job.job_id}/grounded.jsonl")
+        file = {"size_bytes": 1234, "exists": True, "presigned_url": url}
+        body["result_content_metadata"] = {"grounded_items": file}
+    return body
+
+
 def _results(call: Call, job: Job, wanted: list[str]) -> dict[str, Any]:
-    """The results that `expand` asks for."""
+    """The results that `expand` asks for, and under `files` the files."""
     whole = content(job)
     pages = whole["items"]["pages"] if whole.get("items") else []
     text_only = call.faults.fast_without_items and job.tier == "fast"
@@ -155,12 +175,8 @@ def _results(call: Call, job: Job, wanted: list[str]) -> dict[str, Any]:
         "images_content_metadata": _images(call, job),
     }
     body: dict[str, Any] = {name: views[name] for name in wanted if name in views}
-    files = {
-        _CONTENT_KEYS[name]: _file(call, job, name) for name in wanted if name in _CONTENT_KEYS
-    }
-    if files:
-        body["result_content_metadata"] = files
-    return body
+    asked = [name for name in wanted if name in _CONTENT_KEYS]
+    return body | {"files": {_CONTENT_KEYS[name]: _file(call, job, name) for name in asked}}
 
 
 def _page_markdown(page: dict[str, Any]) -> dict[str, Any]:

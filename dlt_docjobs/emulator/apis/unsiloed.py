@@ -57,6 +57,10 @@ def get_parse(call: Call) -> Answer:
             "input_file_url": url(f"{job.job_id}/input.pdf"),
         },
     }
+    if done and job.random("export").random() < 0.15:
+        # Exports come with their URLs whether `include_url` asks for URLs or not.
+        docx = words.signed_url(call.world.signatures, f"{job.job_id}/export.docx")
+        body["exports"] = {"docx": docx}
     if call.flag("output_file", False) and done:
         signed = words.signed_url(call.world.signatures, f"{job.job_id}/output.json")
         return Answer(body | {"result": {"output_file_url": signed}})

@@ -7,6 +7,8 @@ chunk. Where the contract is silent:
   pages of one index share a row in `pages` and make two chunks.
 * No page is ever failed: the answer has no word for it.
 * `document_metadata.hierarchy` and `markdown_document` repeat what the pages say and are not read.
+* A chunk's content is the markdown of all blocks of its page, whatever their depth: a heading does
+  not contain the text of what stands under it.
 * A page's own `markdown` is the chunk's content where there are no blocks; where there are, it is
   kept in the page's `metadata` unless it equals what the blocks make.
 * A block's parent is the last of its `parent_ids` that came before it, on any page. Blocks are

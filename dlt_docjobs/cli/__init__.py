@@ -1,0 +1,40 @@
+"""`docjobs`: arguments, exit codes, what a person reads."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The `docjobs` command.
+
+    Args:
+        arguments: Without the program's name; None takes `sys.argv`.
+
+    Returns:
+        The exit code (contract 4).
+    """
+    from dlt_docjobs.cli.arguments import make_parser
+
+    parser = make_parser()
+    try:
+        args = parser.parse_args(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return execute(args)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Runs a parsed command."""
+    if not getattr(args, "run", None):
+        args.parser.print_help()
+        return 2
+    from dlt_docjobs.cli.commands import run_command
+
+    return run_command(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

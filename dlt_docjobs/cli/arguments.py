@@ -1,0 +1,188 @@
+"""The arguments of every command. Imports nothing that `--help` has no need of."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from typing import Any, NoReturn
+
+PROVIDERS = ("llamacloud", "contextual", "unsiloed")
+COMMANDS = ("sync", "check", "status", "reset", "forget", "demo", "emulate")
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that suggests what a typo probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the error with a suggestion and ends with exit code 2."""
+        words = [word.strip("'\" ,") for word in message.replace("=", " ").split()]
+        options = [option for action in self._actions for option in action.option_strings]
+        for word in words:
+            near = difflib.get_close_matches(word, [*options, *COMMANDS, *PROVIDERS], 1, 0.7)
+            if near and near[0] != word and word not in (*options, *COMMANDS, *PROVIDERS):
+                message += f"; did you mean {near[0]}?"
+                break
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of `docjobs`."""
+    parser = _Parser(
+        prog="docjobs",
+        description="Loads jobs of LlamaCloud, Contextual AI and Unsiloed AI into a warehouse: "
+        "jobs, status history, chunks and segments.",
+        epilog="Keys: LLAMA_CLOUD_API_KEY, CONTEXTUAL_API_KEY, UNSILOED_API_KEY, or "
+        ".dlt/secrets.toml.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    add_commands(parser)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *args: Any) -> NoReturn:
+        from dlt_docjobs._version import __version__
+
+        print(f"docjobs {__version__}")
+        parser.exit(0)
+
+
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """Adds the commands to a parser, `docjobs`'s own or `dlt docjobs`'s."""
+    parser.set_defaults(parser=parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    _add_sync(commands)
+    _add_check(commands)
+    _add_status(commands)
+    _add_reset(commands)
+    _add_forget(commands)
+    _add_demo(commands)
+    _add_emulate(commands)
+
+
+def _command(commands: Any, name: str, text: str, **options: Any) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", **options
+    )
+    command.set_defaults(run=name)
+    return command
+
+
+def _add_destination(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--destination",
+        metavar="NAME",
+        default="duckdb",
+        help="any dlt destination (default: duckdb, in warehouse.duckdb); credentials come from "
+        "dlt's configuration",
+    )
+    command.add_argument(
+        "--dataset", metavar="NAME", default="docjobs", help="dataset (default: docjobs)"
+    )
+
+
+def _add_providers(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "providers",
+        metavar="PROVIDER",
+        nargs="*",
+        help="llamacloud, contextual or unsiloed, or PROVIDER:ACCOUNT; none: every one with a key",
+    )
+
+
+def _add_sync(commands: Any) -> None:
+    command = _command(commands, "sync", "load what is new or changed")
+    _add_providers(command)
+    _add_destination(command)
+    command.add_argument(
+        "--since", metavar="T", help="backfill window: jobs created at or after this instant"
+    )
+    command.add_argument(
+        "--until", metavar="T", help="backfill window: jobs created before this instant"
+    )
+    command.add_argument(
+        "--no-results", action="store_true", help="jobs and history only: no result is fetched"
+    )
+    command.add_argument(
+        "--reload",
+        choices=("failed", "skipped", "all"),
+        help="fetch these results again, in a window or for the ids of a file; without either, "
+        "of all jobs known",
+    )
+    command.add_argument(
+        "--job-ids-file",
+        metavar="F",
+        help="only these jobs: text (an id a line), CSV or JSONL with job_id and job_kind",
+    )
+    command.add_argument(
+        "--follow",
+        metavar="SECONDS",
+        nargs="?",
+        const=10.0,
+        type=float,
+        help="keep asking for open jobs until all have ended, every 10 s or as given",
+    )
+    command.add_argument(
+        "--deadline",
+        metavar="SECONDS",
+        type=float,
+        help="stop starting work in time, load what is there, and end with 1",
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument(
+        "--progress",
+        choices=("log", "tqdm", "none"),
+        default="log",
+        help="how long work is shown on standard error (default: log)",
+    )
+
+
+def _add_check(commands: Any) -> None:
+    command = _command(
+        commands, "check", "one cheap request to each provider and a connection to the destination"
+    )
+    _add_providers(command)
+    _add_destination(command)
+
+
+def _add_status(commands: Any) -> None:
+    command = _command(
+        commands, "status", "cursor, open jobs, pending results and last run, from the destination"
+    )
+    _add_destination(command)
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_reset(commands: Any) -> None:
+    command = _command(
+        commands, "reset", "remove an account's rows and cursor from the warehouse, after asking"
+    )
+    command.add_argument("provider", metavar="PROVIDER[:ACCOUNT]")
+    _add_destination(command)
+    command.add_argument("--yes", action="store_true", help="don't ask")
+
+
+def _add_forget(commands: Any) -> None:
+    command = _command(
+        commands, "forget", "erase jobs from every table, and never load them again"
+    )
+    command.add_argument("--job-ids-file", metavar="F", required=True, help="the jobs to erase")
+    _add_destination(command)
+
+
+def _add_demo(commands: Any) -> None:
+    command = _command(
+        commands,
+        "demo",
+        "run the emulator, two syncs and a few queries in a fresh DuckDB file; no key, no network",
+    )
+    command.add_argument("--seed", type=int, default=7, help="which jobs are made up (default: 7)")
+
+
+def _add_emulate(commands: Any) -> None:
+    command = _command(
+        commands, "emulate", "serve the three providers' APIs on loopback, for trying and testing"
+    )
+    command.add_argument("--port", type=int, default=8765, help="port (default: 8765)")
+    command.add_argument("--seed", type=int, default=7, help="which jobs are made up (default: 7)")
+    command.add_argument("--jobs", type=int, default=300, help="how many (default: 300)")

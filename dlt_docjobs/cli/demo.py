@@ -1,0 +1,147 @@
+"""`docjobs demo`: the main job on made-up jobs, in under half a minute."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from dlt_docjobs.cli import output
+from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.sync.settings import UsageError
+
+FILE: Final = "docjobs_demo.duckdb"
+_HOURS: Final = 2
+
+_QUERIES: Final = (
+    (
+        "How did the jobs end?",
+        "SELECT provider, job_kind, status, count(*) AS jobs\n"
+        "FROM docjobs.jobs GROUP BY ALL ORDER BY provider, job_kind, jobs DESC",
+    ),
+    (
+        "How long does parsing take, from creation to success (seconds)?",
+        "SELECT h.provider, h.job_kind, count(*) AS jobs,\n"
+        "  round(median(epoch(h.occurred_at - j.created_at)), 1) AS p50,\n"
+        "  round(quantile_cont(epoch(h.occurred_at - j.created_at), 0.95), 1) AS p95\n"
+        "FROM docjobs.job_status_history h JOIN docjobs.jobs j USING (provider, job_kind, job_id)\n"
+        "WHERE h.status = 'succeeded' AND (h.occurred_at_source = 'provider'"
+        " OR h.occurred_at = j.updated_at)\n"
+        "GROUP BY ALL ORDER BY ALL",
+    ),
+    (
+        "Which segments should nobody trust?",
+        "SELECT j.document_name, s.page_number AS page, s.segment_type AS type,\n"
+        "  round(s.confidence, 2) AS confidence\n"
+        "FROM docjobs.segments s JOIN docjobs.jobs j USING (provider, job_kind, job_id)\n"
+        "WHERE s.confidence IS NOT NULL ORDER BY s.confidence, document_name LIMIT 5",
+    ),
+)
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Runs the emulator, two syncs with two hours of its life between them, and three queries."""
+    try:
+        from dlt_docjobs.emulator import Emulator
+    except ImportError as error:
+        raise UsageError(
+            f"the demo needs the extra `emulator`: pip install 'dlt-docjobs[emulator]' ({error})"
+        ) from None
+    file = Path(FILE)
+    for old in (file, file.with_name(file.name + ".wal")):
+        old.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder, Emulator(seed=args.seed) as emulator:
+        print(
+            f"Emulating three providers with {len(emulator.jobs())} jobs of the last three weeks "
+            f"on loopback; loading into {file}.\n"
+        )
+        first = _sync_all(emulator, folder)
+        _print_sync("First sync", first)
+        emulator.advance(seconds=_HOURS * 3600)
+        print(f"\n… {_HOURS} hours of the providers' life pass …\n")
+        second = _sync_all(emulator, folder)
+        _print_sync("Second sync", second)
+        _print_sync("Third sync, at once", _sync_all(emulator, folder))
+    _print_tables(file)
+    for question, query in _QUERIES:
+        _print_query(file, question, query)
+    print(f"\nThe warehouse is {file}: explore it with duckdb, or any client of it.")
+    print("With keys of your own: set LLAMA_CLOUD_API_KEY (or another), then run `docjobs sync`.")
+    return max(row.exit_code for row in (*first, *second))
+
+
+def _sync_all(emulator: Any, folder: str) -> list[SyncRun]:
+    import dlt
+
+    from dlt_docjobs import contextual, llamacloud, run, unsiloed
+
+    with _quiet():
+        targets = [
+            {"job_id": job.job_id, "job_kind": job.job_kind} for job in emulator.jobs("unsiloed")
+        ]
+        url, key = emulator.base_urls, emulator.api_key
+        sources = {
+            "llamacloud": llamacloud(api_key=key, base_url=url["llamacloud"]),
+            "contextual": contextual(api_key=key, base_url=url["contextual"]),
+            "unsiloed": unsiloed(api_key=key, base_url=url["unsiloed"], job_ids=targets),
+        }
+        rows = []
+        for name, source in sources.items():
+            pipeline = dlt.pipeline(
+                f"docjobs_{name}",
+                destination=dlt.destinations.duckdb(FILE),
+                dataset_name="docjobs",
+                pipelines_dir=folder,
+            )
+            rows.append(run(pipeline, source))
+        return rows
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps a project's own configuration in the current folder out of the demo."""
+    prefix = "SOURCES__DOCJOBS__"
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefix)}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+def _print_sync(title: str, rows: list[SyncRun]) -> None:
+    print(f"{title}:")
+    for row in rows:
+        print(f"  {output.line(row)}")
+
+
+def _print_tables(file: Path) -> None:
+    import duckdb
+
+    from dlt_docjobs.tables import TABLES
+
+    print("\nThe tables (dataset docjobs):")
+    with duckdb.connect(str(file), read_only=True) as connection:
+        for table in TABLES.values():
+            found = connection.execute(f"SELECT count(*) FROM docjobs.{table.name}").fetchone()
+            rows = found[0] if found else 0
+            print(f"  {table.name:<20} {rows:>7,} rows   {table.description}")
+
+
+def _print_query(file: Path, question: str, query: str) -> None:
+    import duckdb
+
+    print(f"\n{question}\n")
+    for line in query.splitlines():
+        print(f"  {line}")
+    with duckdb.connect(str(file), read_only=True) as connection:
+        cursor = connection.execute(query)
+        names = [column[0] for column in cursor.description or []]
+        cells = [[str(cell) for cell in row] for row in cursor.fetchall()]
+    widths = [max(len(row[place]) for row in [names, *cells]) for place in range(len(names))]
+    print()
+    for row in [names, *cells]:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))

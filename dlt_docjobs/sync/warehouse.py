@@ -1,0 +1,194 @@
+"""Statements about whole accounts: status, reset, forget. Plain SQL that every destination has."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+import dlt
+from dlt.common.destination import AnyDestination
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.sql_client import SqlClientBase
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_docjobs.model.times import parse_instant
+from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.sync.destinations import connect
+from dlt_docjobs.tables import TABLES
+
+FORGOTTEN: Final = "forgotten_jobs"
+_BATCH: Final = 200
+
+
+def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[str, Any]]:
+    """How each account in a dataset stands.
+
+    Returns:
+        A mapping an account: provider, account, cursor, jobs, open_jobs, given_up_jobs,
+        pending_results, last_run_at, last_run_ok, last_run_error.
+    """
+    dataset = dlt.dataset(destination, dataset_name)
+    with dataset.sql_client as client:
+        if not client.has_dataset():
+            return []
+        runs = _rows(
+            client,
+            "SELECT provider, account, run_id, finished_at, ok, error, cursor FROM (SELECT r.*,"
+            " ROW_NUMBER() OVER (PARTITION BY provider, account ORDER BY finished_at DESC)"
+            " AS place FROM {sync_runs} r) ranked WHERE place = 1 ORDER BY provider, account",
+        )
+        cursors = _by_account(
+            client,
+            "SELECT provider, account, MAX(cursor) FROM {sync_runs} GROUP BY provider, account",
+        )
+        jobs = _by_account(
+            client,
+            "SELECT provider, account, COUNT(*), SUM(CASE WHEN results_state = 'pending'"
+            " THEN 1 ELSE 0 END), SUM(CASE WHEN given_up_at IS NOT NULL THEN 1 ELSE 0 END)"
+            " FROM {jobs} GROUP BY provider, account",
+        )
+        opened = _by_account(
+            client,
+            "SELECT provider, account, COUNT(*) FROM (SELECT provider, account, is_terminal,"
+            " ROW_NUMBER() OVER (PARTITION BY provider, job_kind, job_id ORDER BY sequence DESC)"
+            " AS place FROM {job_status_history}) h WHERE place = 1 AND NOT is_terminal"
+            " GROUP BY provider, account",
+        )
+    result = []
+    for provider, account, _, finished_at, ok, error, _ in runs:
+        key = (provider, account)
+        counts = jobs.get(key, (0, 0, 0))
+        result.append(
+            {
+                "provider": provider,
+                "account": account,
+                "cursor": parse_instant(cursors.get(key, (None,))[0]),
+                "jobs": int(counts[0]),
+                "open_jobs": int(opened.get(key, (0,))[0]),
+                "given_up_jobs": int(counts[2] or 0),
+                "pending_results": int(counts[1] or 0),
+                "last_run_at": parse_instant(finished_at),
+                "last_run_ok": bool(ok),
+                "last_run_error": error,
+            }
+        )
+    return result
+
+
+def remove_account(pipeline: Pipeline, provider: str, account: str) -> int:
+    """Removes an account's rows from every table, and its pipeline's state.
+
+    Returns:
+        The number of jobs removed.
+    """
+    with connect(pipeline) as client:
+        if client is None:
+            return 0
+        where = "provider = %s AND account = %s"
+        found = _rows(client, f"SELECT COUNT(*) FROM {{jobs}} WHERE {where}", provider, account)
+        # the cursor goes first: rows without a cursor are listed again, never missed
+        _execute(client, "DELETE FROM {state} WHERE pipeline_name = %s", pipeline.pipeline_name)
+        for name in TABLES:
+            _execute(client, f"DELETE FROM {{{name}}} WHERE {where}", provider, account)
+        _empty_staging(client)
+    return int(found[0][0]) if found else 0
+
+
+def forget_jobs(
+    pipeline: Pipeline,
+    provider: str,
+    account: str,
+    targets: Sequence[tuple[str, JobKind | None]],
+) -> int:
+    """Erases jobs from every table, and notes the hashes of their ids so that they stay away.
+
+    Returns:
+        The number of jobs erased.
+    """
+    erased = 0
+    with connect(pipeline) as client:
+        if client is None:
+            return 0
+        _note_forgotten(client, provider, account, targets)
+        for start in range(0, len(targets), _BATCH):
+            batch = targets[start : start + _BATCH]
+            for kind in ("parse", "extract", None):
+                ids = [job_id for job_id, of_kind in batch if of_kind == kind]
+                if not ids:
+                    continue
+                marks = ", ".join(["%s"] * len(ids))
+                where = f"provider = %s AND account = %s AND job_id IN ({marks})"
+                values = [provider, account, *ids]
+                if kind is not None:
+                    where += " AND job_kind = %s"
+                    values.append(kind)
+                found = _rows(client, f"SELECT COUNT(*) FROM {{jobs}} WHERE {where}", *values)
+                erased += int(found[0][0]) if found else 0
+                for name in TABLES:
+                    if name != "sync_runs":
+                        _execute(client, f"DELETE FROM {{{name}}} WHERE {where}", *values)
+        _empty_staging(client)
+    return erased
+
+
+def forgotten_hash(provider: str, job_id: str) -> str:
+    """What is kept of a forgotten job: enough to know it again, not to tell who it was."""
+    return hashlib.sha256(f"{provider}\x1f{job_id}".encode("utf-8", "replace")).hexdigest()
+
+
+def _note_forgotten(
+    client: SqlClientBase[Any],
+    provider: str,
+    account: str,
+    targets: Sequence[tuple[str, JobKind | None]],
+) -> None:
+    try:
+        known = {row[0] for row in client.execute_sql(_named(client, "SELECT job_hash FROM {f}")) or []}
+    except DatabaseUndefinedRelation:
+        known = set()
+        text = "VARCHAR(255)"
+        client.execute_sql(
+            _named(client, f"CREATE TABLE {{f}} (provider {text}, account {text}, job_hash {text})")
+        )
+    for job_id, _ in targets:
+        digest = forgotten_hash(provider, job_id)
+        if digest not in known:
+            known.add(digest)
+            client.execute_sql(
+                _named(client, "INSERT INTO {f} VALUES (%s, %s, %s)"), provider, account, digest
+            )
+
+
+def _empty_staging(client: SqlClientBase[Any]) -> None:
+    """dlt leaves the last load's rows in the staging dataset."""
+    with client.with_staging_dataset():
+        if not client.has_dataset():
+            return
+        for name in TABLES:
+            _execute(client, f"DELETE FROM {{{name}}}")
+
+
+def _named(client: SqlClientBase[Any], sql: str) -> str:
+    for name in TABLES:
+        sql = sql.replace("{" + name + "}", client.make_qualified_table_name(name))
+    sql = sql.replace("{state}", client.make_qualified_table_name("_dlt_pipeline_state"))
+    return sql.replace("{f}", client.make_qualified_table_name(FORGOTTEN))
+
+
+def _rows(client: SqlClientBase[Any], sql: str, *values: Any) -> list[Any]:
+    try:
+        return list(client.execute_sql(_named(client, sql), *values) or [])
+    except DatabaseUndefinedRelation:
+        return []
+
+
+def _execute(client: SqlClientBase[Any], sql: str, *values: Any) -> None:
+    try:
+        client.execute_sql(_named(client, sql), *values)
+    except DatabaseUndefinedRelation:
+        return
+
+
+def _by_account(client: SqlClientBase[Any], sql: str) -> dict[tuple[str, str], tuple[Any, ...]]:
+    return {(row[0], row[1]): tuple(row[2:]) for row in _rows(client, sql)}

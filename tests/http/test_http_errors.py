@@ -1,0 +1,210 @@
+"""What a person reads when a request fails, and what they never read."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+
+import httpx
+import pytest
+from http_support import JOB_PATH, KEY, NOON, Script, fetch, fetch_json, make_client
+
+from dlt_docjobs.http import (
+    Answer,
+    ApiError,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    PaymentRequired,
+    ServerError,
+    Throttled,
+    Unauthorized,
+    UnreadableBody,
+    decode_json,
+)
+
+
+def failing(*answers: httpx.Response | Exception, **options: object) -> ApiError:
+    client = make_client(Script(*answers), **options)  # type: ignore[arg-type]
+    with pytest.raises(ApiError) as caught:
+        asyncio.run(fetch(client, ("q", "in-the-query")))
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "fatal"),
+    [
+        (400, InvalidRequest, False),
+        (401, Unauthorized, True),
+        (402, PaymentRequired, True),
+        (403, Forbidden, True),
+        (404, NotFound, False),
+        (405, InvalidRequest, False),
+        (408, ServerError, False),
+        (409, ServerError, False),
+        (410, NotFound, False),
+        (413, InvalidRequest, False),
+        (418, InvalidRequest, False),
+        (422, InvalidRequest, False),
+        (425, ServerError, False),
+        (429, Throttled, False),
+        (500, ServerError, False),
+        (503, ServerError, False),
+        (599, ServerError, False),
+    ],
+)
+def test_each_status_has_its_class(status: int, kind: type[ApiError], fatal: bool) -> None:
+    error = failing(httpx.Response(status, json={"detail": "so it is"}))
+    assert type(error) is kind
+    assert error.is_fatal is fatal
+    assert (error.status, error.endpoint, error.detail) == (status, JOB_PATH, "so it is")
+    assert str(status) in str(error) and "so it is" in str(error) and JOB_PATH in str(error)
+    assert error.hint and error.hint in str(error)
+    assert "in-the-query" not in str(error) and "api.test" not in str(error)
+
+
+def test_a_401_tells_of_regions() -> None:
+    error = failing(httpx.Response(401), region_hint="keys of the EU need another base_url")
+    assert "keys of the EU need another base_url" in str(error)
+    error = failing(httpx.Response(403), region_hint="keys of the EU need another base_url")
+    assert "EU" not in str(error)
+
+
+@pytest.mark.parametrize("body", [b"Usage limit exceeded", b'{"detail": "USAGE LIMIT EXCEEDED."}'])
+def test_a_billing_cap_is_not_waited_for(body: bytes) -> None:
+    script = Script(httpx.Response(429, content=body))
+    with pytest.raises(PaymentRequired) as caught:
+        asyncio.run(fetch(make_client(script)))
+    assert len(script.requests) == 1
+    assert caught.value.status == 429 and caught.value.is_fatal
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"detail": "Result not found."}', "Result not found."),
+        (
+            b'{"detail": [{"loc": ["query", "page_size"], "msg": "too big", "type": "t",'
+            b' "input": "INPUT"}, {"loc": ["query", 0], "msg": "bad", "type": "t"}]}',
+            "query.page_size: too big; query.0: bad",
+        ),
+        (b'{"detail": {"message": "no credits", "left": 0}}', "no credits"),
+        (b'{"error": {"code": 3, "message": "denied"}}', "denied"),
+        (b'{"message": "hello"}', "hello"),
+        (b'"Job x not found"', "Job x not found"),
+        (b"Rate limit\r\n exceeded\x00\x1b[31m", "Rate limit exceeded [31m"),
+        (b"<!DOCTYPE html><html><body>secret page</body></html>", "an HTML page"),
+        (b"\n <HTML>secret page", "an HTML page"),
+        (b"", ""),
+        (b'{"detail": null}', ""),
+        (b'{"detail": ', ""),
+        (b"[" * 5000, ""),
+        (b'[[[[[[[["deep"]]]]]]]]', ""),
+        (b"42", ""),
+        (b"\xff\xfe\x00", "\ufffd\ufffd"),
+        (b'{"detail": "\\ud800"}', ""),
+        (
+            b'{"detail": "see https://s3.test/a?X-Amz-Signature=abc now"}',
+            "see https://s3.test/a now",
+        ),
+        (b"x" * 500, "x" * 199 + "…"),
+    ],
+)
+def test_an_error_body_is_read_defensively(body: bytes, detail: str) -> None:
+    error = failing(httpx.Response(400, content=body))
+    assert error.detail == detail
+    str(error).encode()
+
+
+def test_a_key_that_the_provider_repeats_is_masked() -> None:
+    error = failing(httpx.Response(401, json={"detail": f"Unknown key {KEY}!"}))
+    assert error.detail == "Unknown key …!"
+
+
+def test_an_error_body_is_read_in_part_only() -> None:
+    async def endless() -> object:
+        while True:
+            yield b"word " * 1000
+
+    error = failing(httpx.Response(400, content=endless()))  # type: ignore[arg-type]
+    assert error.detail.startswith("word word") and len(error.detail) == 200
+
+
+def test_an_error_body_that_breaks_leaves_the_status() -> None:
+    async def broken() -> object:
+        yield b"so f"
+        raise httpx.ReadError("reset")
+
+    error = failing(httpx.Response(403, content=broken()))  # type: ignore[arg-type]
+    assert isinstance(error, Forbidden) and error.detail == "so f"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"<html>SECRETTEXT</html>", "HTML"),
+        (b'{"a": "SECRETTEXT', "not valid JSON"),
+        (b"", "empty"),
+        (b'{"a": "SECRETTEXT\xff"}', "UTF-8"),
+        (b"[" * 200_000, "nested"),
+    ],
+)
+def test_an_unreadable_body_is_asked_for_again_twice_and_kept_aside(
+    content: bytes, reason: str
+) -> None:
+    script = Script(httpx.Response(200, content=content))
+    client = make_client(script)
+    with pytest.raises(UnreadableBody, match=reason) as caught:
+        asyncio.run(fetch_json(client))
+    error = caught.value
+    assert len(script.requests) == 3
+    assert (client.counters.requests, client.counters.retries) == (3, 2)
+    assert client.counters.failures == 3
+    assert error.body == content and error.status == 200 and not error.is_fatal
+    shown = "".join(traceback.format_exception(error)) + repr(error)
+    assert "SECRETTEXT" not in shown
+    assert error.__context__ is None or "SECRETTEXT" not in repr(vars(error.__context__))
+
+
+def test_a_body_that_becomes_readable_is_taken() -> None:
+    script = Script(httpx.Response(200, text="<html>"), httpx.Response(200, json=[1]))
+    client = make_client(script)
+    assert asyncio.run(fetch_json(client)) == [1]
+    assert (client.counters.requests, client.counters.failures) == (2, 1)
+
+
+def answer(body: bytes) -> Answer:
+    return Answer(200, body, "application/json", NOON, NOON, NOON - NOON, "/p")
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"a": [1, 2.5, null, true, "x"]}', {"a": [1, 2.5, None, True, "x"]}),
+        (b"18446744073709551616", 18446744073709551616),
+        (b"-123456789012345678901234567890", -123456789012345678901234567890),
+        (b'"\\ud800"', "\ud800"),
+        (b'"\\ud83d\\ude00 \\u0000"', "😀 \0"),
+        (b"[Infinity, -Infinity, 1e400]", [float("inf"), float("-inf"), float("inf")]),
+        (b"\xef\xbb\xbf{}", {}),
+        (b" null ", None),
+    ],
+)
+def test_json_is_read_as_leniently_as_it_can_be(body: bytes, value: object) -> None:
+    assert decode_json(answer(body)) == value
+
+
+def test_nan_is_read() -> None:
+    (value,) = decode_json(answer(b"[NaN]"))
+    assert value != value
+
+
+@pytest.mark.parametrize("body", [b"{} {}", b"[1,]", b"9" * 5000, b"{'a': 1}", b"nul"])
+def test_half_json_is_refused(body: bytes) -> None:
+    with pytest.raises(UnreadableBody):
+        decode_json(answer(body))
+
+
+def test_an_answer_does_not_show_its_body() -> None:
+    shown = repr(answer(b"SECRETTEXT"))
+    assert "SECRETTEXT" not in shown and "10 bytes" in shown and "/p" in shown

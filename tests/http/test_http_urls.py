@@ -1,0 +1,131 @@
+"""Where requests go: base URLs, paths, query strings."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+from http_support import OK, Script, make_client
+
+from dlt_docjobs.http import InvalidBaseUrl, InvalidIdentifier, normalise_base_url
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("https://api.cloud.llamaindex.ai", "https://api.cloud.llamaindex.ai"),
+        ("api.cloud.eu.llamaindex.ai", "https://api.cloud.eu.llamaindex.ai"),
+        ("api.contextual.ai/v1/", "https://api.contextual.ai/v1"),
+        ("HTTPS://API.Contextual.AI/v1//", "https://api.contextual.ai/v1"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ("localhost:8080", "https://localhost:8080"),
+        ("http://[::1]:8080/x", "http://[::1]:8080/x"),
+        ("  https://api.test\n", "https://api.test"),
+        ("//api.test/v1", "https://api.test/v1"),
+        ("https://api.test:443", "https://api.test"),
+        ("https://api.test/proxy/Case", "https://api.test/proxy/Case"),
+    ],
+)
+def test_a_base_url_is_normalised(given: str, expected: str) -> None:
+    assert normalise_base_url(given) == expected
+    assert normalise_base_url(expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("", "empty"),
+        ("  ", "empty"),
+        ("api test", "spaces"),
+        ("https://api.test/a\tb", "spaces"),
+        ("https://api.test/\x07", "control"),
+        ("ftp://api.test", "https://"),
+        ("file:///etc/passwd", "https://"),
+        ("mailto:a.b", "https://"),
+        ("https://", "host"),
+        ("https:///v1", "host"),
+        ("https://api.test:99999", "port"),
+        ("https://api.test:0", "host"),
+        ("https://user:hunter2@api.test", "user name"),
+        ("hunter2@api.test", "user name"),
+        ("https://api.test?hunter2=1", "query"),
+        ("https://api.test/#hunter2", "fragment"),
+        ("https://api.test\\@evil.test", "backslash"),
+        ("https://api.test/../v1", ".."),
+        ("https://api.test/é", "ASCII"),
+        ("https://ap!i.test", "host"),
+    ],
+)
+def test_what_is_no_base_url_is_refused_without_being_repeated(given: str, says: str) -> None:
+    with pytest.raises(InvalidBaseUrl, match="base_url") as caught:
+        normalise_base_url(given)
+    assert says in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+
+
+def asked(segments: tuple[str, ...], *params: tuple[str, str]) -> str:
+    script = Script(OK)
+
+    async def ask() -> None:
+        async with make_client(script, base_url="https://api.test/v1") as client:
+            await client.get(segments, params)
+
+    asyncio.run(ask())
+    (request,) = script.requests
+    assert request.method == "GET"
+    return request.url.raw_path.decode()
+
+
+def test_segments_and_parameters_are_quoted() -> None:
+    path = asked(("parse", "a b?c#d%2Fé".replace("é", "~")), ("t", "2026-01-01T00:00:00+00:00"))
+    assert path == "/v1/parse/a%20b%3Fc%23d%252F~?t=2026-01-01T00%3A00%3A00%2B00%3A00"
+
+
+def test_a_parameter_may_stand_repeatedly_and_keeps_its_order() -> None:
+    path = asked(("p",), ("job_ids", "b"), ("expand", "x&y=z"), ("job_ids", "a"), ("e", "ü"))
+    assert path == "/v1/p?job_ids=b&expand=x%26y%3Dz&job_ids=a&e=%C3%BC"
+
+
+@pytest.mark.parametrize(
+    "segment",
+    ["", " ", ".", "..", "a/b", "a\\b", "/", "a\nb", "a\x00", "jöb", "a\u200bb", "\x7f"],
+)
+def test_a_segment_that_could_lead_elsewhere_is_refused(segment: str) -> None:
+    script = Script(OK)
+
+    async def ask() -> None:
+        async with make_client(script) as client:
+            await client.get(("parse", segment))
+
+    with pytest.raises(InvalidIdentifier):
+        asyncio.run(ask())
+    assert script.requests == []
+
+
+def test_the_headers_of_every_request() -> None:
+    script = Script(OK)
+    asyncio.run(make_client_and_ask(script))
+    headers = script.requests[0].headers
+    assert headers["authorization"].startswith("Bearer llx-")
+    assert headers["accept"] == "application/json"
+    assert headers["accept-encoding"] == "gzip"
+    assert headers["host"] == "api.test"
+
+
+async def make_client_and_ask(script: Script) -> None:
+    async with make_client(script) as client:
+        await client.get(("parse",))
+
+
+def test_cookies_are_not_sent_back() -> None:
+    script = Script(httpx.Response(200, headers={"set-cookie": "a=b; Path=/"}, json={}))
+
+    async def ask() -> None:
+        async with make_client(script) as client:
+            await client.get(("parse",))
+            await client.get(("parse",))
+
+    asyncio.run(ask())
+    assert "cookie" not in script.requests[1].headers
