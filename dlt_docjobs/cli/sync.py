@@ -185,14 +185,7 @@ def _failed_row(
     if sessions:
         row = sessions[0].row()
     else:
-        numbers = {
-            name: 0
-            for name in (
-                *("jobs_listed", "jobs_new", "jobs_changed", "status_events", "results_loaded"),
-                *("chunks", "segments", "rejected", "requests", "retries", "throttled"),
-                *("open_jobs", "pending_results"),
-            )
-        }
+        numbers = dict.fromkeys((*("jobs_listed", "jobs_new", "jobs_changed", "status_events", "results_loaded"), *("chunks", "segments", "rejected", "requests", "retries", "throttled"), *("open_jobs", "pending_results")), 0)
         from dlt_docjobs._version import __version__
 
         row = SyncRun(

@@ -125,6 +125,9 @@ class _Chain:
     def add_creation(self, status: str) -> None:
         """Event 0: queued, at the creation and with its bounds."""
         seen = self._observation
+        at: datetime
+        latest: datetime
+        earliest: datetime | None
         if seen.created_at is not None and seen.created_at_earliest is None:
             at = earliest = latest = seen.created_at
             source = PROVIDER

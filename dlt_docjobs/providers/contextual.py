@@ -7,8 +7,9 @@ answers 404; the extract list can't be filtered; running extract jobs carry undo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from dlt_docjobs.http import Answer, ApiClient
 from dlt_docjobs.model.observation import JobObservation
@@ -25,7 +26,8 @@ from dlt_docjobs.providers.base import (
     RecordReader,
     UnreadableRecord,
 )
-from dlt_docjobs.providers.results import UnreadableResult, contextual as results
+from dlt_docjobs.providers.results import UnreadableResult
+from dlt_docjobs.providers.results import contextual as results
 
 BASE_URL = "https://api.contextual.ai/v1"
 REGION_HINT = "Contextual AI's base_url ends with /v1"
@@ -35,6 +37,7 @@ _EXTRACT_KEYS = frozenset(
     {"job_id", "status", "created_at", "progress", "current_activity"}
     | {"schema_id", "document_id", "config"}
 )
+_RESULT_KEYS = frozenset({"pages", "markdown_document"})
 _PROGRESS_KEYS = frozenset(
     {"completion_percentage", "current_step", "fields_processed", "total_fields"}
 )
@@ -70,9 +73,9 @@ class _ExtractJob(base.Envelope):
 class ContextualApi(ProviderApi):
     """Contextual AI's parse and extract jobs."""
 
-    provider: Provider = "contextual"
+    provider: ClassVar[Provider] = "contextual"
     lists = frozenset({"parse", "extract"})
-    retention_days = {"parse": RETENTION_DAYS}
+    retention_days: ClassVar[Mapping[JobKind, float]] = {"parse": RETENTION_DAYS}
     document_keys = frozenset(
         {"id", "job_id", "status", "file_name", "created_at", "schema_id", "document_id", "model"}
         | {"current_step"}
@@ -186,7 +189,7 @@ def _observe_row(kind: JobKind, row: Any, answer: Answer) -> JobObservation:
 
 def _observe_parse(job_id: str, row: Any, answer: Answer) -> JobObservation:
     job = base.read_envelope(_ParseStatus, row)
-    payload = {key: value for key, value in row.items() if key not in ("pages", "markdown_document")}
+    payload = {key: value for key, value in row.items() if key not in _RESULT_KEYS}
     metadata = payload.get("document_metadata")
     if isinstance(metadata, dict) and isinstance(metadata.get("hierarchy"), dict):
         # its heading blocks are the pages' own once more

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -29,7 +29,8 @@ from dlt_docjobs.providers.base import (
     RecordReader,
     UnreadableRecord,
 )
-from dlt_docjobs.providers.results import UnreadableResult, llamacloud as results
+from dlt_docjobs.providers.results import UnreadableResult
+from dlt_docjobs.providers.results import llamacloud as results
 
 BASE_URL = "https://api.cloud.llamaindex.ai"
 REGION_HINT = (
@@ -77,7 +78,7 @@ class _ExtractJob(_ParseJob):
 class LlamaCloudApi(ProviderApi):
     """LlamaCloud's parse and extract jobs."""
 
-    provider: Provider = "llamacloud"
+    provider: ClassVar[Provider] = "llamacloud"
     lists = frozenset({"parse", "extract"})
     filters_created = frozenset({"parse", "extract"})
     poll_batch = 50

@@ -8,7 +8,8 @@ provider's own times prove when processing began and ended; extract answers carr
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from dlt_docjobs.http import Answer, ApiClient, NotFound
 from dlt_docjobs.model.observation import JobObservation
@@ -23,7 +24,8 @@ from dlt_docjobs.providers.base import (
     ProviderApi,
     UnreadableRecord,
 )
-from dlt_docjobs.providers.results import UnreadableResult, unsiloed as results
+from dlt_docjobs.providers.results import UnreadableResult
+from dlt_docjobs.providers.results import unsiloed as results
 
 BASE_URL = "https://prod.visionapi.unsiloed.ai"
 REGION_HINT = (
@@ -52,8 +54,8 @@ class _Job(base.Envelope):
 class UnsiloedApi(ProviderApi):
     """Unsiloed AI's parse and extract jobs."""
 
-    provider: Provider = "unsiloed"
-    retention_days = {"extract": EXTRACT_RETENTION_DAYS}
+    provider: ClassVar[Provider] = "unsiloed"
+    retention_days: ClassVar[Mapping[JobKind, float]] = {"extract": EXTRACT_RETENTION_DAYS}
     document_keys = frozenset(
         {"job_id", "task_id", "id", "status", "created_at", "started_at", "finished_at"}
         | {"updated_at", "expires_at", "file_name", "file_type", "message", "error"}
@@ -73,9 +75,7 @@ class UnsiloedApi(ProviderApi):
         """One job: a parse job without its chunks; an extract job comes with its result anyway."""
         if kind == "extract":
             return await self.result(kind, job_id)
-        answer, body = await self.client.get_json(
-            ("parse", job_id), [("include_chunks", "false")]
-        )
+        answer, body = await self.client.get_json(("parse", job_id), [("include_chunks", "false")])
         with base.kept_whole(body):
             return JobAnswer(self._observe(kind, job_id, body, answer))
 
@@ -86,9 +86,7 @@ class UnsiloedApi(ProviderApi):
         with base.kept_whole(body):
             return self._read_answer(kind, job_id, body, answer)
 
-    def _read_answer(
-        self, kind: JobKind, job_id: str, body: Any, answer: Answer
-    ) -> JobAnswer:
+    def _read_answer(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobAnswer:
         observed = self._observe(kind, job_id, body, answer)
         reply = JobAnswer(observed)
         if canonical_status(self.provider, observed.provider_status) != SUCCEEDED:

@@ -66,9 +66,7 @@ class SourceConfig:
         created_at = values["created_at"]
         if created_at is not None and created_at.end_value is None and created_at.initial_value:
             self.start_date = config.start_of(created_at.initial_value)
-        self.settings = config.sync_settings(
-            provider, self.name, values, targets, self.start_date
-        )
+        self.settings = config.sync_settings(provider, self.name, values, targets, self.start_date)
 
     def resources(self) -> list[DltResource]:
         """The source's resources."""

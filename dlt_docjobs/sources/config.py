@@ -243,9 +243,7 @@ def targets_of(
 class _LazyTargets:
     """Ids of an iterable that is only read while the sync runs (a dlt resource, a generator)."""
 
-    def __init__(
-        self, job_ids: JobIds, from_file: list[tuple[str, JobKind | None]]
-    ) -> None:
+    def __init__(self, job_ids: JobIds, from_file: list[tuple[str, JobKind | None]]) -> None:
         self._job_ids = job_ids
         self._from_file = from_file
         self._read: list[tuple[str, JobKind | None]] | None = None
@@ -277,7 +275,7 @@ def _target(job_id: Any, kind: Any) -> tuple[str, JobKind | None]:
     word = str(kind).strip().lower() if kind not in (None, "") else None
     if word is not None and word not in JOB_KINDS:
         raise UsageError(f"job_kind of {text} is parse or extract, not {word[:40]!r}")
-    return text, cast("JobKind | None", word)
+    return text, word
 
 
 def read_job_ids(path: Path) -> Iterator[tuple[str, JobKind | None]]:

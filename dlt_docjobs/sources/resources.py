@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import dlt
 from dlt.common.configuration.container import Container
-from dlt.extract.state import resource_state
 from dlt.common.versioned_state import decompress_state
 from dlt.extract.resource import DltResource
 from dlt.extract.source import SourceInjectableContext
+from dlt.extract.state import resource_state
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.times import parse_instant
@@ -78,7 +78,9 @@ def build_resources(
                 memory.open()
                 missing = [name for name in selected if not memory.has_table(name)]
                 if missing:
-                    yield _Tables({name: TABLES[name].arrow_schema.empty_table() for name in missing})
+                    yield _Tables(
+                        {name: TABLES[name].arrow_schema.empty_table() for name in missing}
+                    )
                 session = handle.session
                 if session is None:
                     session = handle.begin(_new_session(handle, memory, pipeline, created_at))
@@ -105,7 +107,9 @@ def build_resources(
     ) -> Session:
         window = None
         if created_at.end_value is not None:
-            window = Window(parse_instant(created_at.start_value), parse_instant(created_at.end_value))
+            window = Window(
+                parse_instant(created_at.start_value), parse_instant(created_at.end_value)
+            )
         if not settings_have_jobs(settings, memory):
             raise UsageError(
                 f"{settings.provider} publishes no list of jobs, and none is known yet: name them "
@@ -121,9 +125,7 @@ def build_resources(
 
 def settings_have_jobs(settings: SyncSettings, memory: Memory) -> bool:
     """Whether there is anything that a sync could ask for."""
-    return (
-        settings.provider != "unsiloed" or settings.targets is not None or not memory.is_empty
-    )
+    return settings.provider != "unsiloed" or settings.targets is not None or not memory.is_empty
 
 
 def _leaf(root: DltResource, table: Table) -> DltResource:
@@ -132,17 +134,17 @@ def _leaf(root: DltResource, table: Table) -> DltResource:
 
     pick.__name__ = pick.__qualname__ = table.name
     pick.__doc__ = table.description
-    hints: dict[str, Any] = {"merge_key": table.replaced_by}
+    hints: dict[str, Any] = {
+        "name": table.name,
+        "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
+        "columns": table.dlt_columns(),
+    }
     if table.key == table.replaced_by:
-        hints = {"primary_key": table.key}
-    resource = dlt.transformer(
-        pick,
-        data_from=root,
-        name=table.name,
-        write_disposition={"disposition": "merge", "strategy": "delete-insert"},
-        columns=table.dlt_columns(),
-        **hints,
-    )
+        hints["primary_key"] = table.key
+    else:
+        # a job comes once a package, so its rows need no comparing by their own key
+        hints["merge_key"] = table.replaced_by
+    resource: DltResource = dlt.transformer(pick, data_from=root, **hints)
     resource.apply_hints(additional_table_hints={"description": table.description})
     return resource
 

@@ -67,13 +67,13 @@ def _source(name: str, rows: pa.Table) -> Any:
 
     @dlt.source(name=name, section="docjobs")
     def failed_runs() -> Any:
-        return dlt.resource(
-            [rows],
-            name=table.name,
-            write_disposition={"disposition": "merge", "strategy": "delete-insert"},
-            primary_key=table.key,
-            columns=table.dlt_columns(),
-        )
+        hints: dict[str, Any] = {
+            "name": table.name,
+            "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
+            "primary_key": table.key,
+            "columns": table.dlt_columns(),
+        }
+        return dlt.resource([rows], **hints)
 
     return failed_runs()
 

@@ -144,7 +144,7 @@ class Ledger:
         entry.is_changed = entry.is_changed or bool(events) or state != entry.row.results_state
         entry.wants_result = False
 
-    def conclude(self, entry: JobEntry, results_state: str, **counts: int | None) -> None:
+    def conclude(self, entry: JobEntry, results_state: str, **counts: Any) -> None:
         """The outcome of a fetch: the result's state and what was counted in it."""
         assert entry.row is not None
         row = entry.row._replace(results_state=results_state, **counts)
@@ -152,9 +152,7 @@ class Ledger:
         entry.row = row
         entry.wants_result = False
 
-    def _append(
-        self, entry: JobEntry, events: list[StatusEvent], seen: JobObservation
-    ) -> None:
+    def _append(self, entry: JobEntry, events: list[StatusEvent], seen: JobObservation) -> None:
         if not events:
             return
         entry.events.extend(events)
@@ -219,9 +217,7 @@ class Ledger:
                 created_at_latest=seen.observed_at + max(seen.clock_offset, timedelta(0)),
             )
 
-    def _payload(
-        self, old: Job | None, seen: JobObservation, same_status: bool
-    ) -> JsonText | None:
+    def _payload(self, old: Job | None, seen: JobObservation, same_status: bool) -> JsonText | None:
         """The whole answer. While the status stays, a list row adds to what a GET had said."""
         payload = dict(seen.payload)
         if not self._settings.policy.include_names:
@@ -245,9 +241,7 @@ class Ledger:
             }
         return dict(value)
 
-    def _json(
-        self, value: Any, keep: frozenset[str], redact: bool = True
-    ) -> JsonText | None:
+    def _json(self, value: Any, keep: frozenset[str], redact: bool = True) -> JsonText | None:
         if value is None:
             return None
         value = clean_json(value, redact_secrets=redact)
@@ -289,9 +283,7 @@ class Ledger:
             return old.results_expire_at if old else None
         return created + timedelta(days=days)
 
-    def _is_too_old(
-        self, fields: Mapping[str, Any], entry: JobEntry, seen: JobObservation
-    ) -> bool:
+    def _is_too_old(self, fields: Mapping[str, Any], entry: JobEntry, seen: JobObservation) -> bool:
         begun = fields["created_at"] or fields["created_at_latest"]
         return begun is not None and seen.observed_at - begun >= self._settings.poll_open
 
@@ -303,12 +295,14 @@ def needs_last_progress(known: KnownJob, seen: JobObservation) -> bool:
     row = known.row
     if row is None or seen.details is not None:
         return True
-    return row.status == UNKNOWN or not row.is_terminal or any(
-        getattr(row, name) != getattr(seen, name) for name in _PROGRESS
+    return (
+        row.status == UNKNOWN
+        or not row.is_terminal
+        or any(getattr(row, name) != getattr(seen, name) for name in _PROGRESS)
     )
 
 
-def stands_for_progress(row: Job, seen: JobObservation) -> JobProgress:
+def stands_for_progress(row: Job) -> JobProgress:
     """The last progress of a job whose row says the same as the answer: nothing to look up."""
     return JobProgress(
         status=row.status,
@@ -343,7 +337,11 @@ def _differs(old: Job | None, new: Job) -> bool:
         one, other = getattr(old, name), getattr(new, name)
         if one != other and (one is None or other is None or json.loads(one) != json.loads(other)):
             return True
-    rest = {"config": None, "user_metadata": None, "last_observed_at": new.last_observed_at}
+    rest: dict[str, Any] = {
+        "config": None,
+        "user_metadata": None,
+        "last_observed_at": new.last_observed_at,
+    }
     return old._replace(**rest) != new._replace(**rest)
 
 

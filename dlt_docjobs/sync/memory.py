@@ -34,7 +34,7 @@ from dlt_docjobs.tables import RESULT_TABLES, TABLES
 JobRef = tuple[JobKind, str]
 
 _BATCH: Final = 500
-_TABLE_MARKS: Final = {"{%s}" % name: name for name in TABLES} | {
+_TABLE_MARKS: Final = {f"{{{name}}}": name for name in TABLES} | {
     "{loads}": "_dlt_loads",
     "{state}": "_dlt_pipeline_state",
     "{forgotten}": FORGOTTEN,
@@ -79,9 +79,7 @@ class Memory:
         account: Which account's.
     """
 
-    def __init__(
-        self, client: SqlClientBase[Any] | None, provider: Provider, account: str
-    ) -> None:
+    def __init__(self, client: SqlClientBase[Any] | None, provider: Provider, account: str) -> None:
         self._client = client
         self._scope = (provider, account)
         self._torn: set[JobRef] = set()
@@ -106,9 +104,9 @@ class Memory:
             self._torn.update(
                 (row[0], row[1])
                 for row in self._query(
-                    "SELECT DISTINCT t.job_kind, t.job_id FROM {%s} t LEFT JOIN {loads} l"
+                    f"SELECT DISTINCT t.job_kind, t.job_id FROM {{{name}}} t LEFT JOIN {{loads}} l"
                     " ON l.load_id = t._dlt_load_id AND l.status = 0"
-                    " WHERE {t.scope} AND l.load_id IS NULL" % name
+                    " WHERE {t.scope} AND l.load_id IS NULL"
                 )
             )
 
@@ -122,7 +120,9 @@ class Memory:
         if client is None:
             return False
         try:
-            client.execute_sql(f"SELECT 1 FROM {client.make_qualified_table_name(name)} WHERE 1 = 0")
+            client.execute_sql(
+                f"SELECT 1 FROM {client.make_qualified_table_name(name)} WHERE 1 = 0"
+            )
         except DatabaseUndefinedRelation:
             return False
         return True
@@ -334,9 +334,7 @@ class Memory:
         # both are names of this package's own making, so literals are safe
         provider, account = self._scope
         text = sql.replace("{scope}", f"provider = '{provider}' AND account = '{account}'")
-        text = text.replace(
-            "{t.scope}", f"t.provider = '{provider}' AND t.account = '{account}'"
-        )
+        text = text.replace("{t.scope}", f"t.provider = '{provider}' AND t.account = '{account}'")
         for mark, name in _TABLE_MARKS.items():
             text = text.replace(mark, client.make_qualified_table_name(name))
         try:

@@ -157,10 +157,14 @@ class Package:
         ref = (seen.job_kind, seen.job_id)
         entry = self._entries.get(ref) or self._ledger.entry(ref, self._known.get(ref))
         row = entry.row
-        if entry.last_progress is None and row is not None and seen.has_progress:
-            # looked up where it could differ; else the row itself says it
-            if not needs_last_progress(entry.known, seen):
-                entry.last_progress = stands_for_progress(row, seen)
+        if (
+            entry.last_progress is None
+            and row is not None
+            and seen.has_progress
+            and not needs_last_progress(entry.known, seen)
+        ):
+            # the row says the same as the answer: there is nothing to look up
+            entry.last_progress = stands_for_progress(row)
         self._ledger.observe(entry, seen)
         session.observed.add(ref)
         if ref in session.asked_for_usage:
@@ -331,7 +335,9 @@ class Package:
         if entry.row.results_state == "pending" or self._settings.reload is not None:
             return True
         was_asked = entry.row.results_state != "loaded" or entry.known.is_torn
-        return was_asked and entry.row.results_state != "skipped" or self._session.window is not None
+        return (
+            was_asked and entry.row.results_state != "skipped"
+        ) or self._session.window is not None
 
     def _add_rows(self, entry: JobEntry, answer: JobAnswer) -> None:
         session, figures = self._session, self._session.figures
@@ -431,9 +437,7 @@ class Package:
         """The rows of jobs, events, progress and rejections, with the run's own row."""
         session, figures = self._session, self._session.figures
         run = session.run_id
-        buffers = {
-            name: RowBuffer(TABLES[name]) for name in TABLES if name not in RESULT_TABLES
-        }
+        buffers = {name: RowBuffer(TABLES[name]) for name in TABLES if name not in RESULT_TABLES}
         for entry in self._entries.values():
             key = session.key(entry.ref)
             if entry.row is None:

@@ -24,6 +24,7 @@ from dlt_docjobs.http import (
     UnreadableBody,
 )
 from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.times import UTC
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.base import (
     JobAnswer,
@@ -47,6 +48,7 @@ _USAGE_FOR: Final = timedelta(days=7)
 _USAGE_EVERY: Final = timedelta(hours=24)
 _UNKNOWN_ID_FOR: Final = timedelta(hours=24)
 _IDLE_PAGES: Final = 100
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LISTED_IDS: Final = 200_000
 
 
@@ -115,7 +117,7 @@ class Plan:
         elif self._settings.reload is not None:
             stream = self._reload()
         elif self._api.lists and self._settings.targets is not None:
-            stream = self._poll([ref for ref in await self._named_refs()], is_list=True)
+            stream = self._poll(await self._named_refs(), is_list=True)
         else:
             stream = self._incremental()
         async for item in stream:
@@ -213,14 +215,10 @@ class Plan:
         """Contextual's parse list, back to the oldest open job where that is cheaper."""
         session = self._session
         progress.begin(window, False)
-        reach_back = self._reach_back(
-            window, [job for job in opened if job.ref[0] == "parse"]
-        )
+        reach_back = self._reach_back(window, [job for job in opened if job.ref[0] == "parse"])
         if reach_back is not None:
             oldest = reach_back
-            known = await session.read(
-                lambda memory: memory.count_created_since("parse", oldest)
-            )
+            known = await session.read(lambda memory: memory.count_created_since("parse", oldest))
             older = sum(self._begins_before(job, window) for job in opened)
             if ceil((known + 1) / (self._api.page_size or 1000)) >= older:
                 reach_back = None
@@ -245,8 +243,11 @@ class Plan:
 
     def _begins_before(self, job: OpenJob, window: Window) -> bool:
         begun = job.created_at_earliest or job.created_at
-        return job.ref[0] == "parse" and begun is not None and window.since is not None and (
-            begun < window.since
+        return (
+            job.ref[0] == "parse"
+            and begun is not None
+            and window.since is not None
+            and (begun < window.since)
         )
 
     async def _undated(self, job_ids: Iterable[str]) -> set[str]:
@@ -447,7 +448,9 @@ class Plan:
             if kind is not None:
                 refs.append((kind, job_id))
                 continue
-            refs.extend((known, job_id) for known in sorted(kinds.get(job_id, {self._guess(job_id)})))
+            refs.extend(
+                (known, job_id) for known in sorted(kinds.get(job_id, {self._guess(job_id)}))
+            )
         return [ref for ref in refs if ref[0] in self._settings.kinds]
 
     def _guess(self, job_id: str) -> JobKind:
@@ -482,18 +485,19 @@ class Plan:
 
     async def _backfill(self, window: Window) -> AsyncIterator[Item]:
         """A window of creation times: leaves the cursor alone."""
-        session = self._session
         for kind in self._listed_kinds():
             async for item in self._guarded(kind, self._backfill_kind(kind, window)):
                 yield item
         if not self._api.lists:
             refs = list(self._targets())
             for kind in self._settings.kinds:
-                since = window.since or datetime.min.replace(tzinfo=self._now().tzinfo)
-                known = await session.read(lambda memory, k=kind: memory.recent_jobs(k, since))
+                known = await self._known_since(kind, window.since or _BEGINNING)
                 refs.extend((kind, job_id) for job_id in known)
             async for item in self._poll(list(dict.fromkeys(refs)), is_list=True):
                 yield item
+
+    async def _known_since(self, kind: JobKind, since: datetime) -> list[str]:
+        return await self._session.read(lambda memory: memory.recent_jobs(kind, since))
 
     async def _backfill_kind(self, kind: JobKind, window: Window) -> AsyncIterator[Item]:
         if kind == "parse" and self._api.provider == "contextual":

@@ -103,7 +103,9 @@ class KindProgress:
         """Reads what `dump` wrote."""
         if not isinstance(value, dict):
             return cls()
-        todo = [Window(parse_instant(since), parse_instant(until)) for since, until in value["todo"]]
+        todo = [
+            Window(parse_instant(since), parse_instant(until)) for since, until in value["todo"]
+        ]
         return cls(parse_instant(value["cursor"]), todo)
 
 

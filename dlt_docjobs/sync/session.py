@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from dlt_docjobs._version import __version__
@@ -358,5 +358,3 @@ class Session:
             await self.client.__aexit__(None, None, None)
         await self.loop.shutdown_asyncgens()
         await self.loop.shutdown_default_executor()
-
-

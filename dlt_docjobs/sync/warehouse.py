@@ -144,7 +144,9 @@ def _note_forgotten(
     targets: Sequence[tuple[str, JobKind | None]],
 ) -> None:
     try:
-        known = {row[0] for row in client.execute_sql(_named(client, "SELECT job_hash FROM {f}")) or []}
+        known = {
+            row[0] for row in client.execute_sql(_named(client, "SELECT job_hash FROM {f}")) or []
+        }
     except DatabaseUndefinedRelation:
         known = set()
         text = "VARCHAR(255)"

@@ -25,9 +25,12 @@ class RowBuffer:
         self._tombstones: list[tuple[tuple[str, ...], str]] = []
 
     def __len__(self) -> int:
+        """Rows that wait, tombstones included."""
         return len(self._rows) + len(self._tombstones)
 
-    def add(self, rows: Sequence[tuple[Any, ...]], key: tuple[str, ...] = (), run: str = "") -> None:
+    def add(
+        self, rows: Sequence[tuple[Any, ...]], key: tuple[str, ...] = (), run: str = ""
+    ) -> None:
         """Adds rows.
 
         Args:
@@ -69,8 +72,7 @@ class RowBuffer:
                     values.append(value)
         self._rows, self._keys, self._tombstones = [], [], []
         arrays = [
-            pa.array(values, type=field.type)
-            for values, field in zip(columns, schema, strict=True)
+            pa.array(values, type=field.type) for values, field in zip(columns, schema, strict=True)
         ]
         return pa.Table.from_arrays(arrays, schema=schema)
 

@@ -84,7 +84,9 @@ class Table:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """All columns in order, without those that dlt adds."""
-        columns = [_column(*item) for item in get_type_hints(self.row_type, None, None, True).items()]
+        columns = [
+            _column(*item) for item in get_type_hints(self.row_type, None, None, True).items()
+        ]
         if self.is_job_level:
             columns = [*_FRONT, *columns, _RUN_ID]
         if self.is_result:

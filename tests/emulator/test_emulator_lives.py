@@ -93,8 +93,12 @@ def test_transitions_are_in_order_and_say_what_the_words_mean(lively: Emulator) 
 def test_advancing_finishes_what_can_finish_and_brings_new_jobs(lively: Emulator) -> None:
     before = {job.job_id: job for job in lively.jobs()}
     open_before = {job_id for job_id, job in before.items() if not job.is_terminal}
-    lively.advance(7200)
+    lively.advance(3600)
     after = {job.job_id: job for job in lively.jobs()}
+    within_the_hour = {job_id for job_id in open_before if after[job_id].is_terminal}
+    lively.advance(30 * 86400)
+    after = {job.job_id: job for job in lively.jobs()}
+    assert within_the_hour == {job_id for job_id in open_before if after[job_id].is_terminal}
     hanging = {job_id for job_id in open_before if not after[job_id].is_terminal}
     assert 0 < len(hanging) < len(open_before)
     assert all(after[job_id].transitions == before[job_id].transitions for job_id in hanging)
@@ -131,6 +135,17 @@ def test_nothing_happens_between_moves(lively: Emulator, http: httpx.Client) -> 
         return [(row["job_id"], str(row)) for row in rows]
 
     assert states() == states()
+
+
+def test_lists_show_what_a_move_has_brought(lively: Emulator, http: httpx.Client) -> None:
+    def listed() -> set[str]:
+        url = lively.base_urls["llamacloud"] + "/api/v2/extract?page_size=1000"
+        return {row["id"] for row in http.get(url).json()["items"]}
+
+    before = listed()
+    lively.advance(86400)
+    assert listed() == {job.job_id for job in lively.jobs("llamacloud", "extract")}
+    assert listed() > before
 
 
 def test_dates_in_answers_are_never_in_the_future(lively: Emulator, http: httpx.Client) -> None:
