@@ -4,25 +4,67 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from typing import Any, NoReturn
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn
 
-PROVIDERS = ("llamacloud", "contextual", "unsiloed")
-COMMANDS = ("sync", "check", "status", "reset", "forget", "demo", "emulate")
+FOLLOW_SECONDS: Final = 10.0
+_INVALID_CHOICE: Final = re.compile(
+    r"invalid choice: '(?P<word>[^']*)' \(choose from (?P<choices>.*)\)"
+)
+_NUMBER: Final = re.compile(r"[-+]?(\d|\.\d|nan|inf).*", re.IGNORECASE)
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser that suggests what a typo probably meant."""
+    """An argument parser that takes providers anywhere and suggests what a typo meant."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # an abbreviation that works today is ambiguous with tomorrow's option
+        super().__init__(*args, **{"allow_abbrev": False, **options})
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses everything: what is left over is an error here, not of the parent parser."""
+        words = list(sys.argv[1:] if args is None else args)
+        found, rest = super().parse_known_args(_with_values(words), namespace)
+        if hasattr(found, "providers"):
+            # argparse takes only the first group of positional words
+            found.providers.extend(word for word in rest if not word.startswith("-"))
+            rest = [word for word in rest if word.startswith("-")]
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, []
 
     def error(self, message: str) -> NoReturn:
         """Prints the error with a suggestion and ends with exit code 2."""
-        words = [word.strip("'\" ,") for word in message.replace("=", " ").split()]
+        self.exit(2, f"{self.prog}: {message}{self._suggestion(message)}\n")
+
+    def _suggestion(self, message: str) -> str:
+        choice = _INVALID_CHOICE.search(message)
+        if choice:
+            return suggest(choice["word"], re.findall(r"[\w-]+", choice["choices"]))
         options = [option for action in self._actions for option in action.option_strings]
-        for word in words:
-            near = difflib.get_close_matches(word, [*options, *COMMANDS, *PROVIDERS], 1, 0.7)
-            if near and near[0] != word and word not in (*options, *COMMANDS, *PROVIDERS):
-                message += f"; did you mean {near[0]}?"
-                break
-        self.exit(2, f"{self.prog}: {message}\n")
+        for word in message.removeprefix("unrecognized arguments: ").split():
+            if word.startswith("-") and word not in options:
+                return suggest(word.split("=")[0], options)
+        return ""
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """What was probably meant, as the end of a sentence; empty where nothing is near."""
+    names = list(known)
+    near = [name for name in names if len(word) > 2 and name.startswith(word)]
+    near = near or difflib.get_close_matches(word.lower(), names, 1, 0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _with_values(words: list[str]) -> list[str]:
+    """Gives `--follow` its default where what comes next is no number but a provider."""
+    result = list(words)
+    for place, word in enumerate(words):
+        if word == "--follow" and not _NUMBER.fullmatch(" ".join(words[place + 1 : place + 2])):
+            result[place] = f"--follow={FOLLOW_SECONDS}"
+    return result
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -118,7 +160,7 @@ def _add_sync(commands: Any) -> None:
         "--follow",
         metavar="SECONDS",
         nargs="?",
-        const=10.0,
+        const=FOLLOW_SECONDS,
         type=float,
         help="keep asking for open jobs until all have ended, every 10 s or as given",
     )
@@ -163,9 +205,7 @@ def _add_reset(commands: Any) -> None:
 
 
 def _add_forget(commands: Any) -> None:
-    command = _command(
-        commands, "forget", "erase jobs from every table, and never load them again"
-    )
+    command = _command(commands, "forget", "erase jobs from every table, and never load them again")
     command.add_argument("--job-ids-file", metavar="F", required=True, help="the jobs to erase")
     _add_destination(command)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from typing import Any
 
 from dlt_docjobs.cli.errors import explain
 from dlt_docjobs.cli.pipelines import Account, chosen_accounts, make_pipeline
-from dlt_docjobs.http import ApiError
 from dlt_docjobs.providers.base import ProviderApi
 from dlt_docjobs.sources.build import resolved_config
 from dlt_docjobs.sync.destinations import connect
@@ -16,29 +16,20 @@ from dlt_docjobs.sync.destinations import connect
 
 def check(args: argparse.Namespace) -> int:
     """One cheap authenticated request to each provider and a connection to the destination."""
-    codes = [0]
     accounts = chosen_accounts(args.providers)
-    for account in accounts:
-        codes.append(_check_provider(account))
+    codes = [_check_provider(account) for account in accounts]
     codes.append(_check_destination(accounts[0], args))
     return next((code for code in (2, 3, 75) if code in codes), 0)
 
 
 def _check_provider(account: Account) -> int:
     try:
-        arguments = {"job_ids": []} if account.provider == "unsiloed" else {}
+        arguments: dict[str, Any] = {"job_ids": []} if account.provider == "unsiloed" else {}
         config = resolved_config(lambda: account.source(**arguments))
         asyncio.run(_ask(config.make_api()))
-    except ApiError as error:
-        print(f"{account}: {error}", file=sys.stderr)
-        return 3
     except Exception as error:
-        explained = explain(error)
-        if explained is None:
-            raise
-        print(f"{account}: {explained.message}", file=sys.stderr)
-        return explained.exit_code
-    print(f"{account}: the key is accepted")
+        return _failed(str(account), error)
+    print(f"{account}: the key is accepted", flush=True)
     return 0
 
 
@@ -53,10 +44,12 @@ def _check_destination(account: Account, args: argparse.Namespace) -> int:
         with connect(pipeline) as client:
             state = "has data" if client is not None else "is empty: the first sync fills it"
     except Exception as error:
-        explained = explain(error)
-        if explained is None:
-            raise
-        print(f"{args.destination}: {explained.message}", file=sys.stderr)
-        return explained.exit_code
-    print(f"{args.destination}: connected; dataset {args.dataset} {state}")
+        return _failed(args.destination, error)
+    print(f"{args.destination}: connected; dataset {args.dataset} {state}", flush=True)
     return 0
+
+
+def _failed(name: str, error: Exception) -> int:
+    message, code = explain(error)
+    print(f"{name}: {message}", file=sys.stderr, flush=True)
+    return code

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
-
-from dlt_docjobs.cli.errors import explain
 
 _HOMES = {
     "sync": "dlt_docjobs.cli.sync",
@@ -20,15 +19,19 @@ _HOMES = {
 
 
 def run_command(args: argparse.Namespace) -> int:
-    """Runs the command; an error that a user can mend is a sentence, not a traceback."""
+    """Runs the command; what went wrong is a sentence, not a traceback."""
     try:
         command = getattr(importlib.import_module(_HOMES[args.run]), args.run)
         return int(command(args))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # who reads has seen enough; Python must not flush what is left on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except Exception as error:
-        explained = explain(error)
-        if explained is None:
-            raise
-        print(f"docjobs {args.run}: {explained.message}", file=sys.stderr)
-        return explained.exit_code
+        from dlt_docjobs.cli.errors import explain
+
+        message, code = explain(error)
+        print(f"docjobs {args.run}: {message}", file=sys.stderr)
+        return code

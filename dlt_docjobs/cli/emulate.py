@@ -13,7 +13,8 @@ def emulate(args: argparse.Namespace) -> int:
         from dlt_docjobs.emulator import serve
     except ImportError as error:
         raise UsageError(
-            f"the emulator needs the extra `emulator`: pip install 'dlt-docjobs[emulator]' ({error})"
+            "the emulator needs the extra `emulator`: pip install 'dlt-docjobs[emulator]' "
+            f"({error})"
         ) from None
     serve(args.port, args.seed, args.jobs)
     return 0

@@ -50,9 +50,7 @@ def forget(args: argparse.Namespace) -> int:
     for account in sorted(accounts):
         folder = Path(dlt.current.run_context().get_data_entity("pipelines"))
         has_folder = (folder / account.pipeline_name).exists()
-        is_known = any(
-            (entry["provider"], entry["account"]) == tuple(account) for entry in known
-        )
+        is_known = any((entry["provider"], entry["account"]) == tuple(account) for entry in known)
         if not has_folder and not is_known:
             continue
         pipeline = make_pipeline(account, args.destination, args.dataset)

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import re
+import traceback
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
+from dlt.common.configuration.exceptions import (
+    ConfigFieldMissingException,
+    ConfigurationException,
+    ConfigValueCannotBeCoercedException,
+    flatten_traces,
+)
+from dlt.common.destination.exceptions import DestinationException
+from dlt.common.exceptions import (
+    DltException,
+    MissingDependencyException,
+    SignalReceivedException,
+)
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from dlt_docjobs.http import ApiError
 from dlt_docjobs.sync.lock import SyncLocked
 from dlt_docjobs.sync.session import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, SyncFailed
-from dlt_docjobs.sync.settings import UsageError
+from dlt_docjobs.sync.settings import NoJobsNamed, UsageError
 
-_HELD_FILE = re.compile(r"""Could not set lock on file ["'](?P<file>[^"']+)["']""")
+_HELD_FILE: Final = (
+    re.compile(r"""Could not set lock on file ["'](?P<file>[^"']+)["']"""),
+    re.compile(r"""Cannot open file ["'](?P<file>[^"']+)["'].*used by another process""", re.S),
+)
+_ACTUAL_REASON: Final = re.compile(r"The actual reason given is: (?P<reason>.+)", re.S)
+_PASSWORD_IN_URL: Final = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
+# the names that PEP 249 gives every database driver's errors
+_DRIVER_ERRORS: Final = frozenset({"OperationalError", "InterfaceError", "DatabaseError"})
+_LONGEST: Final = 400
 
 
 class Explained(NamedTuple):
@@ -20,75 +45,139 @@ class Explained(NamedTuple):
     exit_code: int
 
 
-def explain(error: BaseException) -> Explained | None:
-    """What an error means; None where it is a fault of this program's own.
+def explain(error: BaseException) -> Explained:
+    """What an error means.
 
     dlt wraps what a source raises, so the whole chain of causes is looked at.
     """
-    for cause in _causes(error):
-        if isinstance(cause, UsageError):
-            return Explained(str(cause), EXIT_USAGE)
-        if isinstance(cause, SyncLocked):
-            return Explained(str(cause), EXIT_BUSY)
-        if isinstance(cause, SyncFailed):
-            return Explained(str(cause), cause.exit_code)
-    return _explain_dlt(error)
+    causes = list(_causes(error))
+    for explained in map(_explain_own, causes):
+        if explained is not None:
+            return explained
+    for explained in map(_explain_configuration, causes):
+        if explained is not None:
+            return explained
+    for explained in map(_explain_destination, causes):
+        if explained is not None:
+            return _with_what_is_pending(explained, causes)
+    for cause in causes:
+        if isinstance(cause, OSError):
+            return Explained(_line(f"{type(cause).__name__}: {cause}"), EXIT_REFUSED)
+    return _explain_fault(error, causes)
 
 
 def signal_of(error: BaseException) -> int | None:
     """The signal that dlt was interrupted by, if that is what happened."""
-    from dlt.common.exceptions import SignalReceivedException
-
     for cause in _causes(error):
         if isinstance(cause, SignalReceivedException):
             return cause.signal_code
     return None
 
 
-def _explain_dlt(error: BaseException) -> Explained | None:
-    from dlt.common.configuration.exceptions import ConfigurationException
-    from dlt.common.destination.exceptions import DestinationException
-    from dlt.pipeline.exceptions import PipelineStepFailed
+def is_no_jobs_named(error: BaseException) -> bool:
+    """Whether all that is wrong is that nobody named a job."""
+    return any(isinstance(cause, NoJobsNamed) for cause in _causes(error))
 
-    for cause in _causes(error):
-        held = _HELD_FILE.search(str(cause))
+
+def _explain_own(cause: BaseException) -> Explained | None:
+    if isinstance(cause, UsageError):
+        return Explained(str(cause), EXIT_USAGE)
+    if isinstance(cause, SyncLocked):
+        return Explained(str(cause), EXIT_BUSY)
+    if isinstance(cause, SyncFailed):
+        return Explained(str(cause), cause.exit_code)
+    if isinstance(cause, ApiError):
+        return Explained(str(cause), EXIT_REFUSED)
+    for pattern in _HELD_FILE:
+        held = pattern.search(_text(cause))
         if held:
             return Explained(
-                f"another process holds {held['file']} open; DuckDB lets one process write at a "
-                "time: close it, then run this again (nothing is lost)",
+                f"another process holds {held['file']} open, and DuckDB lets only one write: "
+                "close it, then run this again; nothing is lost",
                 EXIT_BUSY,
             )
-    for cause in _causes(error):
-        if isinstance(cause, ConfigurationException):
-            return Explained(f"configuration: {_first_lines(cause)}", EXIT_USAGE)
-    for cause in _causes(error):
-        if type(cause).__name__ in ("UnknownDestinationModule", "InvalidDestinationReference"):
-            return Explained(f"there is no such destination: {_first_lines(cause)}", EXIT_USAGE)
-        if type(cause).__name__ == "MissingDependencyException":
-            return Explained(_first_lines(cause), EXIT_USAGE)
-        if isinstance(cause, DestinationException):
-            return Explained(
-                f"the destination refused: {_first_lines(cause)}. What was fetched stays pending "
-                "in the working directory and is loaded first by the next sync",
-                EXIT_REFUSED,
-            )
-    for cause in _causes(error):
-        if isinstance(cause, OSError):
-            return Explained(f"{type(cause).__name__}: {cause}", EXIT_REFUSED)
-    if isinstance(error, PipelineStepFailed):
-        return Explained(_first_lines(error), EXIT_REFUSED)
     return None
+
+
+def _explain_configuration(cause: BaseException) -> Explained | None:
+    if isinstance(cause, ConfigFieldMissingException):
+        return Explained(_missing(cause), EXIT_USAGE)
+    if isinstance(cause, ConfigValueCannotBeCoercedException):
+        wanted = getattr(cause.hint, "__name__", str(cause.hint))
+        return Explained(f"the configured {cause.field_name} can't be read as {wanted}", EXIT_USAGE)
+    if isinstance(cause, MissingDependencyException):
+        packages = " ".join(f"'{package}'" for package in cause.dependencies)
+        return Explained(f"{cause.caller} needs more packages: pip install {packages}", EXIT_USAGE)
+    if isinstance(cause, ConfigurationException):
+        return Explained(f"configuration: {_line(_text(cause), 3)}", EXIT_USAGE)
+    return None
+
+
+def _missing(error: ConfigFieldMissingException) -> str:
+    """Which setting is missing, and the first place where dlt looked for each."""
+    names, variables = [], []
+    for field, traces in error.traces.items():
+        names.append(field)
+        keys = [trace.key for trace in flatten_traces(traces) if trace.key.isupper()]
+        variables.extend(keys[:1])
+    message = f"configuration is missing: {', '.join(names)}"
+    if variables:
+        message += f"; set {', '.join(dict.fromkeys(variables))}, or the same in .dlt/secrets.toml"
+    return message
+
+
+def _explain_destination(cause: BaseException) -> Explained | None:
+    is_driver_error = any(base.__name__ in _DRIVER_ERRORS for base in type(cause).__mro__)
+    if not is_driver_error and not isinstance(cause, DestinationException):
+        return None
+    text = _text(cause)
+    reason = _ACTUAL_REASON.search(text)
+    if reason:
+        return Explained(
+            f"the destination can't be opened: {_line(reason['reason'])}", EXIT_REFUSED
+        )
+    return Explained(f"the destination refused: {_line(text)}", EXIT_REFUSED)
+
+
+def _with_what_is_pending(explained: Explained, causes: list[BaseException]) -> Explained:
+    steps = [cause for cause in causes if isinstance(cause, PipelineStepFailed)]
+    if not any(step.has_pending_data for step in steps):
+        return explained
+    advice = "what was fetched waits in the working directory; the next sync loads it first"
+    return explained._replace(message=f"{explained.message} ({advice})")
+
+
+def _explain_fault(error: BaseException, causes: list[BaseException]) -> Explained:
+    """A fault of this program's own, or of something beneath it."""
+    if os.environ.get("DOCJOBS_DEBUG"):
+        traceback.print_exception(error)
+    deepest = next((one for one in causes if not isinstance(one, DltException)), causes[-1])
+    return Explained(
+        f"unexpected {type(deepest).__name__}: {_line(_text(deepest))} "
+        "(DOCJOBS_DEBUG=1 shows the traceback)",
+        EXIT_REFUSED,
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
+    current: Any = error
+    while isinstance(current, BaseException) and id(current) not in seen:
         seen.add(id(current))
         yield current
         current = current.__cause__ or getattr(current, "exception", None) or current.__context__
 
 
-def _first_lines(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:3])[:500]
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        # some of dlt's messages are put together when they are asked for, and fail at it
+        return type(error).__name__
+
+
+def _line(text: str, lines: int = 1) -> str:
+    """The first lines as one, without passwords and of a length that can be read."""
+    kept = [line.strip() for line in text.splitlines() if line.strip()][:lines]
+    line = _PASSWORD_IN_URL.sub(r"\1***@", " ".join(kept))
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -55,14 +55,9 @@ def account_name(row: SyncRun) -> str:
     return row.provider if row.account == "default" else f"{row.provider}:{row.account}"
 
 
-def print_summary(rows: Sequence[SyncRun], exit_code: int) -> None:
-    """The closing lines: one or two a provider."""
-    for row in rows:
-        print(line(row))
-        if row.error:
-            print(f"{'':<12} ! {row.error}")
-    if exit_code == 0 and rows:
-        print("done; `docjobs status` shows what is open")
+def print_row(row: SyncRun) -> None:
+    """What became of a provider's run: a line, as soon as it is known."""
+    print(line(row), flush=True)
 
 
 def line(row: SyncRun) -> str:
@@ -71,7 +66,7 @@ def line(row: SyncRun) -> str:
 
 
 def _sentence(row: SyncRun) -> str:
-    if row.exit_code in (2, 75) or (row.exit_code == 3 and not row.jobs_listed):
+    if row.exit_code != 0 and not row.jobs_listed and not row.jobs_new:
         return "nothing was loaded"
     parts = []
     if row.jobs_new:
@@ -118,7 +113,7 @@ class ProgressLog:
         figures = session.figures
         requests = session.api.counters.requests
         print(
-            f"{self._name}: {figures.jobs_listed:,} jobs listed, {figures.results_loaded:,} results "
-            f"fetched, {figures.segments:,} segments, {requests:,} requests",
+            f"{self._name}: {figures.jobs_listed:,} jobs listed, {figures.results_loaded:,} "
+            f"results fetched, {figures.segments:,} segments, {requests:,} requests",
             file=sys.stderr,
         )

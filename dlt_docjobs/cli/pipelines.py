@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
+import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import dlt
-from dlt.common.destination import AnyDestination
-from dlt.extract.source import DltSource, SourceFactory
+from dlt.common.configuration.resolve import resolve_configuration
+from dlt.common.destination import AnyDestination, Destination
+from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.extract.reference import SourceFactory
+from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs.cli.arguments import suggest
 from dlt_docjobs.model.vocabulary import PROVIDERS, Provider
 from dlt_docjobs.sources import contextual, llamacloud, unsiloed
 from dlt_docjobs.sources.config import KEY_VARIABLES, SECTION, account_of, find_key
@@ -25,6 +31,7 @@ _SOURCES: Final[dict[Provider, SourceFactory[Any, DltSource]]] = {
 }
 _DUCKDB_FILE: Final = "warehouse.duckdb"
 _MEMORY_LIMIT: Final = "1GB"
+_MEMORY_SETTING: Final = re.compile(r"\s*(memory_limit|max_memory)\b", re.IGNORECASE)
 
 
 class Account(NamedTuple):
@@ -57,6 +64,9 @@ class Account(NamedTuple):
     def has_key(self) -> bool:
         """Whether a key is configured."""
         configured = dlt.secrets.get(f"sources.{SECTION}.{self.source_name}.api_key", str)
+        if self.name != "default":
+            # the usual variable's key is the default account's
+            return bool(configured)
         return bool(find_key(self.provider, configured))
 
 
@@ -68,10 +78,11 @@ def parse_account(text: str) -> Account:
     """
     provider, _, name = text.partition(":")
     if provider not in PROVIDERS:
-        close = difflib.get_close_matches(provider, PROVIDERS, 1, 0.5)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise UsageError(f"unknown provider {provider!r}: {', '.join(PROVIDERS)}{hint}")
-    known = cast(Provider, provider)
+        names = f"{', '.join(PROVIDERS[:-1])} or {PROVIDERS[-1]}"
+        raise UsageError(
+            f"unknown provider {provider!r}: it is {names}{suggest(provider, PROVIDERS)}"
+        )
+    known: Provider = next(one for one in PROVIDERS if one == provider)
     return Account(known, account_of(known, f"{provider}_{name}") if name else "default")
 
 
@@ -84,7 +95,7 @@ def chosen_accounts(texts: list[str]) -> list[Account]:
     install_defaults()
     if texts:
         return list(dict.fromkeys(parse_account(text) for text in texts))
-    found = [Account(provider) for provider in PROVIDERS if Account(provider).has_key()]
+    found = [account for account in configured_accounts() if account.has_key()]
     if not found:
         variables = ", ".join(names[0] for names in KEY_VARIABLES.values())
         raise UsageError(
@@ -94,41 +105,81 @@ def chosen_accounts(texts: list[str]) -> list[Account]:
     return found
 
 
+def configured_accounts() -> list[Account]:
+    """Every provider, and behind each the accounts that have a section of their own."""
+    sections: set[str] = set()
+    for source in dlt.secrets.config_providers:
+        value, _ = source.get_value(SECTION, dict, "", "sources")
+        sections.update(value or {})
+    prefix = f"SOURCES__{SECTION}__".upper()
+    for variable in os.environ:
+        if variable.startswith(prefix):
+            sections.add(variable.removeprefix(prefix).split("__")[0].lower())
+    found: list[Account] = []
+    for provider in PROVIDERS:
+        found.append(Account(provider))
+        names = (name.partition("_") for name in sorted(sections))
+        found += [Account(provider, name) for of, _, name in names if of == provider and name]
+    return found
+
+
 def make_destination(name: str, dataset: str) -> AnyDestination:
     """The destination of a command.
 
     DuckDB gets its file (`warehouse.duckdb` unless configured) and a memory limit, since its own
-    default is most of the machine (PERF_NOTES 5).
+    default is most of the machine.
 
     Raises:
-        UsageError: The DuckDB file bears the dataset's name.
+        UsageError: There is no such destination, or the DuckDB file bears the dataset's name.
     """
-    if name != "duckdb":
-        return dlt.destinations.__dict__[name]() if name in dlt.destinations.__dict__ else _named(name)
-    configured = dlt.secrets.get("destination.duckdb.credentials")
-    if configured is not None and not isinstance(configured, str):
-        return dlt.destinations.duckdb()
-    path = configured or os.environ.get("DESTINATION__DUCKDB__CREDENTIALS") or _DUCKDB_FILE
-    file = path.removeprefix("duckdb:///").split("?")[0]
-    if Path(file).stem.lower() == dataset.lower():
+    try:
+        destination = Destination.from_reference(name)
+    except UnknownDestinationModule:
+        raise UsageError(
+            f"there is no destination {name!r}: it is one of dlt's, such as duckdb, postgres or "
+            f"snowflake, or one whose [destination.NAME] has a destination_type"
+            f"{suggest(name, dlt.destinations.__all__)}"
+        ) from None
+    if not isinstance(destination, dlt.destinations.duckdb):
+        return cast(AnyDestination, destination)
+    credentials = _duckdb_credentials(destination)
+    _refuse_ambiguous_name(credentials.database, dataset)
+    return cast(
+        AnyDestination,
+        dlt.destinations.duckdb(credentials, destination_name=destination.configured_name),
+    )
+
+
+def _duckdb_credentials(destination: dlt.destinations.duckdb) -> DuckDbCredentials:
+    """What is configured for DuckDB, in whatever form, completed."""
+    sections = ("destination", destination.destination_name, "credentials")
+    credentials = resolve_configuration(DuckDbCredentials(), sections=sections, accept_partial=True)
+    if credentials.database and credentials.database.startswith("{"):
+        # dlt takes a table in an environment variable for a file's name
+        table = json.loads(credentials.database)
+        credentials = DuckDbCredentials()
+        credentials.update(table)
+    if credentials.database == ":pipeline:":
+        raise UsageError(
+            "the providers share a dataset, so DuckDB's file can't be `:pipeline:`, one for each: "
+            "name a file"
+        )
+    credentials.database = credentials.database or _DUCKDB_FILE
+    settings = credentials.global_config or {}
+    own = [*settings, *(credentials.local_config or {}), *(credentials.pragmas or [])]
+    if not any(_MEMORY_SETTING.match(setting) for setting in own):
+        credentials.global_config = {**settings, "memory_limit": _MEMORY_LIMIT}
+    return credentials
+
+
+def _refuse_ambiguous_name(file: str, dataset: str) -> None:
+    # DuckDB's name for a database: its file's, up to the first dot behind a leading one
+    catalog = Path(file).name.lstrip(".").split(".")[0]
+    if catalog.lower() == dataset.lower():
         raise UsageError(
             f"the DuckDB file {file} bears the dataset's name, {dataset}: DuckDB then can't tell "
             "the two apart; rename the file, or choose another --dataset"
         )
-    if path.startswith(("md:", ":memory:")):
-        return dlt.destinations.duckdb()
-    from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
-
-    credentials = DuckDbCredentials(path)
-    limit = dlt.config.get("destination.duckdb.memory_limit", str) or _MEMORY_LIMIT
-    credentials.global_config = {"memory_limit": limit}
-    return dlt.destinations.duckdb(credentials)
-
-
-def _named(name: str) -> AnyDestination:
-    from dlt.common.destination.reference import Destination
-
-    return Destination.from_reference(name)
 
 
 def make_pipeline(
@@ -137,9 +188,10 @@ def make_pipeline(
     """The account's pipeline."""
     install_defaults()
     options: dict[str, Any] = {"progress": progress} if progress is not None else {}
-    return dlt.pipeline(
+    pipeline: Pipeline = dlt.pipeline(
         account.pipeline_name,
         destination=make_destination(destination, dataset),
         dataset_name=dataset,
         **options,
     )
+    return pipeline

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import math
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,11 +17,13 @@ from typing import Any, Final
 
 import dlt
 
+from dlt_docjobs._version import __version__
 from dlt_docjobs.cli import output
-from dlt_docjobs.cli.errors import explain, signal_of
+from dlt_docjobs.cli.errors import explain, is_no_jobs_named, signal_of
 from dlt_docjobs.cli.pipelines import Account, chosen_accounts, make_destination, make_pipeline
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import UTC, parse_instant
+from dlt_docjobs.sources.config import read_job_ids
 from dlt_docjobs.sync.failures import record_failure
 from dlt_docjobs.sync.run import run
 from dlt_docjobs.sync.session import (
@@ -30,6 +32,7 @@ from dlt_docjobs.sync.session import (
     EXIT_PARTIAL,
     EXIT_REFUSED,
     EXIT_USAGE,
+    Figures,
     RunRequest,
     Session,
 )
@@ -43,7 +46,12 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self.request: RunRequest | None = None
+        self._request: RunRequest | None = None
+
+    def watch(self, request: RunRequest) -> None:
+        """From now on this is the run that a signal stops."""
+        self._request = request
+        self._pass_on()
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -62,14 +70,18 @@ class Interrupt:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.signal = number
-        if self.request is not None:
-            self.request.stop_reason = signal.Signals(number).name
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self.signal is not None and self._request is not None:
+            self._request.stop_reason = signal.Signals(self.signal).name
 
 
 def sync(args: argparse.Namespace) -> int:
     """Loads what is new or changed, one provider after the other."""
     _check(args)
     chosen = chosen_accounts(args.providers)
+    _check_job_ids(args, chosen)
     make_destination(args.destination, args.dataset)
     interrupt = Interrupt()
     rows: list[SyncRun] = []
@@ -78,16 +90,23 @@ def sync(args: argparse.Namespace) -> int:
         for account in chosen:
             if interrupt.signal is not None:
                 break
-            rows.append(_sync_account(account, args, interrupt, deadline, bool(args.providers)))
-    codes = [row.exit_code for row in rows]
-    code = next((worst for worst in _WORST_FIRST if worst in codes), EXIT_DONE)
-    if interrupt.signal is not None:
-        code = 128 + interrupt.signal
+            row = _sync_account(account, args, interrupt, deadline)
+            rows.append(row)
+            if not args.json:
+                output.print_row(row)
+            if row.error:
+                print(f"docjobs sync: {account}: {row.error}", file=sys.stderr, flush=True)
+    code = _exit_code(rows, interrupt)
     if args.json:
-        print(json.dumps(output.as_json(rows, code)))
-    else:
-        output.print_summary(rows, code)
+        print(json.dumps(output.as_json(rows, code)), flush=True)
     return code
+
+
+def _exit_code(rows: Sequence[SyncRun], interrupt: Interrupt) -> int:
+    if interrupt.signal is not None:
+        return 128 + interrupt.signal
+    codes = {row.exit_code for row in rows}
+    return next((code for code in _WORST_FIRST if code in codes), EXIT_DONE)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -95,7 +114,7 @@ def _check(args: argparse.Namespace) -> None:
         text = getattr(args, name)
         try:
             setattr(args, name, parse_instant(text))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise UsageError(
                 f"--{name} is a date such as 2026-01-31 or 2026-01-31T12:00:00Z, not {text!r}"
             ) from None
@@ -103,12 +122,22 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--since lies before --until: a window needs some width")
     for name in ("follow", "deadline"):
         value = getattr(args, name)
-        if value is not None and not value > 0:
+        if value is not None and not 0 < value < math.inf:
             raise UsageError(f"--{name} is a number of seconds above 0")
-    if args.job_ids_file is not None:
-        from dlt_docjobs.sources.config import read_job_ids
+    if args.reload is not None and args.no_results:
+        raise UsageError("--reload fetches results and --no-results fetches none: choose one")
 
-        list(read_job_ids(Path(args.job_ids_file)))
+
+def _check_job_ids(args: argparse.Namespace, chosen: Sequence[Account]) -> None:
+    if args.job_ids_file is None:
+        return
+    list(read_job_ids(Path(args.job_ids_file)))
+    if len(chosen) > 1:
+        names = ", ".join(str(account) for account in chosen)
+        raise UsageError(f"--job-ids-file names jobs of one provider: say which ({names})")
+    is_window = args.since is not None or args.until is not None
+    if is_window and chosen[0].provider != "unsiloed":
+        raise UsageError("--job-ids-file and --since or --until each say which jobs: choose one")
 
 
 def _source_arguments(args: argparse.Namespace) -> dict[str, Any]:
@@ -130,17 +159,13 @@ def _source_arguments(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _sync_account(
-    account: Account,
-    args: argparse.Namespace,
-    interrupt: Interrupt,
-    deadline: float | None,
-    is_named: bool,
+    account: Account, args: argparse.Namespace, interrupt: Interrupt, deadline: float | None
 ) -> SyncRun:
     started_at = datetime.now(UTC)
     request = RunRequest(deadline=deadline, follow=args.follow)
     if args.progress == "log":
         request.on_progress = output.ProgressLog(str(account))
-    interrupt.request = request
+    interrupt.watch(request)
     pipeline = None
     sessions: list[Session] = []
     try:
@@ -150,44 +175,39 @@ def _sync_account(
         return run(pipeline, source, request=request, on_session=sessions.append)
     except (Exception, KeyboardInterrupt) as error:
         number = signal_of(error)
+        if isinstance(error, KeyboardInterrupt):
+            number = signal.SIGINT
         if number is not None:
             interrupt.signal = interrupt.signal or number
-        explained = explain(error)
         if interrupt.signal is not None:
-            message, code = "interrupted; what was fetched is loaded or pending", EXIT_PARTIAL
-        elif explained is not None:
-            message, code = explained
-            if code == EXIT_USAGE and not is_named and "no list of jobs" in message:
-                # in a sync of all providers this is a warning
-                print(f"docjobs: warning: {message}", file=sys.stderr)
-                code = EXIT_DONE
-        elif os.environ.get("DOCJOBS_DEBUG"):
-            raise
+            name = signal.Signals(interrupt.signal).name
+            message = f"{name} came; what was fetched is loaded, or the next sync loads it first"
+            code = EXIT_PARTIAL
         else:
-            name = type(error).__name__
-            message = f"{name}: {str(error).splitlines()[0] if str(error) else name}"
-            code = EXIT_REFUSED
-        row = _failed_row(account, request, started_at, message, code, sessions)
+            message, code = explain(error)
+        if is_no_jobs_named(error) and not args.providers:
+            print(f"docjobs sync: warning: {message}", file=sys.stderr, flush=True)
+            return _row(account, request, started_at, None, EXIT_DONE, sessions)
+        row = _row(account, request, started_at, message, code, sessions)
         if pipeline is not None and code in (EXIT_REFUSED, EXIT_PARTIAL):
             record_failure(pipeline, account.source_name, row)
         return row
 
 
-def _failed_row(
+def _row(
     account: Account,
     request: RunRequest,
     started_at: datetime,
-    message: str,
+    message: str | None,
     code: int,
     sessions: list[Session],
 ) -> SyncRun:
+    """The row of a run that did not come to its end by itself."""
     now = datetime.now(UTC)
     if sessions:
         row = sessions[0].row()
     else:
-        numbers = dict.fromkeys((*("jobs_listed", "jobs_new", "jobs_changed", "status_events", "results_loaded"), *("chunks", "segments", "rejected", "requests", "retries", "throttled"), *("open_jobs", "pending_results")), 0)
-        from dlt_docjobs._version import __version__
-
+        figures = {name: getattr(Figures(), name) for name in Figures.__dataclass_fields__}
         row = SyncRun(
             run_id=request.run_id,
             provider=account.provider,
@@ -195,18 +215,20 @@ def _failed_row(
             ok=False,
             exit_code=code,
             error=message,
+            requests=0,
+            retries=0,
+            throttled=0,
             cursor=None,
             duration_seconds=0.0,
             started_at=started_at,
             finished_at=now,
             version=__version__,
-            **numbers,
+            **figures,
         )
-    seconds = round((now - started_at).total_seconds(), 3)
     return row._replace(
         ok=code == EXIT_DONE,
         exit_code=code,
         error=message,
         finished_at=now,
-        duration_seconds=seconds,
+        duration_seconds=round((now - started_at).total_seconds(), 3),
     )

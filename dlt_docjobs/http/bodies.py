@@ -47,8 +47,7 @@ class Inflater:
             return
         while True:
             if self._stream.eof:
-                # Another member may follow; zero bytes and garbage after the last are dropped
-                data = data.lstrip(b"\0")
+                # Another member may follow; padding and garbage after the last are dropped
                 if not data.startswith(b"\x1f"):
                     return
                 self._stream = zlib.decompressobj(_GZIP)
@@ -63,7 +62,7 @@ class Inflater:
                 data = self._stream.unused_data
             else:
                 data = self._stream.unconsumed_tail
-                if not data and len(piece) < _PIECE:
+                if not data:
                     return
 
     def finish(self) -> None:

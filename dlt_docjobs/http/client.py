@@ -447,5 +447,6 @@ def _sendable(name: str, value: str) -> str:
 
 def _secrets(headers: Mapping[str, str]) -> list[str]:
     """What must be masked should a provider repeat it: header values, and the words in them."""
-    found = {word for value in headers.values() for word in (value, *value.split())}
-    return sorted((word for word in found if len(word) >= 8), key=len, reverse=True)
+    # `Bearer KEY`, and Snowflake's `Token="KEY"`
+    words = {word for value in headers.values() for word in (value, *re.split(r"[\s\"]", value))}
+    return sorted((word for word in words if len(word) >= 8), key=len, reverse=True)

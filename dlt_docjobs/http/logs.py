@@ -32,5 +32,4 @@ def quiet_http_logs() -> None:
     for name in _NAMES:
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.level, logging.WARNING))
-        if _WARNINGS_ONLY not in logger.filters:
-            logger.addFilter(_WARNINGS_ONLY)
+        logger.addFilter(_WARNINGS_ONLY)

@@ -19,7 +19,8 @@ FIRST_BACKOFF: Final = 0.5
 LONGEST_BACKOFF: Final = 8.0
 LONGEST_RETRY_AFTER: Final = 300.0
 
-# Free plans allow 20 requests a minute: slower than this the client need never be
+# Free plans allow 20 requests a minute: slower than this the client need never be. And with 20
+# attempts a request outlasts such a minute at this rate, however short the backoff turns out
 _SLOWEST_RATE: Final = 0.2
 _MEASURED_SECONDS: Final = 5.0
 # What the rate is taken for before enough requests were sent to measure it
@@ -57,11 +58,7 @@ def backoff(attempt: int, random: Callable[[], float]) -> float:
 
     Full jitter, because requests that failed together must not come back together.
     """
-    return random() * _ceiling(attempt)
-
-
-def _ceiling(attempt: int) -> float:
-    return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(attempt - 1, 16))
+    return random() * min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(attempt - 1, 16))
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -164,10 +161,7 @@ class Pace:
             self._cut(now)
             self._strikes += 1
             if asked is None:
-                # At least half of it, unlike after an error: a window of a minute must be
-                # outlasted by the attempts that one request has
-                ceiling = _ceiling(self._strikes)
-                asked = ceiling / 2 + backoff(self._strikes, self._random) / 2
+                asked = backoff(self._strikes, self._random)
         if asked is None:
             return None
         before = max(self._resume_at, now)

@@ -45,12 +45,7 @@ def clean_text(text: str) -> str:
         except UnicodeEncodeError:
             text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if "=" in text or "%" in text or "\\u003" in text or "&" in text:
-        # Cutting may bring together what stood apart; the second pass finds nothing, as a rule
-        for _ in range(_MAX_PASSES):
-            stripped = _strip_signatures(text)
-            if stripped == text:
-                break
-            text = stripped
+        text = _strip_signatures(text)
     return text
 
 
@@ -80,8 +75,6 @@ def hashed_name(name: str) -> str:
 # (`\u0026`, `\/`) or percent-encoded. From there the query string is sought backwards and
 # forwards. No character is looked at more than a few times: a text may have 10 MB.
 
-_MAX_PASSES: Final = 8
-
 _SEPARATOR = (
     r"&(?:amp;)*(?:amp|semi|num|quest|\#38|\#59|\#35|\#63|\#[xX](?:26|3[bBfF]|23));"
     r"|[?&;\#]"
@@ -102,7 +95,8 @@ _SIGNING = (
     r"|key(?==[\w-]{20})"
 )
 _MARKER = re.compile(
-    rf"(?P<separator>{_SEPARATOR})(?:(?P<store>(?i:{_STORES}))|(?i:{_SIGNING}))(?:{_EQUALS})"
+    # What looks ahead changes nothing but the time: most separators are no parameter's
+    rf"(?P<separator>{_SEPARATOR})(?=[A-Za-z0-9_.-]+[=%&\\])(?:(?P<store>(?i:{_STORES}))|(?i:{_SIGNING}))(?:{_EQUALS})"
 )
 _SEMICOLONS: Final = frozenset({";", "&semi;", "&#59;", "&#x3b;", "%3b", "%253b", "\\u003b"})
 # Where a query string may begin; `?https://` and `?(` are a question and what follows it

@@ -9,9 +9,9 @@ moves for other reasons too and so only bounds the last change from above.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import StatusEvent
@@ -27,15 +27,23 @@ from dlt_docjobs.model.vocabulary import (
 
 PROVIDER = "provider"
 OBSERVED = "observed"
+_PENDING: Final = "PENDING"
 
 
 @dataclass(slots=True)
 class History:
-    """What is known of a job's past: its last event, its creation, when it was last looked at."""
+    """What is known of a job's past.
+
+    Attributes:
+        last: Its last event.
+        creation_earliest: Lower bound of its creation.
+        last_observed_at: Our clock when it was last looked at, that is when the last answer was
+            asked for; None where nothing but the events tells.
+    """
 
     last: StatusEvent
     creation_earliest: datetime | None
-    last_observed_at: datetime
+    last_observed_at: datetime | None
 
     @property
     def is_open(self) -> bool:
@@ -66,8 +74,8 @@ def derive_events(
     status = canonical_status(provider, observation.provider_status)
     if history is None:
         chain.add_creation(status)
-    for fact_status, at in _facts(provider, observation, status):
-        chain.add_fact(fact_status, at, status)
+    for fact in _facts(provider, observation, status):
+        chain.add_fact(fact, status)
     chain.add_observed(status)
     return chain.events
 
@@ -89,24 +97,35 @@ def derive_expiry(
     return chain.events
 
 
-def _facts(
-    provider: Provider, observation: JobObservation, status: str
-) -> Iterator[tuple[str, datetime]]:
-    """Exact moments in the answer as (canonical status, instant), oldest first.
+class _Fact(NamedTuple):
+    """An exact moment of the provider's; `word` is its status where the provider names it."""
+
+    status: str
+    at: datetime
+    word: str | None = None
+
+
+def _facts(provider: Provider, observation: JobObservation, status: str) -> list[_Fact]:
+    """Exact moments in the answer, oldest first.
 
     A job that is queued again may still carry the times of its earlier life: those lie before
     the last event and are skipped there.
     """
     facts = [
-        (canonical_status(provider, provider_status), at)
-        for provider_status, at in observation.transitions
+        _Fact(canonical_status(provider, word), at, word) for word, at in observation.transitions
     ]
     if not facts and status != QUEUED:
-        if observation.started_at is not None:
-            facts.append((RUNNING, observation.started_at))
-        if observation.finished_at is not None and is_terminal(status):
-            facts.append((status, observation.finished_at))
-    yield from sorted(facts, key=lambda fact: fact[1])
+        started, finished = observation.started_at, observation.finished_at
+        if started is not None:
+            facts.append(_Fact(RUNNING, started))
+        # an end before the start is that of an earlier life, whose status nobody saw
+        is_of_this_life = finished is not None and (started is None or finished >= started)
+        if finished is not None and is_of_this_life and is_terminal(status):
+            facts.append(_Fact(status, finished))
+    # a job may pass through several statuses within one instant
+    return sorted(
+        facts, key=lambda fact: (fact.at, fact.status != QUEUED, is_terminal(fact.status))
+    )
 
 
 class _Chain:
@@ -136,35 +155,49 @@ class _Chain:
             at = middle(earliest, latest) if earliest else latest
             source = OBSERVED
         else:
-            known = (self._ours_latest(seen.observed_at), seen.started_at, seen.finished_at)
-            earliest, latest = None, min(instant for instant in known if instant is not None)
-            at, source = latest, OBSERVED
+            earliest, latest, source = None, seen.holds_until, OBSERVED
+            # nothing of a job lies before its creation
+            dated = (seen.started_at, seen.finished_at, seen.updated_at)
+            at = min([latest, *filter(None, dated), *(moment for _, moment in seen.transitions)])
         self._creation_earliest = earliest
         raw = seen.provider_status if status == QUEUED else None
         self._append(QUEUED, raw, at, earliest, latest, source)
 
-    def add_fact(self, fact_status: str, at: datetime, status: str) -> None:
+    def add_fact(self, fact: _Fact, status: str) -> None:
         """An event that a timestamp of the provider's proves, unless it is written already."""
-        tail = self._tail
+        tail, seen, at = self._tail, self._observation, fact.at
         assert tail is not None
         if self._creation_earliest is not None:
             at = max(at, self._creation_earliest)
-        if fact_status == tail.status:
-            if at <= tail.occurred_at_latest or fact_status == QUEUED:
+        if fact.status == tail.status:
+            if at <= _written_until(tail):
+                return
+            # to be pending is to be created; so is the word that a job was first seen with
+            if fact.status == QUEUED and (
+                _same_word(fact.word, _PENDING) or _same_word(fact.word, tail.provider_status)
+            ):
                 return
         elif at < (tail.occurred_at_earliest or at) or (
             tail.is_terminal and at < tail.occurred_at_latest
         ):
             return
-        raw = self._observation.provider_status if fact_status == status else None
-        self._append(fact_status, raw, at, at, at, PROVIDER)
+        elif (
+            tail.sequence
+            and tail.occurred_at_source == OBSERVED
+            and (at == tail.occurred_at_earliest)
+        ):
+            # a status without a time of its own begins where the fact before it stands written
+            return
+        says_so = fact.word is None or _same_word(fact.word, seen.provider_status)
+        raw = seen.provider_status if fact.status == status and says_so else None
+        self._append(fact.status, raw, at, at, at, PROVIDER)
 
     def add_observed(self, status: str) -> None:
         """The status seen, where nothing in the chain says it yet."""
         raw = self._observation.provider_status
         tail = self._tail
         assert tail is not None
-        if self.events and tail.status == status:
+        if self.events and tail.status == status and tail.provider_status is not None:
             return
         if not self.events and _same_word(raw, tail.provider_status):
             return
@@ -175,10 +208,10 @@ class _Chain:
         seen, tail = self._observation, self._tail
         assert tail is not None
         earliest = tail.occurred_at_earliest
-        if self._history is not None and not self.events:
-            last_seen = self._ours_earliest(self._history.last_observed_at)
+        if self._history and self._history.last_observed_at and not self.events:
+            last_seen = seen.earlier(self._history.last_observed_at)
             earliest = max(earliest, last_seen) if earliest else last_seen
-        latest = self._ours_latest(seen.observed_at)
+        latest = seen.holds_until
         at: datetime | None = None
         # an updated_at that has not moved since the creation, or lies before the last sight of
         # the old status, cannot be the moment of this change
@@ -188,8 +221,12 @@ class _Chain:
             at = latest = min(latest, seen.updated_at)
         if earliest is not None and latest < earliest:
             earliest, latest = latest, earliest
-        if self._creation_earliest is not None:
-            earliest = max(earliest or self._creation_earliest, self._creation_earliest)
+        # clocks may disagree, but no status begins before the one that it follows
+        before = max(
+            filter(None, (tail.occurred_at_earliest, self._creation_earliest)), default=None
+        )
+        if before is not None:
+            earliest = max(earliest or before, before)
             latest = max(latest, earliest)
         if at is None:
             at = middle(earliest, latest) if earliest else latest
@@ -224,13 +261,16 @@ class _Chain:
         self.events.append(event)
         self._tail = event
 
-    def _ours_earliest(self, instant: datetime) -> datetime:
-        """A lower bound on our clock, widened where the provider's clock is behind it."""
-        return instant + min(self._observation.clock_offset, timedelta(0))
 
-    def _ours_latest(self, instant: datetime) -> datetime:
-        """An upper bound on our clock, widened where the provider's clock is ahead of it."""
-        return instant + max(self._observation.clock_offset, timedelta(0))
+def _written_until(tail: StatusEvent) -> datetime:
+    """Up to when a moment of the last event's status is that event itself.
+
+    A status that was seen had begun by then, whatever two clocks, or two tables of a provider,
+    say of it later.
+    """
+    if tail.occurred_at_source == OBSERVED and tail.provider_status is not None:
+        return max(tail.occurred_at_latest, tail.observed_at)
+    return tail.occurred_at_latest
 
 
 def _same_word(one: str | None, other: str | None) -> bool:

@@ -9,6 +9,8 @@ from typing import Any, Final
 from dlt_docjobs.model.vocabulary import JobKind
 
 NO_OFFSET: Final = timedelta(0)
+# A Date header is cut to whole seconds
+_DATE_RESOLUTION: Final = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -20,6 +22,8 @@ class JobObservation:
 
     Attributes:
         observed_at: Our clock when the answer had arrived.
+        sent_at: Our clock when it was asked for. The answer holds for some moment between the
+            two: a change after it may have happened before `observed_at`, never before this.
         clock_offset: The provider's clock minus ours, zero unless the `Date` header proved more
             than 2 s.
         created_at_earliest: Lower bound of the creation where the provider dates no creation.
@@ -37,6 +41,7 @@ class JobObservation:
     provider_status: str | None
     observed_at: datetime
     clock_offset: timedelta = NO_OFFSET
+    sent_at: datetime | None = None
     created_at: datetime | None = None
     created_at_earliest: datetime | None = None
     created_at_latest: datetime | None = None
@@ -65,6 +70,27 @@ class JobObservation:
     user_metadata: Any = None
     details: dict[str, Any] | None = None
     payload: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def holds_from(self) -> datetime:
+        """The earliest moment that the answer may speak of, on our clock."""
+        return self.sent_at or self.observed_at
+
+    @property
+    def holds_until(self) -> datetime:
+        """The latest moment that the answer may speak of, by whichever clock is ahead."""
+        ahead = self.clock_offset + self._doubt if self.clock_offset > NO_OFFSET else NO_OFFSET
+        return self.observed_at + ahead
+
+    def earlier(self, instant: datetime) -> datetime:
+        """An instant on our clock, by whichever clock is behind."""
+        behind = self.clock_offset - self._doubt if self.clock_offset < NO_OFFSET else NO_OFFSET
+        return instant + behind
+
+    @property
+    def _doubt(self) -> timedelta:
+        """How much more than `clock_offset`, which is proven, the clocks may differ."""
+        return _DATE_RESOLUTION + (self.observed_at - self.holds_from)
 
     def __repr__(self) -> str:
         """The job and its status; never the payload, which may hold document text."""

@@ -41,6 +41,7 @@ class Chunk(NamedTuple):
     content: Annotated[str | None, "Markdown of the chunk"]
     length: Annotated[int | None, "Length as the provider counts it (words, tokens or characters)"]
     segment_count: Annotated[int, "Rows in segments that belong to this chunk"]
+    metadata: Annotated[JsonText | None, "What else the provider says of the chunk"]
 
 
 class Segment(NamedTuple):
@@ -139,7 +140,7 @@ class Job(NamedTuple):
     user_metadata: Annotated[JsonText | None, "Metadata the user attached"]
     payload: Annotated[JsonText | None, "The whole answer about the job except its results"]
     last_observed_at: Annotated[
-        datetime, "Our clock at the last answer that was written; a finished job that has not "
+        datetime, "Our clock when the last answer written was asked for; a finished job that has not "
         "changed is not written again"
     ]  # fmt: skip
 

@@ -144,6 +144,7 @@ class ContextualApi(ProviderApi):
             job_id=job_id,
             provider_status=base.read_envelope(_ParseStatus, body).status,
             observed_at=answer.received_at,
+            sent_at=answer.sent_at,
             clock_offset=answer.clock_offset,
             config=body.get("config"),
         )
@@ -162,6 +163,8 @@ class ContextualApi(ProviderApi):
         return canonical_status(self.provider, observed.provider_status) == SUCCEEDED
 
     def _read_document(self, body: Any, reply: JobAnswer) -> None:
+        if body.get("pages") is None:
+            raise UnreadableRecord("a completed parse job came without `pages`")
         try:
             reply.document = results.parse_document(
                 base.as_mapping(body),
@@ -201,6 +204,7 @@ def _observe_parse(job_id: str, row: Any, answer: Answer) -> JobObservation:
         job_id=job_id,
         provider_status=job.status,
         observed_at=answer.received_at,
+        sent_at=answer.sent_at,
         clock_offset=answer.clock_offset,
         document_name=job.file_name,
         payload=payload,
@@ -218,6 +222,7 @@ def _observe_extract(row: Any, answer: Answer) -> JobObservation:
         job_id=job.job_id,
         provider_status=job.status,
         observed_at=answer.received_at,
+        sent_at=answer.sent_at,
         clock_offset=answer.clock_offset,
         created_at=job.created_at,
         schema_id=job.schema_id,

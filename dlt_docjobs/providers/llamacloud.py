@@ -154,7 +154,12 @@ class LlamaCloudApi(ProviderApi):
             expand = ["configuration", "extract_metadata", "usage"]
             return await self._get(kind, job_id, expand, wants_result=True)
         if (tier or "").lower() != "fast":
-            return await self._get(kind, job_id, ["items", "metadata", "usage"], wants_result=True)
+            answer = await self._get(
+                kind, job_id, ["items", "metadata", "usage"], wants_result=True
+            )
+            if answer.has_result or not self._succeeded(answer.observation):
+                return answer
+            # no items: a job whose tier the answers don't tell may have text only
         # old versions of the fast tier have plain text only, and may refuse to expand items
         try:
             expand = ["items", "text", "metadata", "usage"]
@@ -241,15 +246,20 @@ class LlamaCloudApi(ProviderApi):
             beside = {key: value for key, value in fields.items() if key != "job"}
             observed = self._observe(kind, fields["job"], beside, answer)
         reply = JobAnswer(observed)
-        if wants_result and canonical_status(self.provider, observed.provider_status) == SUCCEEDED:
+        if wants_result and self._succeeded(observed):
             self._read_result(kind, fields, reply)
         return reply
+
+    def _succeeded(self, observed: JobObservation) -> bool:
+        return canonical_status(self.provider, observed.provider_status) == SUCCEEDED
 
     def _read_result(self, kind: JobKind, body: dict[str, Any], reply: JobAnswer) -> None:
         if kind == "extract":
             if "extract_result" not in body:
                 raise UnreadableRecord("a completed extract job came without `extract_result`")
             reply.extraction = Extraction(body["extract_result"], body.get("extract_metadata"))
+            return
+        if body.get("items") is None and body.get("text") is None:
             return
         try:
             reply.document = results.parse_document(
@@ -274,6 +284,7 @@ class LlamaCloudApi(ProviderApi):
             job_id=job.id,
             provider_status=job.status,
             observed_at=answer.received_at,
+            sent_at=answer.sent_at,
             clock_offset=answer.clock_offset,
             created_at=job.created_at,
             updated_at=job.updated_at,
@@ -320,7 +331,7 @@ def _beside_results(beside: dict[str, Any]) -> dict[str, Any]:
     """What a GET says beside the job itself, without the pages that became rows."""
     rest = {key: value for key, value in beside.items() if key not in _RESULT_KEYS}
     metadata = rest.get("metadata")
-    if isinstance(metadata, dict) and "pages" in metadata:
+    if isinstance(metadata, dict) and isinstance(metadata.get("pages"), list):
         remainder = {key: value for key, value in metadata.items() if key != "pages"}
         rest = {**rest, "metadata": remainder}
     return {key: value for key, value in rest.items() if value not in (None, {})}

@@ -98,6 +98,8 @@ class UnsiloedApi(ProviderApi):
             fields = {key: metadata[key] for key in ("order", "schema") if key in metadata}
             reply.extraction = Extraction(body["result"], fields or None)
             return reply
+        if body.get("chunks") is None:
+            raise UnreadableRecord("a succeeded parse job came without `chunks`")
         try:
             reply.document = results.parse_document(
                 body,
@@ -130,6 +132,7 @@ class UnsiloedApi(ProviderApi):
             job_id=job_id,
             provider_status=job.status,
             observed_at=answer.received_at,
+            sent_at=answer.sent_at,
             clock_offset=answer.clock_offset,
             created_at=job.created_at,
             started_at=job.started_at,

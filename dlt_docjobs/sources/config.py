@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +32,9 @@ KEY_VARIABLES: Final[dict[Provider, tuple[str, ...]]] = {
 
 _ACCOUNT = re.compile(r"[a-z][a-z0-9_]*")
 _IDENTIFIER = re.compile(r"[\x21-\x7e]+")
+# what Python's dates and waits bear; who means "never" writes no number
+_MOST: Final = 1e9
+_MOST_DAYS: Final = 36_500
 # keys that dlt itself reads in a source's section
 _DLT_KEYS: Final = frozenset({"max_table_nesting", "schema_contract", "root_key"})
 
@@ -99,8 +103,11 @@ def connection(
 def _is_local(url: str) -> bool:
     # test servers and proxies in one's own network; the key leaves it only over https
     host = urlsplit(url).hostname or ""
-    private = ("localhost", "127.", "10.", "192.168.", "172.", "[", "::1", "host.docker.internal")
-    return host.startswith(private) or "." not in host
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal"))
+    return address.is_private or address.is_loopback
 
 
 def http_settings(values: Mapping[str, Any]) -> HttpSettings:
@@ -136,9 +143,9 @@ def sync_settings(
     if reload not in (None, "failed", "skipped", "all"):
         raise UsageError(f"reload is failed, skipped or all, not {reload!r}")
     retention = values["retention_days"]
-    resolution = values.get("created_at_resolution_seconds", 86400)
-    if resolution <= 0:
-        raise UsageError("created_at_resolution_seconds is a number above 0")
+    resolution = 86400
+    if "created_at_resolution_seconds" in values:
+        resolution = _positive(values, "created_at_resolution_seconds")
     return SyncSettings(
         provider=provider,
         account=account_of(provider, source_name),
@@ -150,8 +157,10 @@ def sync_settings(
         policy=ContentPolicy(
             values["include_content"], values["include_names"], values["include_ocr"]
         ),
-        poll_open=timedelta(days=_at_least(values, "poll_open_days", 0)),
-        retention_days=None if retention is None else _positive(values, "retention_days"),
+        poll_open=timedelta(days=_at_least(values, "poll_open_days", 0, _MOST_DAYS)),
+        retention_days=(
+            None if retention is None else _positive(values, "retention_days", _MOST_DAYS)
+        ),
         created_at_resolution=timedelta(seconds=resolution),
         include_state_transitions=values.get("include_state_transitions", False),
         targets=targets,
@@ -177,15 +186,15 @@ def start_of(value: Any) -> datetime | None:
         ) from None
 
 
-def _positive(values: Mapping[str, Any], name: str) -> Any:
-    if not values[name] > 0:
-        raise UsageError(f"{name} is a number above 0, not {values[name]!r}")
+def _positive(values: Mapping[str, Any], name: str, most: float = _MOST) -> Any:
+    if not 0 < values[name] <= most:
+        raise UsageError(f"{name} is above 0 and at most {most:,.0f}, not {values[name]!r}")
     return values[name]
 
 
-def _at_least(values: Mapping[str, Any], name: str, least: int) -> Any:
-    if values[name] < least:
-        raise UsageError(f"{name} is at least {least}, not {values[name]!r}")
+def _at_least(values: Mapping[str, Any], name: str, least: int, most: float = _MOST) -> Any:
+    if not least <= values[name] <= most:
+        raise UsageError(f"{name} is from {least} to {most:,.0f}, not {values[name]!r}")
     return values[name]
 
 

@@ -30,7 +30,7 @@ from dlt_docjobs.sync.package import Batch, Package
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.run import RunHandle, current_run
 from dlt_docjobs.sync.session import EXIT_REFUSED, Session, SyncFailed, Wanted
-from dlt_docjobs.sync.settings import SyncSettings, UsageError, Window
+from dlt_docjobs.sync.settings import NoJobsNamed, SyncSettings, Window
 from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
 
 OBSERVATIONS: Final = "observations"
@@ -111,7 +111,7 @@ def build_resources(
                 parse_instant(created_at.start_value), parse_instant(created_at.end_value)
             )
         if not settings_have_jobs(settings, memory):
-            raise UsageError(
+            raise NoJobsNamed(
                 f"{settings.provider} publishes no list of jobs, and none is known yet: name them "
                 f"with job_ids or job_ids_file under [sources.docjobs.{settings.provider}], or "
                 "with --job-ids-file"

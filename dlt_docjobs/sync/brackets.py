@@ -50,7 +50,8 @@ class Bracketing:
         assert window.since is not None
         oldest = min(window.since, reach_back) if reach_back else window.since
         upper = window.until
-        split = upper or max(window.since, now - self._resolution)
+        # a tenth is left for the second that is rounded off and for the time that listing takes
+        split = upper or max(window.since, now - self._resolution * 9 / 10)
         split = _seconds(max(split, oldest))
         newer: set[str] = set()
         async for page in self._listing(split):
@@ -117,6 +118,5 @@ def _bounded(
 ) -> JobPage:
     for seen in observations:
         seen.created_at_earliest = earliest
-        ours = seen.observed_at + max(seen.clock_offset, timedelta(0))
-        seen.created_at_latest = max(latest or ours, earliest)
+        seen.created_at_latest = max(latest or seen.holds_until, earliest)
     return JobPage(observations, page.rejections if page else [])

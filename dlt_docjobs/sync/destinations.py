@@ -34,7 +34,9 @@ def install_defaults() -> None:
     """Puts our defaults behind every other place that dlt looks for configuration in."""
     with contextlib.suppress(DuplicateConfigProviderException):
         dlt.config.register_provider(
-            CustomLoaderDocProvider(_PROVIDER, lambda: _DEFAULTS, supports_secrets=False)
+            CustomLoaderDocProvider(
+                _PROVIDER, lambda: _DEFAULTS, supports_secrets=False, locations=[]
+            )
         )
     logger = logging.getLogger("dlt")
     if not any(isinstance(item, _ExpectedHints) for item in logger.filters):

@@ -128,18 +128,20 @@ class Ledger:
         entry.row = row
         entry.wants_result = row.results_state == "pending"
         if entry.history is not None:
-            entry.history.last_observed_at = seen.observed_at
+            entry.history.last_observed_at = seen.holds_from
 
     def expire(self, entry: JobEntry, seen: JobObservation) -> None:
         """The provider answered 404 for a job that it knew."""
-        if entry.history is None or entry.row is None:
+        row = entry.row or entry.known.torn_row
+        if entry.history is None or row is None:
             return
         events = derive_expiry(self._api.provider, seen, entry.history)
         self._append(entry, events, seen)
-        state = entry.row.results_state
-        entry.row = entry.row._replace(
+        # what an unfinished load claims to have loaded may not be there
+        state = "expired" if entry.known.is_torn else row.results_state
+        entry.row = row._replace(
             results_state=state if state == "loaded" else "expired",
-            last_observed_at=seen.observed_at,
+            last_observed_at=seen.holds_from,
         )
         entry.is_changed = entry.is_changed or bool(events) or state != entry.row.results_state
         entry.wants_result = False
@@ -160,7 +162,7 @@ class Ledger:
         earliest = events[0].occurred_at_earliest if first else None
         if entry.history is not None:
             earliest = entry.history.creation_earliest
-        entry.history = History(events[-1], earliest, seen.observed_at)
+        entry.history = History(events[-1], earliest, seen.holds_from)
 
     def _fields(self, old: Job | None, seen: JobObservation, status: str) -> dict[str, Any]:
         settings = self._settings
@@ -170,7 +172,7 @@ class Ledger:
             status=status,
             provider_status=seen.provider_status,
             is_terminal=is_terminal(status),
-            last_observed_at=seen.observed_at,
+            last_observed_at=seen.holds_from,
         )
         self._date(fields, old, seen)
         values = {name: getattr(seen, name) for name in (*_STICKY, *_OF_THE_STATUS)}
@@ -201,7 +203,9 @@ class Ledger:
                 created_at_earliest=at,
                 created_at_latest=at,
             )
-        elif old is None and seen.created_at_latest is not None:
+        elif seen.created_at_latest is not None and (
+            old is None or old.created_at_precision == "unknown"
+        ):
             earliest, latest = seen.created_at_earliest, seen.created_at_latest
             fields.update(
                 created_at=middle(earliest, latest) if earliest else latest,
@@ -214,7 +218,7 @@ class Ledger:
                 created_at=None,
                 created_at_precision="unknown",
                 created_at_earliest=None,
-                created_at_latest=seen.observed_at + max(seen.clock_offset, timedelta(0)),
+                created_at_latest=seen.holds_until,
             )
 
     def _payload(self, old: Job | None, seen: JobObservation, same_status: bool) -> JsonText | None:

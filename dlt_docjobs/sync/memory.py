@@ -52,11 +52,14 @@ class KnownJob:
         row: The job's row if its load is whole, else None.
         history: Its last event and what goes with it, None where it has none.
         is_torn: Whether rows of an unfinished load exist, so that results have to come again.
+        torn_row: The job's row if its load is not whole: believed only where the provider can't
+            be asked any more.
     """
 
     row: Job | None = None
     history: History | None = None
     is_torn: bool = False
+    torn_row: Job | None = None
 
 
 @dataclass(slots=True)
@@ -155,12 +158,15 @@ class Memory:
         found: dict[str, KnownJob] = {}
         if self._empty:
             return found
-        for batch in _batches(sorted(set(job_ids))):
+        job_ids = sorted(set(job_ids))
+        for batch in _batches(job_ids):
             marks = ", ".join(["%s"] * len(batch))
             self._lookup_events(kind, batch, marks, found)
             self._lookup_rows(kind, batch, marks, found)
-        for job_id, known in found.items():
-            known.is_torn = (kind, job_id) in self._torn
+        if self._torn:
+            for job_id in job_ids:
+                if (kind, job_id) in self._torn:
+                    found.setdefault(job_id, KnownJob()).is_torn = True
         return found
 
     def _lookup_events(
@@ -179,7 +185,9 @@ class Memory:
             event = _event(row[1:])
             if event.sequence == 0:
                 creations[row[0]] = event.occurred_at_earliest
-            history = History(event, creations.get(row[0]), event.observed_at)
+            # without a row of a whole load, only the event itself says when it was true
+            seen_at = event.occurred_at_earliest
+            history = History(event, creations.get(row[0]), seen_at)
             found[row[0]] = KnownJob(history=history)
 
     def _lookup_rows(
@@ -187,18 +195,19 @@ class Memory:
     ) -> None:
         columns = ", ".join(f"t.{name}" for name in _JOB_FIELDS)
         for row in self._query(
-            f"SELECT t.job_id, {columns} FROM {{jobs}} t JOIN {{loads}} l"
+            f"SELECT t.job_id, l.load_id, {columns} FROM {{jobs}} t LEFT JOIN {{loads}} l"
             " ON l.load_id = t._dlt_load_id AND l.status = 0"
             f" WHERE {{t.scope}} AND t.job_kind = %s AND t.job_id IN ({marks})",
             kind,
             *batch,
         ):
             known = found.setdefault(row[0], KnownJob())
-            known.row = _job(row[1:])
+            if row[1] is None:
+                known.torn_row = _job(row[2:])
+                continue
+            known.row = _job(row[2:])
             if known.history is not None:
-                known.history.last_observed_at = max(
-                    known.history.last_observed_at, known.row.last_observed_at
-                )
+                known.history.last_observed_at = known.row.last_observed_at
 
     def last_progress(self, refs: Iterable[JobRef]) -> dict[JobRef, JobProgress]:
         """The last row of `job_progress` of each of the given jobs that has one."""
@@ -288,6 +297,13 @@ class Memory:
                 since,
             )
         ]
+
+    def newest_job(self, kind: JobKind) -> datetime | None:
+        """The newest creation of all known jobs of a kind."""
+        rows = self._query(
+            "SELECT MAX(created_at) FROM {jobs} WHERE {scope} AND job_kind = %s", kind
+        )
+        return _instant(rows[0][0]) if rows else None
 
     def job_kinds(self, job_ids: Iterable[str]) -> dict[str, set[JobKind]]:
         """The kinds under which the given ids are known."""

@@ -98,8 +98,10 @@ class Package:
             if self._is_forgotten(seen.job_id):
                 return
             self._session.note_answer()
-            self._session.figures.jobs_listed += 1
             await self._know(seen.job_kind, [seen.job_id])
+            if self._is_outside(seen):
+                return
+            self._session.count_listed(seen)
             entry = self._observe(seen)
             if entry is not None:
                 await self._receive(entry, item.answer)
@@ -126,8 +128,8 @@ class Package:
                 return
             if item.is_list and self._is_outside(one):
                 continue
-            if item.is_list and (one.job_kind, one.job_id) not in session.observed:
-                session.figures.jobs_listed += 1
+            if item.is_list:
+                session.count_listed(one)
             if item.progress is not None:
                 item.progress.saw(self._created(one))
             entry = self._observe(one)
@@ -142,7 +144,7 @@ class Package:
         if self._is_forgotten(seen.job_id):
             return
         await self._know(seen.job_kind, [seen.job_id])
-        self._session.observed.add(ref)
+        self._session.saw(ref)
         known = self._known.get(ref)
         if ref not in self._entries and (known is None or known.history is None):
             self._reject([unknown_id(ref)])
@@ -166,7 +168,7 @@ class Package:
             # the row says the same as the answer: there is nothing to look up
             entry.last_progress = stands_for_progress(row)
         self._ledger.observe(entry, seen)
-        session.observed.add(ref)
+        session.saw(ref)
         if ref in session.asked_for_usage:
             # at most once a day: the row's last_observed_at is the memory of it
             entry.is_changed = True
@@ -216,13 +218,13 @@ class Package:
 
     async def _know(self, kind: JobKind, job_ids: Iterable[str]) -> None:
         """Looks up what the warehouse knows, once a job and package."""
+        if len(self._known) > 4 * self._settings.max_jobs_per_package:
+            self._known.clear()
         missing = [
             job_id
             for job_id in job_ids
             if (kind, job_id) not in self._entries and (kind, job_id) not in self._known
         ]
-        if len(self._known) > 4 * self._settings.max_jobs_per_package:
-            self._known.clear()
         found = await self._session.lookup(kind, missing)
         self._known.update(((kind, job_id), known) for job_id, known in found.items())
 
@@ -311,6 +313,10 @@ class Package:
         else:
             session.note_answer()
             await self._receive(entry, answer)
+            row = entry.row
+            if not answer.has_result and row and row.results_state == "pending":
+                payload = answer.observation.payload
+                self._reject_result(entry, "it succeeded, but came without a result", payload)
 
     async def _receive(self, entry: JobEntry, answer: JobAnswer) -> None:
         """An answer that was asked for its result."""
@@ -363,7 +369,7 @@ class Package:
             if name not in self._wanted.tables:
                 continue
             self._results[name].add(of_table, key, run)
-            if not of_table and not entry.is_new:
+            if not of_table and (entry.known.is_torn or not entry.is_new):
                 self._results[name].add_tombstone(key, run)
         if "chunks" in self._wanted.tables:
             figures.chunks += counts.get("chunk_count") or 0
@@ -415,7 +421,9 @@ class Package:
     def _reject_result(self, entry: JobEntry, error: str, payload: Any) -> None:
         kind, job_id = entry.ref
         self._session.note_answer()
-        self._ledger.conclude(entry, "failed")
+        if entry.row is not None and entry.row.results_state != "loaded":
+            # a result that was loaded before stays loaded when it can't be read again
+            self._ledger.conclude(entry, "failed")
         endpoint = f"/{kind}/{job_id}/result"
         self._reject([Rejection(endpoint, kind, job_id, error, payload)])
 
@@ -458,7 +466,8 @@ class Package:
             figures.pending_results += int(entry.row.results_state == "pending") - int(was_pending)
         await self._add_rejections(buffers["rejected_records"])
         buffers["sync_runs"].add([session.row()])
-        return {name: buffer.flush() for name, buffer in buffers.items()}
+        # an empty table would cost dlt a file, a load job and a merge
+        return {name: buffer.flush() for name, buffer in buffers.items() if len(buffer)}
 
     async def _add_rejections(self, buffer: RowBuffer) -> None:
         """New rejections only: a second sight of the same adds no row and does not count."""

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 _USAGE_FOR: Final = timedelta(days=7)
 _USAGE_EVERY: Final = timedelta(hours=24)
 _UNKNOWN_ID_FOR: Final = timedelta(hours=24)
+_CLOCK_DOUBT: Final = timedelta(seconds=3)
 _IDLE_PAGES: Final = 100
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LISTED_IDS: Final = 200_000
@@ -108,6 +109,7 @@ class Plan:
         self._settings = session.settings
         self._api = session.api
         self._clock = session.clock
+        self._reach_back: datetime | None = None
 
     async def items(self) -> AsyncIterator[Item]:
         """Everything that the run asks, in order."""
@@ -132,6 +134,8 @@ class Plan:
         session = self._session
         opened = [job for job in session.memory_open if not job.is_given_up]
         ranges = {kind: await self._range(kind, opened) for kind in self._listed_kinds()}
+        if "parse" in ranges and self._api.provider == "contextual":
+            self._reach_back = await self._find_reach_back(ranges["parse"], opened)
         torn = await session.read(lambda memory: memory.torn_jobs)
         apart = [job.ref for job in opened if not self._is_covered(job, ranges)]
         apart += [ref for ref in sorted(torn) if ref not in set(apart)]
@@ -174,7 +178,8 @@ class Plan:
         if kind not in ranges:
             return False
         if self._api.provider == "contextual":
-            return kind == "extract" or self._reach_back(ranges[kind], [job]) is None
+            is_older = self._begins_before(job, ranges[kind])
+            return kind == "extract" or not is_older or self._reach_back is not None
         since = ranges[kind].since
         if since is None:
             return True
@@ -192,7 +197,7 @@ class Plan:
             hours = (self._now() - since) / timedelta(hours=1)
             await self._api.load_transitions(kind, hours)
         if kind == "parse" and self._api.provider == "contextual":
-            async for item in self._list_bracketed(progress, window, opened):
+            async for item in self._list_bracketed(progress, window):
                 yield item
             return
         splittable = kind in self._api.filters_created
@@ -204,42 +209,48 @@ class Plan:
         while todo:
             current = todo.pop()
             progress.begin(current, splittable)
-            latest = self._now()
+            began = self._clock.now()
             async for page in self._pages(kind, current):
                 yield Seen(page, True, progress)
-            progress.finish(latest)
+            if self._session.must_stop:
+                return
+            progress.finish(began + self._session.clock_offset)
 
-    async def _list_bracketed(
-        self, progress: KindProgress, window: Window, opened: Sequence[OpenJob]
-    ) -> AsyncIterator[Item]:
+    async def _list_bracketed(self, progress: KindProgress, window: Window) -> AsyncIterator[Item]:
         """Contextual's parse list, back to the oldest open job where that is cheaper."""
         session = self._session
         progress.begin(window, False)
-        reach_back = self._reach_back(window, [job for job in opened if job.ref[0] == "parse"])
-        if reach_back is not None:
-            oldest = reach_back
-            known = await session.read(lambda memory: memory.count_created_since("parse", oldest))
-            older = sum(self._begins_before(job, window) for job in opened)
-            if ceil((known + 1) / (self._api.page_size or 1000)) >= older:
-                reach_back = None
-        latest = self._now()
+        began = self._clock.now()
         bracketing = Bracketing(
             lambda since: self._pages("parse", Window(since, None)),
             self._undated,
             self._settings.created_at_resolution,
         )
-        async for page in bracketing.pages(window, reach_back, latest):
+        async for page in bracketing.pages(window, self._reach_back, self._now()):
             yield Seen(page, True, progress)
-        progress.finish(latest, cursor=latest)
+        if session.must_stop:
+            return
+        # everything uploaded before the first request has been listed; the Date header does not
+        # tell clocks apart that differ by less than 2 s
+        listed = began + session.clock_offset - _CLOCK_DOUBT
+        progress.finish(listed, cursor=listed)
 
-    def _reach_back(self, window: Window, opened: Iterable[OpenJob]) -> datetime | None:
-        """The oldest creation among open jobs that the window leaves out, if any."""
-        older = [
+    async def _find_reach_back(self, window: Window, opened: Iterable[OpenJob]) -> datetime | None:
+        """The oldest creation among open jobs that the window leaves out.
+
+        None where there are none, or where asking for each by itself costs no more than the list.
+        """
+        begun = [
             job.created_at_earliest or job.created_at
             for job in opened
             if self._begins_before(job, window)
         ]
-        return min((at for at in older if at is not None), default=None)
+        oldest = min(filter(None, begun), default=None)
+        if oldest is None:
+            return None
+        known = await self._session.read(lambda memory: memory.count_created_since("parse", oldest))
+        pages = ceil((known + 1) / (self._api.page_size or 1000))
+        return oldest if pages < len(begun) else None
 
     def _begins_before(self, job: OpenJob, window: Window) -> bool:
         begun = job.created_at_earliest or job.created_at
@@ -253,7 +264,13 @@ class Plan:
     async def _undated(self, job_ids: Iterable[str]) -> set[str]:
         wanted = set(job_ids)
         known = await self._session.lookup("parse", wanted)
-        return {job_id for job_id in wanted if job_id not in known}
+        return {
+            job_id
+            for job_id in wanted
+            if (found := known.get(job_id)) is None
+            or found.row is None
+            or found.row.created_at_precision == "unknown"
+        }
 
     # -- lists ------------------------------------------------------------------------------
 
@@ -300,6 +317,7 @@ class Plan:
             async for item in stream:
                 yield item
         except (ApiError, ListingBroken) as error:
+            self._session.progress.kinds[kind].abandon()
             if isinstance(error, UnreadableBody):
                 rejection = Rejection(error.endpoint, kind, None, str(error), error.body)
                 yield Seen(JobPage([], [rejection]), True)
@@ -376,7 +394,7 @@ class Plan:
         }
         for kind in self._settings.kinds:
             session.progress.kinds[kind].begin(Window(None, None), False)
-        latest = self._now()
+        began = self._clock.now()
         async for refs in self._due_targets(lag_start):
             async for item in self._poll(refs, is_list=True):
                 if isinstance(item, Seen):
@@ -388,7 +406,12 @@ class Plan:
                 yield item
         if not session.must_stop:
             for kind in self._settings.kinds:
-                session.progress.kinds[kind].finish(latest)
+                progress = session.progress.kinds[kind]
+                progress.saw(await self._newest(kind))
+                progress.finish(began + session.clock_offset)
+
+    async def _newest(self, kind: JobKind) -> datetime | None:
+        return await self._session.read(lambda memory: memory.newest_job(kind))
 
     async def _due_targets(
         self, lag_start: dict[JobKind, datetime | None]

@@ -20,6 +20,7 @@ from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind
 from dlt_docjobs.sync.settings import Window
 
 _SAMPLE: Final = 2000
+_MANY_WINDOWS: Final = 40
 
 
 @dataclass(slots=True)
@@ -69,6 +70,12 @@ class KindProgress:
             reached = min(reached, latest)
             self.cursor = max(self.cursor, reached) if self.cursor else reached
 
+    def abandon(self) -> None:
+        """The list could not be read to its end: the window stays to be listed, whole."""
+        if self.current is not None and self.is_splittable:
+            self.todo.append(self.current)
+        self.current = None
+
     def next_package(self) -> None:
         """A package was cut: its jobs are in the warehouse, the sample starts anew."""
         self._sample = []
@@ -76,7 +83,7 @@ class KindProgress:
     def dump(self) -> dict[str, Any]:
         """The state to keep: JSON values only."""
         windows = list(self.todo)
-        if self.current is not None:
+        if self.current is not None and self.is_splittable:
             windows.extend(self._split(self.current))
         return {
             "cursor": _text(self.cursor),
@@ -84,7 +91,7 @@ class KindProgress:
         }
 
     def _split(self, window: Window) -> list[Window]:
-        if not self.is_splittable or not self._sample:
+        if not self._sample or len(self.todo) >= _MANY_WINDOWS:
             return [window]
         middle = sorted(self._sample)[len(self._sample) // 2]
         inside = (window.since is None or middle > window.since) and (

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from dlt_docjobs._version import __version__
 from dlt_docjobs.http import (
@@ -33,6 +33,8 @@ from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.settings import SyncSettings, Window
 
 T = TypeVar("T")
+
+_REMEMBERED_IDS: Final = 200_000
 
 EXIT_DONE = 0
 EXIT_PARTIAL = 1
@@ -147,6 +149,8 @@ class Session:
         self.changes = 0
         self.clock_offset = timedelta(0)
         self.observed: set[JobRef] = set()
+        self._watched: set[JobRef] = set()
+        self._listed: set[int] = set()
         self.open_refs: set[JobRef] = set()
         self.memory_open: list[OpenJob] = []
         self.asked_for_usage: set[JobRef] = set()
@@ -201,6 +205,11 @@ class Session:
         deadline = self.request.deadline
         return deadline is not None and self.clock.monotonic() >= deadline
 
+    @property
+    def was_cut_short(self) -> bool:
+        """Whether the deadline or a signal came before the plan's end."""
+        return not self.done and (self.is_late or self.request.stop_reason is not None)
+
     async def pause(self, seconds: float) -> bool:
         """Waits; False where the run has to stop before the time is over."""
         until = self.clock.monotonic() + seconds
@@ -220,8 +229,10 @@ class Session:
         self._memory = memory
         self.memory_open = memory.open_jobs()
         self.open_refs = {job.ref for job in self.memory_open if not job.is_given_up}
+        pending = memory.jobs_in_states("pending")
+        self._watched.update(self.open_refs, pending, memory.torn_jobs)
         self.figures.open_jobs = len(self.memory_open)
-        self.figures.pending_results = len(memory.jobs_in_states("pending"))
+        self.figures.pending_results = len(pending)
         for progress in self.progress.kinds.values():
             progress.next_package()
 
@@ -250,6 +261,24 @@ class Session:
         if self.request.on_progress is not None and now - self._reported >= 1:
             self._reported = now
             self.request.on_progress(self)
+
+    def saw(self, ref: JobRef) -> None:
+        """Remembers that a job was looked at, if the plan would ask for it otherwise."""
+        if ref in self._watched:
+            self.observed.add(ref)
+
+    def count_listed(self, seen: JobObservation) -> None:
+        """Counts a listed job, once however often the lists repeat it.
+
+        Only the last so many ids are remembered: memory does not grow with the list.
+        """
+        mark = hash((seen.job_kind, seen.job_id))
+        if mark in self._listed:
+            return
+        if len(self._listed) >= _REMEMBERED_IDS:
+            self._listed.clear()
+        self._listed.add(mark)
+        self.figures.jobs_listed += 1
 
     # -- what went wrong --------------------------------------------------------------------
 
@@ -289,7 +318,7 @@ class Session:
         """As of the command line, for what is known so far."""
         if self.fatal is not None or (self.problems and not self._answered):
             return EXIT_REFUSED
-        if self.problems or self.figures.rejected or (self.is_late and not self.done):
+        if self.problems or self.figures.rejected or self.was_cut_short:
             return EXIT_PARTIAL
         return EXIT_DONE
 
@@ -306,8 +335,9 @@ class Session:
                 f"{self.figures.rejected} record(s) could not be read and stand whole in "
                 "rejected_records"
             )
-        if self.is_late and not self.done:
-            return "the deadline came before everything was fetched; the next sync goes on"
+        if self.was_cut_short:
+            cause = "the deadline came" if self.is_late else f"{self.request.stop_reason} came"
+            return f"{cause} before everything was fetched; the next sync goes on"
         return None
 
     def row(self) -> SyncRun:

@@ -17,6 +17,10 @@ class UsageError(ValueError):
     """Wrong usage or configuration: exit code 2. The message says what to do."""
 
 
+class NoJobsNamed(UsageError):
+    """A provider without a list, and nobody has named a job: a warning in a sync of all."""
+
+
 class Window(NamedTuple):
     """Creation times: since ≤ created_at < until; None is unbounded."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import Counter
 from datetime import datetime, timedelta, timezone
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from dlt_docjobs.emulator import Emulator, TrueJob
+from dlt_docjobs.emulator.lives import FIRST_STATUS, LONGEST_LIFE, draw_life
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import PROVIDERS, canonical_status, is_terminal
 
@@ -73,6 +75,13 @@ def test_every_status_of_every_provider_is_lived_through() -> None:
         *("Starting", "AwaitingUpload", "Queued", "Processing", "Succeeded", "Failed"),
         *("Cancelled", "queued", "processing", "completed", "review", "failed"),
     }
+
+
+def test_no_life_is_longer_than_an_hour() -> None:
+    rng = random.Random(1)
+    lives = [draw_life(rng, combination, 40) for combination in FIRST_STATUS for _ in range(300)]
+    ends = [life.steps[-1][0] for life in lives]
+    assert 1200 < max(ends) <= LONGEST_LIFE + 1e-6 and min(ends) < 600
 
 
 def test_transitions_are_in_order_and_say_what_the_words_mean(lively: Emulator) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -83,13 +83,14 @@ def make_client(
     waits: list[Wait] | None = None,
     random: Callable[[], float] = lambda: 1.0,
     region_hint: str = "",
+    headers: Mapping[str, str] | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     **settings: Any,
 ) -> ApiClient:
     """A client over a handler; by default the jitter is at its longest."""
     return ApiClient(
         base_url,
-        headers={"Authorization": f"Bearer {KEY}"},
+        headers=headers or {"Authorization": f"Bearer {KEY}"},
         settings=HttpSettings(**settings),
         transport=transport or httpx.MockTransport(handler),
         clock=clock or VirtualClock(),

@@ -140,6 +140,7 @@ def test_one_storm_is_one_cut() -> None:
     # The other nineteen bring nothing new, until one asks for more
     assert [pace.throttled(sent, 2) for _ in range(18)] == [None] * 18
     assert pace.throttled(sent, None) is None
+    assert pace.throttled(sent, 2.5) is None, "not worth telling"
     assert pace.throttled(sent, 9) == 9
     assert pace.rate == rate
     assert pace.delay() == pytest.approx(9)
@@ -161,6 +162,10 @@ def test_the_rate_never_falls_to_nothing_and_never_exceeds_the_ceiling() -> None
     for _ in range(1000):
         pace.succeeded()
     assert pace.rate == 3
+    slow = make_pace(clock, ceiling=0.1)
+    slow.started()
+    slow.throttled(clock.seconds, None)
+    assert slow.rate == 0.1
 
 
 def test_the_brake_is_released_when_the_old_rate_is_reached() -> None:

@@ -61,7 +61,8 @@ def test_nothing_of_a_request_is_logged_even_at_debug(caplog: pytest.LogCaptureF
     assert "hunter2" not in caplog.text and KEY not in caplog.text
 
 
-def test_the_level_silences_without_asking_the_filter() -> None:
+def test_the_level_silences_without_asking_the_filter(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     quiet_http_logs()
     assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
     assert not logging.getLogger("httpcore.http11").isEnabledFor(logging.DEBUG)

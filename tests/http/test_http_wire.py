@@ -97,10 +97,11 @@ def test_nobody_there() -> None:
 
 
 _SCRIPT = """
-import asyncio, sys, warnings
+import asyncio, logging, sys, warnings
 from dlt_docjobs.http import ApiClient, HttpSettings
 
 warnings.simplefilter("error")
+logging.basicConfig(level=logging.DEBUG)
 
 async def main():
     heads, now, most = [], 0, 0
@@ -144,6 +145,7 @@ def in_a_process(base_url: str, port: int, **environment: str) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert "httpx" not in done.stderr and "httpcore" not in done.stderr, "logged"
     return done.stdout.strip()
 
 

@@ -12,7 +12,7 @@ from dlt_docjobs.model.cleaning import to_json_text
 from dlt_docjobs.model.records import ParsedDocument
 from dlt_docjobs.providers.results import UnreadableResult, contextual, llamacloud, unsiloed
 from dlt_docjobs.providers.results.boxes import NOWHERE, BoxKeys, fractions
-from dlt_docjobs.providers.results.builder import number_pages
+from dlt_docjobs.providers.results.builder import number_pages, put
 from dlt_docjobs.providers.results.values import to_confidence, to_float, to_int, to_text
 
 Parse = Callable[..., ParsedDocument]
@@ -179,11 +179,36 @@ def test_signed_urls_survive_nowhere() -> None:
         assert "0123abcd" not in repr(document)
 
 
-def test_page_numbers_that_cannot_be_read_never_collide() -> None:
-    assert number_pages([None, None, None]) == [1, 2, 3]
-    assert number_pages([3, None, None]) == [3, 2, 4]
-    assert number_pages([2, None, 2, 4, None]) == [2, 6, 2, 4, 5]
-    assert number_pages([5, 4, None, 3, None, 2**63 - 1]) == [5, 4, 7, 3, 8, 2**63 - 1]
+@pytest.mark.parametrize(
+    ("sent", "numbers"),
+    [
+        (["?", "?", "?"], [1, 2, 3]),
+        ([3, "?", "?"], [3, 2, 4]),
+        ([2, "?", 2, 4, "?"], [2, 6, 2, 4, 5]),
+        ([5, 4, "?", 3, "?", 2**63 - 1], [5, 4, 7, 3, 8, 2**63 - 1]),
+        ([2, "?", "?", 4], [2, 5, 3, 4]),
+        # Position 3 is free, but 5, the first number behind all, is not
+        ([2, "?", "?", 5], [2, 6, 3, 5]),
+        ([None, "?", None, 1], [2, 1]),
+    ],
+)
+def test_page_numbers_that_cannot_be_read_never_collide(sent: list[Any], numbers: Any) -> None:
+    pages = [number and {"at": at, "n": number} for at, number in enumerate(sent)]
+    numbered = number_pages(pages, lambda page: to_int(page["n"]))
+    assert [number for number, _ in numbered] == sorted(numbers)
+    in_the_order_sent = sorted(numbered, key=lambda entry: entry[1]["at"])
+    assert [number for number, _ in in_the_order_sent] == numbers
+
+
+def test_a_value_is_put_beside_another_of_its_name() -> None:
+    record: dict[str, Any] = {}
+    for value in ("a", "a", "b", 1, True, 1.0, {"x": 1}, {"x": 1}, "b"):
+        put(record, "key", value)
+    assert list(record.items()) == [
+        ("key", "a"), ("key_2", "b"), ("key_3", 1), ("key_4", True), ("key_5", 1.0),
+        ("key_6", {"x": 1}), ("key_7", {"x": 1}),
+    ]  # fmt: skip
+    assert [type(value) for value in record.values()][2:5] == [int, bool, float]
 
 
 @pytest.mark.parametrize(

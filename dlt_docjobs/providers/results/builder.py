@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -217,14 +217,16 @@ class Fields:
 
 
 def put(record: dict[str, Any], key: str, value: Any) -> None:
-    """Adds a field, under another name where the key is taken by another value."""
-    while key in record:
+    """Adds a field; where the key is taken by another value, as `key_2`, `key_3` and so on."""
+    name, copies = key, 1
+    while name in record:
         # Only scalars are compared: a comparison recurses as deep as the values do
-        scalar = not isinstance(value, (dict, list)) and type(value) is type(record[key])
-        if scalar and value == record[key]:
+        scalar = not isinstance(value, (dict, list)) and type(value) is type(record[name])
+        if scalar and value == record[name]:
             return
-        key += "_"
-    record[key] = value
+        copies += 1
+        name = f"{key}_{copies}"
+    record[name] = value
 
 
 def as_record(entry: Any, key: str) -> Mapping[str, Any]:
@@ -232,16 +234,27 @@ def as_record(entry: Any, key: str) -> Mapping[str, Any]:
     return entry if type(entry) is dict else {key: entry}
 
 
-def number_pages(numbers: list[int | None]) -> list[int]:
+def number_pages(
+    sent: list[Any], read: Callable[[Mapping[str, Any]], int | None]
+) -> list[tuple[int, Mapping[str, Any]]]:
     """Gives each page a number, for it is the key: where one is unreadable, its position.
 
     A position that another page claims is not taken; such a page gets the next number that is
     free behind the last position.
+
+    Args:
+        sent: The pages. A null is none, but has a position.
+        read: Reads a page's own number.
+
+    Returns:
+        Numbers and pages, sorted by number; of one number in the order sent.
     """
+    parts = [(at, as_record(page, "value")) for at, page in enumerate(sent, 1) if page is not None]
+    numbers = [read(part) for _, part in parts]
     claimed = {number for number in numbers if number is not None}
-    behind = len(numbers) + 1
-    numbered: list[int] = []
-    for position, number in enumerate(numbers, start=1):
+    behind = len(sent) + 1
+    numbered: list[tuple[int, Mapping[str, Any]]] = []
+    for (position, part), number in zip(parts, numbers, strict=True):
         if number is None:
             number = position
             if number in claimed:
@@ -249,8 +262,8 @@ def number_pages(numbers: list[int | None]) -> list[int]:
                     behind += 1
                 number = behind
             claimed.add(number)
-        numbered.append(number)
-    return numbered
+        numbered.append((number, part))
+    return sorted(numbered, key=lambda entry: entry[0])
 
 
 class PageDraft:

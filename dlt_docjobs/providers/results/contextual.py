@@ -26,7 +26,7 @@ from typing import Any, Final
 from dlt_docjobs.model.records import Chunk, ParsedDocument, Segment
 from dlt_docjobs.model.vocabulary import canonical_segment_type
 from dlt_docjobs.providers.results.boxes import NOWHERE, BoxKeys, fractions
-from dlt_docjobs.providers.results.builder import Fields, Pages, as_record, number_pages
+from dlt_docjobs.providers.results.builder import Fields, Pages, number_pages
 from dlt_docjobs.providers.results.values import entries, to_int, to_text
 
 KEEP: Final = frozenset({"id", "type", "parent_ids", "confidence_level"})
@@ -60,10 +60,9 @@ def parse_document(
     """
     fields = Fields(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
     document = _Document(fields)
-    parts = [as_record(page, "value") for page in entries(body, "pages")]
-    numbers = number_pages([_page_number(part.get("index")) for part in parts])
-    for number, part in sorted(zip(numbers, parts, strict=True), key=lambda entry: entry[0]):
-        document.add_page(part, number)
+    sent = entries(body, "pages")
+    for number, page in number_pages(sent, lambda page: _page_number(page.get("index"))):
+        document.add_page(page, number)
     return ParsedDocument(document.pages.rows(), document.chunks, document.segments, [])
 
 
@@ -125,6 +124,7 @@ class _Document:
                 content=content if fields.include_content else None,
                 length=None,
                 segment_count=count,
+                metadata=None,
             )
         )
 

@@ -10,7 +10,7 @@ contains. Where the contract is silent:
 * A page number that cannot be read is replaced by the page's position. Two pages of one number
   share a row in `pages`, failed only if both are; each parsed part makes its own chunk.
 * `metadata.pages` is joined by page number. A key that both lists have, with unlike values, stands
-  twice in `metadata`, the second time with an underscore behind.
+  twice in `metadata`, the second time with `_2` behind.
 * An item that is no object is a segment of type `other` whose `value` it is; a null is none.
 * An item of an unknown type has its `value` as content, else its children's, as containers do.
 * Anything that has a list of `items` is descended, whatever its type.
@@ -52,8 +52,7 @@ _CONTENT: Final = {
     OTHER: "value",
 }
 _COMMON: Final = frozenset({"type", "md", "html", "bbox", "items"})
-_CONTAINER: Final = _COMMON
-# The fields that have a column, by canonical type
+# The fields that have a column, by canonical type; containers have the common ones
 _KNOWN: Final = {
     **{kind: _COMMON | {field} for kind, field in _CONTENT.items()},
     "section_header": _COMMON | {"value", "level"},
@@ -83,10 +82,9 @@ def parse_document(
     """
     fields = Fields(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
     document = _Document(fields)
-    parts = [as_record(page, "value") for page in entries(body, "items", "pages")]
-    numbers = number_pages([to_int(part.get("page_number")) for part in parts])
-    for number, part in sorted(zip(numbers, parts, strict=True), key=lambda entry: entry[0]):
-        document.add_page(part, number)
+    sent = entries(body, "items", "pages")
+    for number, page in number_pages(sent, lambda page: to_int(page.get("page_number"))):
+        document.add_page(page, number)
     metadata = body.get("metadata")
     pages = metadata.get("pages") if isinstance(metadata, Mapping) else None
     if isinstance(pages, list):
@@ -166,6 +164,7 @@ class _Document:
                 content=markdown if fields.include_content else None,
                 length=None,
                 segment_count=count,
+                metadata=None,
             )
         )
 
@@ -260,7 +259,7 @@ class _Document:
             table_columns=table_columns,
             ocr_count=0,
             ocr_confidence_mean=None,
-            metadata=fields.metadata(item, _KNOWN.get(kind, _CONTAINER)),
+            metadata=fields.metadata(item, _KNOWN.get(kind, _COMMON)),
         )
         self.segments.append(segment)
         if children:

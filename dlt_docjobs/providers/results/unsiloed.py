@@ -6,9 +6,6 @@ are flat. Where the contract is silent:
 * `pages` has a row for each page number seen, and for the others up to `page_count`, as long as
   that is at most `MAX_PAGE_COUNT`. A page's size is that of its first segment with one.
 * A segment whose page number cannot be read belongs to no page. A 0 is taken as sent.
-* The table `chunks` has no JSON column. What no column of it takes goes into the `metadata` of
-  the chunk's first segment, under `chunk`; a chunk without a segment gets one of type `other`
-  that has nothing else, rather than lose it.
 * OCR extras (`color`, `link`, unknown keys) go into the segment's `metadata` under `ocr`, by
   `ocr_index`, only with `include_ocr`: `segment_ocr` has no JSON column, a link's target stands
   nowhere else, and who leaves the elements away does not want their colours.
@@ -69,7 +66,8 @@ def parse_document(
     fields = Fields(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
     document = _Document(fields, include_ocr)
     for chunk in entries(body, "chunks"):
-        document.add_chunk(as_record(chunk, "embed"))
+        if chunk is not None:
+            document.add_chunk(as_record(chunk, "embed"))
     page_count = to_int(body.get("page_count"))
     if page_count is not None and page_count <= MAX_PAGE_COUNT:
         for number in range(1, page_count + 1):
@@ -105,15 +103,12 @@ class _Document:
         if segments is not None and type(segments) is not list:
             fields.kept["segments"] = segments
             segments = None
-        leftovers = fields.leftovers(chunk, _CHUNK)
+        metadata = fields.metadata(chunk, _CHUNK)
 
         first = len(self.segments)
         for segment in segments or ():
             if segment is not None:
-                self._add(segment, chunk_index, chunk_id, leftovers)
-                leftovers = {}
-        if leftovers:
-            self._add({}, chunk_index, chunk_id, leftovers)
+                self._add(segment, chunk_index, chunk_id)
         added = self.segments[first:]
         if fields.include_content and not has_embed:
             content = "\n\n".join(segment.markdown for segment in added if segment.markdown)
@@ -128,13 +123,12 @@ class _Document:
                 content=content,
                 length=length,
                 segment_count=len(added),
+                metadata=metadata,
             )
         )
 
-    def _add(
-        self, segment: Any, chunk_index: int, chunk_id: str | None, of_chunk: dict[str, Any]
-    ) -> None:
-        """Adds a segment, with what was left of its chunk if it is the first one."""
+    def _add(self, segment: Any, chunk_index: int, chunk_id: str | None) -> None:
+        """Adds a segment."""
         if type(segment) is not dict:
             segment = {"content": segment}
         fields = self._fields
@@ -144,8 +138,6 @@ class _Document:
         if ocr is not None and ocr != []:
             # First, for it reads the elements with the same `fields`
             ocr_count, ocr_confidence_mean = self._add_ocr(ocr, index)
-        if of_chunk:
-            fields.kept["chunk"] = of_chunk
         provider_type = fields.text(segment, "segment_type")
         kind = self._kinds.get(provider_type)
         if kind is None:

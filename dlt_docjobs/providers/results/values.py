@@ -90,7 +90,7 @@ def _shape(value: object) -> str:
 
 
 def entries(body: object, *path: str) -> list[Any]:
-    """The list at a path of a result, without its nulls.
+    """The list at a path of a result.
 
     Args:
         body: The decoded answer.
@@ -114,4 +114,4 @@ def entries(body: object, *path: str) -> list[Any]:
             return []
     if not isinstance(value, list):
         raise UnreadableResult(f"{name} is {_shape(value)}, not a list")
-    return [entry for entry in value if entry is not None]
+    return value

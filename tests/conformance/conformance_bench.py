@@ -1,0 +1,338 @@
+"""A bench: one emulator, one warehouse, and the syncs between them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+
+import dlt_docjobs
+from dlt_docjobs.emulator import Emulator, RequestRecord, TrueJob
+from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.tables import RESULT_TABLES, TABLES
+
+Row = dict[str, Any]
+Tables = dict[str, list[Row]]
+Ref = tuple[str, str]
+
+PROVIDERS = ("llamacloud", "contextual", "unsiloed")
+KINDS = ("parse", "extract")
+LISTING = ("llamacloud", "contextual")
+DATASET = "docjobs"
+
+QUEUED_WORD = {
+    ("llamacloud", "parse"): "PENDING",
+    ("llamacloud", "extract"): "PENDING",
+    ("contextual", "parse"): "pending",
+    ("contextual", "extract"): "pending",
+    ("unsiloed", "parse"): "Starting",
+    ("unsiloed", "extract"): "queued",
+}
+RUNNING_WORD = {
+    ("llamacloud", "parse"): "RUNNING",
+    ("llamacloud", "extract"): "RUNNING",
+    ("contextual", "parse"): "processing",
+    ("contextual", "extract"): "processing",
+    ("unsiloed", "parse"): "Processing",
+    ("unsiloed", "extract"): "processing",
+}
+SUCCESS_WORD = {
+    ("llamacloud", "parse"): "COMPLETED",
+    ("llamacloud", "extract"): "COMPLETED",
+    ("contextual", "parse"): "completed",
+    ("contextual", "extract"): "completed",
+    ("unsiloed", "parse"): "Succeeded",
+    ("unsiloed", "extract"): "completed",
+}
+FAILURE_WORD = {
+    ("llamacloud", "parse"): "FAILED",
+    ("llamacloud", "extract"): "FAILED",
+    ("contextual", "parse"): "failed",
+    ("contextual", "extract"): "failed",
+    ("unsiloed", "parse"): "Failed",
+    ("unsiloed", "extract"): "failed",
+}
+
+NO_RESULTS = ("jobs", "job_status_history")
+
+
+class Bench:
+    """What a test works with.
+
+    Attributes:
+        emulator: The providers.
+        folder: Holds the warehouses (`<name>.duckdb`) and the pipelines' working directory.
+    """
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self.emulator = emulator
+        self.folder = folder
+
+    @property
+    def pipelines_dir(self) -> Path:
+        """Where dlt keeps what it remembers."""
+        return self.folder / "pipelines"
+
+    def file(self, warehouse: str = "warehouse") -> Path:
+        """A warehouse's file."""
+        return self.folder / f"{warehouse}.duckdb"
+
+    def forget_working_directory(self) -> None:
+        """As on another machine."""
+        shutil.rmtree(self.pipelines_dir)
+
+    # -- syncs ------------------------------------------------------------------------------
+
+    def pipeline(
+        self, provider: str, warehouse: str = "warehouse", account: str | None = None
+    ) -> dlt.Pipeline:
+        """A provider's pipeline, made anew as by a new process."""
+        name = f"{provider}_{account}" if account else provider
+        return dlt.pipeline(
+            f"docjobs_{name}",
+            destination=dlt.destinations.duckdb(str(self.file(warehouse))),
+            dataset_name=DATASET,
+            pipelines_dir=str(self.pipelines_dir),
+        )
+
+    def source(self, provider: str, account: str | None = None, **arguments: Any) -> Any:
+        """A provider's source over the emulator; Unsiloed follows all jobs there are."""
+        arguments.setdefault("api_key", self.emulator.api_key)
+        arguments.setdefault("base_url", self.emulator.base_urls[provider])
+        # errors are on purpose here: waiting them out would only cost time
+        arguments.setdefault("max_retries", 0)
+        if provider == "unsiloed" and not {"job_ids", "job_ids_file"} & arguments.keys():
+            arguments["job_ids"] = [
+                {"job_id": job.job_id, "job_kind": job.job_kind}
+                for job in self.emulator.jobs("unsiloed")
+            ]
+        factory = getattr(dlt_docjobs, provider)
+        if account:
+            factory = factory.clone(name=f"{provider}_{account}")
+        return factory(**arguments)
+
+    def sync(
+        self,
+        provider: str,
+        *,
+        warehouse: str = "warehouse",
+        account: str | None = None,
+        only: Sequence[str] = (),
+        **arguments: Any,
+    ) -> SyncRun:
+        """Runs a whole sync; `requests` are then its own.
+
+        Args:
+            provider: Whose jobs.
+            warehouse: Where to.
+            account: Name of the account, None for the default one.
+            only: The resources to select, all of them where empty.
+            arguments: The source's own.
+        """
+        source = self.source(provider, account, **arguments)
+        if only:
+            source = source.with_resources(*only)
+        self.emulator.clear_requests()
+        return dlt_docjobs.run(self.pipeline(provider, warehouse, account), source)
+
+    # -- the warehouse ----------------------------------------------------------------------
+
+    @contextmanager
+    def _connect(self, warehouse: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        connection = duckdb.connect(str(self.file(warehouse)))
+        try:
+            connection.execute(f"SET schema = '{DATASET}'")
+            yield connection
+        finally:
+            connection.close()
+
+    def query(self, sql: str, *values: Any, warehouse: str = "warehouse") -> list[tuple[Any, ...]]:
+        """The rows of a query, all dates in UTC."""
+        with self._connect(warehouse) as connection:
+            rows = connection.execute(sql, list(values)).fetchall()
+        return [tuple(_utc(value) for value in row) for row in rows]
+
+    def tables(self, warehouse: str = "warehouse") -> Tables:
+        """Every table that there is whole, ordered by its key."""
+        found: Tables = {}
+        with self._connect(warehouse) as connection:
+            there = {row[0] for row in connection.execute("SHOW TABLES").fetchall()}
+            for name, table in TABLES.items():
+                if name not in there:
+                    continue
+                cursor = connection.execute(f"SELECT * FROM {name} ORDER BY {', '.join(table.key)}")
+                columns = [column[0] for column in cursor.description]
+                found[name] = [
+                    {key: _utc(value) for key, value in zip(columns, row, strict=True)}
+                    for row in cursor.fetchall()
+                ]
+        return found
+
+    def loads(self, warehouse: str = "warehouse") -> list[str]:
+        """The packages that were loaded whole."""
+        rows = self.query("SELECT load_id FROM _dlt_loads WHERE status = 0", warehouse=warehouse)
+        return [row[0] for row in rows]
+
+    # -- requests ---------------------------------------------------------------------------
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """What the last sync asked for."""
+        return self.emulator.requests
+
+    @property
+    def lists(self) -> list[RequestRecord]:
+        """Requests of list pages, bulk questions for given ids left out."""
+        return [
+            record
+            for record in self.requests
+            if record.path.endswith(("/jobs", "/parse", "/extract"))
+            and not any(key == "job_ids" for key, _ in record.query)
+        ]
+
+    @property
+    def results(self) -> list[RequestRecord]:
+        """Requests that ask for a result."""
+        return [record for record in self.requests if asks_for_result(record)]
+
+    def asked_by_id(self, job_id: str) -> list[RequestRecord]:
+        """Requests about one job, by itself or in bulk."""
+        return [
+            record
+            for record in self.requests
+            if job_id in record.path.split("/") or ("job_ids", job_id) in record.query
+        ]
+
+    # -- the truth --------------------------------------------------------------------------
+
+    def truth(self, provider: str, kind: str | None = None) -> list[TrueJob]:
+        """The jobs that the provider knows."""
+        jobs = self.emulator.jobs(provider, kind)  # type: ignore[arg-type]
+        return [job for job in jobs if job.expired_at is None]
+
+
+MakeBench = Callable[..., Bench]
+
+
+def asks_for_result(record: RequestRecord) -> bool:
+    """Whether a request asks for a result (an answer of Unsiloed's extract carries it anyway)."""
+    parts = record.path.strip("/").split("/")
+    if record.provider == "contextual":
+        return parts[-1] == "results"
+    if record.provider == "unsiloed":
+        return parts[0] == "parse" and ("include_chunks", "true") in record.query
+    expanded = {value for key, value in record.query if key == "expand"}
+    return len(parts) == 4 and bool(expanded - {"usage"})
+
+
+def _utc(value: Any) -> Any:
+    return value.astimezone(timezone.utc) if isinstance(value, datetime) else value
+
+
+# -- rows ---------------------------------------------------------------------------------------
+
+
+def ref_of(row: Row) -> Ref:
+    """A row's job."""
+    return row["job_kind"], row["job_id"]
+
+
+def of_job(tables: Tables, table: str, job_id: str) -> list[Row]:
+    """A job's rows in a table."""
+    return [row for row in tables[table] if row["job_id"] == job_id]
+
+
+def job_row(tables: Tables, job_id: str) -> Row:
+    """A job's row."""
+    (row,) = of_job(tables, "jobs", job_id)
+    return row
+
+
+def events_of(tables: Tables, job_id: str) -> list[Row]:
+    """A job's events in order."""
+    rows = of_job(tables, "job_status_history", job_id)
+    return sorted(rows, key=lambda row: row["sequence"])
+
+
+def statuses_of(tables: Tables, job_id: str) -> list[str]:
+    """The canonical statuses of a job's events in order."""
+    return [row["status"] for row in events_of(tables, job_id)]
+
+
+def without(rows: Iterable[Row], *columns: str) -> list[Row]:
+    """Rows without some columns."""
+    return [{key: row[key] for key in row if key not in columns} for row in rows]
+
+
+def text_of(tables: Tables) -> str:
+    """Everything that stands in the tables, as one text."""
+    return json.dumps(tables, default=str, ensure_ascii=False)
+
+
+# -- results ------------------------------------------------------------------------------------
+
+
+def result_of(provider: str, kind: str, pages: Sequence[str]) -> Any:
+    """A result with one segment a page, whose text is given."""
+    if kind == "extract":
+        value = {"field": list(pages)}
+        if provider == "llamacloud":
+            return {"extract_result": value, "field_metadata": None}
+        if provider == "contextual":
+            return {"results": value, "metadata": {}}
+        return {"result": value, "metadata": {"page_count": len(pages)}}
+    numbered = list(enumerate(pages, 1))
+    if provider == "llamacloud":
+        found = [
+            {
+                "page_number": number,
+                "page_width": 612.0,
+                "page_height": 792.0,
+                "success": True,
+                "items": [{"type": "text", "md": text, "value": text, "bbox": None}],
+            }
+            for number, text in numbered
+        ]
+        return {"items": {"pages": found}, "metadata": {"pages": []}}
+    if provider == "contextual":
+        box = {"x0": 0.1, "y0": 0.1, "x1": 0.9, "y1": 0.2}
+        blocks = [
+            [{"id": f"block-{number}", "type": "text", "bounding_box": box, "markdown": text}]
+            for number, text in numbered
+        ]
+        return {"pages": [{"index": at, "blocks": found} for at, found in enumerate(blocks)]}
+    chunks = [
+        {
+            "chunk_id": f"chunk-{number}",
+            "chunk_length": 1,
+            "embed": text,
+            "segments": [
+                {
+                    "segment_id": f"segment-{number}",
+                    "segment_type": "Text",
+                    "content": text,
+                    "html": text,
+                    "markdown": text,
+                    "image": None,
+                    "page_number": number,
+                    "page_width": 100,
+                    "page_height": 100,
+                    "confidence": 0.9,
+                    "bbox": {"left": 1, "top": 1, "width": 9, "height": 9},
+                    "ocr": [{"text": text, "bbox": None, "confidence": 0.5}],
+                }
+            ],
+        }
+        for number, text in numbered
+    ]
+    return {"chunks": chunks, "page_count": len(pages)}
+
+
+RESULTS = tuple(name for name in RESULT_TABLES)
