@@ -96,7 +96,8 @@ _SIGNING = (
 )
 _MARKER = re.compile(
     # What looks ahead changes nothing but the time: most separators are no parameter's
-    rf"(?P<separator>{_SEPARATOR})(?=[A-Za-z0-9_.-]+[=%&\\])(?:(?P<store>(?i:{_STORES}))|(?i:{_SIGNING}))(?:{_EQUALS})"
+    rf"(?P<separator>{_SEPARATOR})(?=[A-Za-z0-9_.-]+[=%&\\])"
+    rf"(?:(?P<store>(?i:{_STORES}))|(?i:{_SIGNING}))(?:{_EQUALS})"
 )
 _SEMICOLONS: Final = frozenset({";", "&semi;", "&#59;", "&#x3b;", "%3b", "%253b", "\\u003b"})
 # Where a query string may begin; `?https://` and `?(` are a question and what follows it

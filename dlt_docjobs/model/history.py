@@ -177,16 +177,7 @@ class _Chain:
                 _same_word(fact.word, _PENDING) or _same_word(fact.word, tail.provider_status)
             ):
                 return
-        elif at < (tail.occurred_at_earliest or at) or (
-            tail.is_terminal and at < tail.occurred_at_latest
-        ):
-            return
-        elif (
-            tail.sequence
-            and tail.occurred_at_source == OBSERVED
-            and (at == tail.occurred_at_earliest)
-        ):
-            # a status without a time of its own begins where the fact before it stands written
+        elif _precedes(fact.status, at, tail):
             return
         says_so = fact.word is None or _same_word(fact.word, seen.provider_status)
         raw = seen.provider_status if fact.status == status and says_so else None
@@ -260,6 +251,23 @@ class _Chain:
         )
         self.events.append(event)
         self._tail = event
+
+
+def _precedes(status: str, at: datetime, tail: StatusEvent) -> bool:
+    """Whether a moment of another status belongs to what lies before the last event."""
+    if tail.is_terminal:
+        return at <= tail.occurred_at_latest
+    if tail.occurred_at_source == PROVIDER:
+        # within one instant a job is queued, then runs, then ends
+        return (at, status != QUEUED, is_terminal(status)) <= (
+            tail.occurred_at,
+            tail.status != QUEUED,
+            tail.is_terminal,
+        )
+    # a status without a time of its own begins where the moment before it stands written
+    return tail.occurred_at_earliest is not None and (
+        at <= tail.occurred_at_earliest if tail.sequence else at < tail.occurred_at_earliest
+    )
 
 
 def _written_until(tail: StatusEvent) -> datetime:

@@ -302,7 +302,7 @@ def needs_last_progress(known: KnownJob, seen: JobObservation) -> bool:
     return (
         row.status == UNKNOWN
         or not row.is_terminal
-        or any(getattr(row, name) != getattr(seen, name) for name in _PROGRESS)
+        or any(_stored(getattr(row, name)) != _stored(getattr(seen, name)) for name in _PROGRESS)
     )
 
 
@@ -346,7 +346,13 @@ def _differs(old: Job | None, new: Job) -> bool:
         "user_metadata": None,
         "last_observed_at": new.last_observed_at,
     }
-    return old._replace(**rest) != new._replace(**rest)
+    before, after = old._replace(**rest), new._replace(**rest)
+    return any(_stored(one) != _stored(other) for one, other in zip(before, after, strict=True))
+
+
+def _stored(value: Any) -> Any:
+    """A value as every destination gives it back: PostgreSQL's loader makes null of empty text."""
+    return None if value == "" else value
 
 
 def _merged(before: Any, after: Any) -> Any:
@@ -374,8 +380,8 @@ def _progress_values(row: JobProgress) -> tuple[Any, ...]:
     details = json.loads(row.details) if row.details else None
     return (
         row.completion_percentage,
-        row.current_step,
-        row.current_activity,
+        _stored(row.current_step),
+        _stored(row.current_activity),
         row.fields_processed,
         row.total_fields,
         details,

@@ -156,16 +156,32 @@ def lives(draw: st.DrawFn, provider: Provider) -> Life:
     )
 
 
+@dataclass(frozen=True)
+class Case:
+    """A life and the questions about it."""
+
+    life: Life
+    polls: tuple[Poll, ...]
+    offset: float
+
+
 @st.composite
-def polls(draw: st.DrawFn) -> tuple[Poll, ...]:
-    gaps = st.sampled_from([0.002, 0.3, 1.0, 2.0, 10.0, 45.0, 900.0])
+def cases(draw: st.DrawFn, provider: Provider, offsets: st.SearchStrategy[float]) -> Case:
+    life, offset = draw(lives(provider)), draw(offsets)
+    after = st.sampled_from([0.0, 0.001, 0.3, -0.4, 1.2, 5.0, 70.0, -30.0])
+    moments = [step.at for step in life.steps]
+    moments.append(moments[-1] if life.expires is None else life.expires)
+    times = sorted(
+        moment + draw(after) for moment in draw(st.permutations(moments)) if draw(st.booleans())
+    )
     asked: list[Poll] = []
-    now = draw(st.sampled_from([-30.0, 0.0, 0.3, 3.0, 50.0, 900.0]))
-    for _ in range(draw(st.integers(1, 8))):
+    free = -1e9
+    for time in times or [moments[-1] + 1]:
+        sent = max(time - offset, free)
         latency = draw(st.sampled_from([0.0, 0.001, 0.25, 4.0]))
         asked.append(
             Poll(
-                now,
+                sent,
                 latency,
                 draw(st.sampled_from([0.0, 0.5, 1.0])),
                 draw(st.sampled_from([0.0, 0.0, 0.2, 5.0])),
@@ -173,8 +189,8 @@ def polls(draw: st.DrawFn) -> tuple[Poll, ...]:
                 draw(st.booleans()),
             )
         )
-        now += latency + draw(gaps)
-    return tuple(asked)
+        free = sent + latency + 0.002
+    return Case(life, tuple(asked), offset)
 
 
 OFFSETS = st.sampled_from([0.0, 0.0, 1.5, -1.5, 2.6, -2.6, 9.3, -9.3, 400.0, -400.0])
@@ -289,11 +305,12 @@ class Warehouse:
         self.entry = None
 
 
-def run(life: Life, asked: Sequence[Poll], offset: float) -> tuple[Warehouse, list[JobObservation]]:
-    """The syncs of a life."""
+def run(case: Case, times: int = 1) -> tuple[Warehouse, list[JobObservation]]:
+    """The syncs of a life; each question asked so many times."""
+    life, offset = case.life, case.offset
     warehouse = Warehouse(ledger_of(life.provider), life.kind)
     answers: list[JobObservation] = []
-    for poll in asked:
+    for poll in [each for poll in case.polls for each in [poll] * times]:
         seen = observe(life, poll, offset)
         if seen is None or (seen.provider_status is None and not answers):
             continue

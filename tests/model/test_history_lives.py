@@ -6,7 +6,7 @@ import os
 from datetime import timedelta
 
 import pytest
-from history_support import OFFSETS, Life, Poll, at, explain, lives, observe, polls, run
+from history_support import OFFSETS, Case, Life, at, cases, explain, observe, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,32 +19,32 @@ _MANY = settings(
     suppress_health_check=[HealthCheck.too_slow],
     database=None,
 )
-_LIVES = st.sampled_from(PROVIDERS).flatmap(lives)
+_CASES = st.sampled_from(PROVIDERS).flatmap(lambda provider: cases(provider, OFFSETS))
 
 
 @_MANY
-@given(_LIVES, polls(), OFFSETS)
+@given(_CASES)
 def test_true_times_lie_within_the_bounds_and_nothing_is_invented(
-    life: Life, asked: tuple[Poll, ...], offset: float
+    case: Case,
 ) -> None:
-    warehouse, answers = run(life, asked, offset)
+    warehouse, answers = run(case)
     # the Date header tells clocks apart that differ by more than 2 s, give or take the second
     # that it is cut to and the time the answer took
     is_proven = all(seen.clock_offset for seen in answers)
-    meanings = explain(life, warehouse.events, offset, is_proven)
+    meanings = explain(case.life, warehouse.events, case.offset, is_proven)
     assert None not in meanings, (meanings, warehouse.events)
 
 
 @_MANY
-@given(_LIVES, polls(), OFFSETS)
-def test_events_form_a_chain(life: Life, asked: tuple[Poll, ...], offset: float) -> None:
-    warehouse, answers = run(life, asked, offset)
+@given(_CASES)
+def test_events_form_a_chain(case: Case) -> None:
+    warehouse, answers = run(case)
     events = warehouse.events
     assert bool(events) == bool(answers)
     previous = None
     for place, event in enumerate(events):
         assert event.sequence == place
-        assert event.event_id == event_id(life.provider, life.kind, "job-1", place)
+        assert event.event_id == event_id(case.life.provider, case.life.kind, "job-1", place)
         assert event.previous_status == previous
         assert event.is_terminal == is_terminal(event.status)
         earliest = event.occurred_at_earliest
@@ -61,11 +61,11 @@ def test_events_form_a_chain(life: Life, asked: tuple[Poll, ...], offset: float)
 
 
 @_MANY
-@given(_LIVES, polls(), OFFSETS)
+@given(_CASES)
 def test_the_first_event_is_the_creation(
-    life: Life, asked: tuple[Poll, ...], offset: float
+    case: Case,
 ) -> None:
-    warehouse, answers = run(life, asked, offset)
+    warehouse, answers = run(case)
     if not answers:
         return
     first, seen, row = warehouse.events[0], answers[0], warehouse.row
@@ -86,17 +86,17 @@ def test_the_first_event_is_the_creation(
         assert first.occurred_at_earliest is None
         assert first.occurred_at_latest == seen.holds_until
     assert row is not None
-    if not any(poll.is_torn for poll in asked):
+    if not any(poll.is_torn for poll in case.polls):
         assert row.created_at_latest == first.occurred_at_latest
         assert row.created_at_earliest == first.occurred_at_earliest
 
 
 @_MANY
-@given(_LIVES, polls(), OFFSETS)
+@given(_CASES)
 def test_a_change_that_was_seen_is_written(
-    life: Life, asked: tuple[Poll, ...], offset: float
+    case: Case,
 ) -> None:
-    warehouse, answers = run(life, asked, offset)
+    warehouse, answers = run(case)
     seen: list[str | None] = []
     for answer in answers:
         if not seen or seen[-1] != answer.provider_status:
@@ -111,16 +111,16 @@ def test_a_change_that_was_seen_is_written(
 
 
 @_MANY
-@given(_LIVES, polls(), OFFSETS)
+@given(_CASES)
 def test_only_the_provider_makes_a_time_exact(
-    life: Life, asked: tuple[Poll, ...], offset: float
+    case: Case,
 ) -> None:
-    warehouse, _ = run(life, asked, offset)
-    dated = {at(step.at) for step in life.steps}
+    warehouse, _ = run(case)
+    dated = {at(step.at) for step in case.life.steps}
     for event in warehouse.events:
         if event.occurred_at_source == PROVIDER:
             assert event.occurred_at in dated
-        if event.sequence and (life.provider == "contextual" or not _has_times(life)):
+        if event.sequence and (case.life.provider == "contextual" or not _has_times(case.life)):
             assert event.occurred_at_source == OBSERVED
         if event.status == EXPIRED:
             assert event.occurred_at_source == OBSERVED and event.provider_status is None
@@ -131,18 +131,18 @@ def _has_times(life: Life) -> bool:
 
 
 @_MANY
-@given(_LIVES, polls(), OFFSETS)
+@given(_CASES)
 def test_the_same_answer_again_adds_nothing(
-    life: Life, asked: tuple[Poll, ...], offset: float
+    case: Case,
 ) -> None:
-    once, answers = run(life, asked, offset)
-    twice, _ = run(life, [each for poll in asked for each in (poll, poll)], offset)
+    once, answers = run(case)
+    twice, _ = run(case, times=2)
     assert [event[:-1] for event in once.events] == [event[:-1] for event in twice.events]
     if not answers:
         return
     # nor does the same state, told later
     last = answers[-1]
-    later = observe(life, asked[-1], offset)
+    later = observe(case.life, case.polls[-1], case.offset)
     assert later is not None
     later.observed_at = last.observed_at + timedelta(hours=5)
     later.sent_at = later.observed_at
@@ -151,9 +151,9 @@ def test_the_same_answer_again_adds_nothing(
 
 
 @_MANY
-@given(_LIVES, polls())
-def test_the_last_event_is_what_was_seen_last(life: Life, asked: tuple[Poll, ...]) -> None:
-    warehouse, answers = run(life, asked, 0.0)
+@given(_CASES)
+def test_the_last_event_is_what_was_seen_last(case: Case) -> None:
+    warehouse, answers = run(case)
     if answers:
         assert warehouse.events[-1].provider_status == answers[-1].provider_status
 
@@ -163,10 +163,10 @@ def test_the_strategies_reach_long_histories(provider: str) -> None:
     """Should the generators ever dry up, the properties above would hold of nothing."""
     lengths: list[int] = []
 
-    @settings(max_examples=150, deadline=None, database=None)
-    @given(lives(provider), polls())  # type: ignore[arg-type]
-    def collect(life: Life, asked: tuple[Poll, ...]) -> None:
-        lengths.append(len(run(life, asked, 0.0)[0].events))
+    @settings(max_examples=60, deadline=None, database=None)
+    @given(cases(provider, st.just(0.0)))  # type: ignore[arg-type]
+    def collect(case: Case) -> None:
+        lengths.append(len(run(case)[0].events))
 
     collect()
     assert max(lengths) >= 4
