@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 
@@ -34,7 +33,3 @@ def execute(args: argparse.Namespace) -> int:
     from dlt_docjobs.cli.commands import run_command
 
     return run_command(args)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -43,11 +43,11 @@ class _Parser(argparse.ArgumentParser):
         choice = _INVALID_CHOICE.search(message)
         if choice:
             return suggest(choice["word"], re.findall(r"[\w-]+", choice["choices"]))
+        kind, _, words = message.partition(": ")
+        if kind != "unrecognized arguments":
+            return ""
         options = [option for action in self._actions for option in action.option_strings]
-        for word in message.removeprefix("unrecognized arguments: ").split():
-            if word.startswith("-") and word not in options:
-                return suggest(word.split("=")[0], options)
-        return ""
+        return suggest(words.split()[0].split("=")[0], options)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

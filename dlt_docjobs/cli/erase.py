@@ -8,7 +8,13 @@ from pathlib import Path
 
 import dlt
 
-from dlt_docjobs.cli.pipelines import Account, make_destination, make_pipeline, parse_account
+from dlt_docjobs.cli.pipelines import (
+    Account,
+    is_missing,
+    make_destination,
+    make_pipeline,
+    parse_account,
+)
 from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.sources.config import read_job_ids
 from dlt_docjobs.sync.destinations import prepare
@@ -43,7 +49,7 @@ def forget(args: argparse.Namespace) -> int:
         print("the file names no job; nothing was erased")
         return 0
     destination = make_destination(args.destination, args.dataset)
-    known = account_status(destination, args.dataset)
+    known = [] if is_missing(destination) else account_status(destination, args.dataset)
     accounts = {Account(entry["provider"], entry["account"]) for entry in known}
     accounts |= {Account(provider) for provider in PROVIDERS}
     erased = 0

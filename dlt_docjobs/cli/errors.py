@@ -114,15 +114,17 @@ def _explain_configuration(cause: BaseException) -> Explained | None:
 
 
 def _missing(error: ConfigFieldMissingException) -> str:
-    """Which setting is missing, and the first place where dlt looked for each."""
-    names, variables = [], []
+    """Which setting is missing, and the environment variable that dlt would have taken it from."""
+    variables = []
     for field, traces in error.traces.items():
-        names.append(field)
-        keys = [trace.key for trace in flatten_traces(traces) if trace.key.isupper()]
-        variables.extend(keys[:1])
-    message = f"configuration is missing: {', '.join(names)}"
+        keys = [trace.key for trace in flatten_traces(traces) if "DESTINATION__" in trace.key]
+        for key in keys[:1]:
+            # without the pipeline's name in front and the parts of a connection string behind
+            key = key[key.index("DESTINATION__") :]
+            variables.append(key.split(f"__{field.upper()}__")[0] + f"__{field.upper()}")
+    message = f"configuration is missing: {', '.join(error.traces)}"
     if variables:
-        message += f"; set {', '.join(dict.fromkeys(variables))}, or the same in .dlt/secrets.toml"
+        message += f"; set {', '.join(variables)}, or the same in .dlt/secrets.toml"
     return message
 
 

@@ -36,6 +36,7 @@ JSON_FIELDS: Final = (
     "duration_seconds",
 )
 _LOG_EVERY: Final = 5.0
+_LOG_UNCHANGED_EVERY: Final = 60.0
 
 
 def as_json(rows: Sequence[SyncRun], exit_code: int) -> dict[str, Any]:
@@ -103,17 +104,21 @@ class ProgressLog:
     def __init__(self, name: str) -> None:
         self._name = name
         self._last = time.monotonic()
+        self._last_text = ""
 
     def __call__(self, session: Session) -> None:
-        """Prints a line if the last one is long enough ago."""
+        """Prints a line if the last one is long enough ago and something has changed since."""
         now = time.monotonic()
         if now - self._last < _LOG_EVERY:
             return
-        self._last = now
         figures = session.figures
-        requests = session.api.counters.requests
-        print(
-            f"{self._name}: {figures.jobs_listed:,} jobs listed, {figures.results_loaded:,} "
-            f"results fetched, {figures.segments:,} segments, {requests:,} requests",
-            file=sys.stderr,
+        text = (
+            f"{self._name}: {_count(figures.jobs_listed, 'job')} listed, "
+            f"{_count(figures.results_loaded, 'result')} with "
+            f"{_count(figures.segments, 'segment')} fetched, {len(session.open_refs):,} open"
         )
+        if text == self._last_text and now - self._last < _LOG_UNCHANGED_EVERY:
+            return
+        self._last, self._last_text = now, text
+        requests = _count(session.api.counters.requests, "request")
+        print(f"{text} ({requests})", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from pathlib import Path
@@ -150,6 +151,14 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
     )
 
 
+def is_missing(destination: AnyDestination) -> bool:
+    """Whether it is a DuckDB file that is not there: to look into it would make an empty one."""
+    if not isinstance(destination, dlt.destinations.duckdb):
+        return False
+    file = destination.config_params["credentials"].database
+    return not (Path(dlt.current.run_context().local_dir) / file).exists()
+
+
 def _duckdb_credentials(destination: dlt.destinations.duckdb) -> DuckDbCredentials:
     """What is configured for DuckDB, in whatever form, completed."""
     sections = ("destination", destination.destination_name, "credentials")
@@ -182,11 +191,17 @@ def _refuse_ambiguous_name(file: str, dataset: str) -> None:
         )
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    # another --destination than the last time is what the user asked for, and is seen to
+    return "in state differs from destination" not in record.getMessage()
+
+
 def make_pipeline(
     account: Account, destination: str, dataset: str, progress: Any = None
 ) -> Pipeline:
     """The account's pipeline."""
     install_defaults()
+    logging.getLogger("dlt").addFilter(_is_news)
     options: dict[str, Any] = {"progress": progress} if progress is not None else {}
     pipeline: Pipeline = dlt.pipeline(
         account.pipeline_name,

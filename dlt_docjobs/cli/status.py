@@ -7,21 +7,24 @@ import json
 from datetime import datetime
 from typing import Any
 
-from dlt_docjobs.cli.pipelines import make_destination
+from dlt_docjobs.cli.pipelines import is_missing, make_destination
 from dlt_docjobs.model.times import UTC, format_instant, parse_instant
+from dlt_docjobs.model.vocabulary import PROVIDERS
+from dlt_docjobs.sync.session import EXIT_PARTIAL
 from dlt_docjobs.sync.warehouse import account_status
 
 
 def status(args: argparse.Namespace) -> int:
     """Cursor, open jobs, pending results and last run of each account, from the destination."""
-    accounts = account_status(make_destination(args.destination, args.dataset), args.dataset)
+    destination = make_destination(args.destination, args.dataset)
+    accounts = [] if is_missing(destination) else account_status(destination, args.dataset)
     if args.json:
         print(json.dumps({"accounts": [_json(account) for account in accounts]}))
         return 0
     if not accounts:
         print(f"nothing has been synced into {args.dataset} yet: run `docjobs sync`")
         return 0
-    for account in accounts:
+    for account in sorted(accounts, key=lambda one: PROVIDERS.index(one["provider"])):
         _print(account)
     return 0
 
@@ -38,7 +41,10 @@ def _print(account: dict[str, Any]) -> None:
     if account["account"] != "default":
         name += f":{account['account']}"
     run_at = parse_instant(account["last_run_at"])
-    outcome = "ok" if account["last_run_ok"] else f"failed: {account['last_run_error']}"
+    outcome = "ok"
+    if not account["last_run_ok"]:
+        word = "in part" if account["last_run_exit_code"] == EXIT_PARTIAL else "failed"
+        outcome = f"{word}: {account['last_run_error']}"
     cursor = account["cursor"]
     print(name)
     print(f"  last run         {_ago(run_at)} ({outcome})")

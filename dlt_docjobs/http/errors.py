@@ -81,16 +81,14 @@ class PaymentRequired(ApiError):
 
 
 class Forbidden(ApiError):
-    """403: the key is known but may not read this."""
+    """403: the key is known but may not read this.
+
+    Not fatal: it may be one list, or one job of somebody else's among the ids that a user gave.
+    """
 
     default_hint = (
         "Check that the key belongs to this project and organization and may read its jobs"
     )
-
-    @property
-    def is_fatal(self) -> bool:
-        """True: the key's rights are the same for every request."""
-        return True
 
 
 class NotFound(ApiError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from dlt_docjobs.model.observation import JobObservation
@@ -28,6 +28,8 @@ from dlt_docjobs.model.vocabulary import (
 PROVIDER = "provider"
 OBSERVED = "observed"
 _PENDING: Final = "PENDING"
+# Clocks that differ by less look alike: the Date header tells 2 s, and is cut to seconds
+_CLOCK_DOUBT: Final = timedelta(seconds=3)
 
 
 @dataclass(slots=True)
@@ -75,7 +77,9 @@ def derive_events(
     if history is None:
         chain.add_creation(status)
     for fact in _facts(provider, observation, status):
-        chain.add_fact(fact, status)
+        # first seen in a queue, a job has that one event
+        if history is not None or not status == fact.status == QUEUED:
+            chain.add_fact(fact, status)
     chain.add_observed(status)
     return chain.events
 
@@ -158,7 +162,8 @@ class _Chain:
             earliest, latest, source = None, seen.holds_until, OBSERVED
             # nothing of a job lies before its creation
             dated = (seen.started_at, seen.finished_at, seen.updated_at)
-            at = min([latest, *filter(None, dated), *(moment for _, moment in seen.transitions)])
+            moments = [*filter(None, dated), *(moment for _, moment in seen.transitions)]
+            at = min([seen.observed_at, *moments])
         self._creation_earliest = earliest
         raw = seen.provider_status if status == QUEUED else None
         self._append(QUEUED, raw, at, earliest, latest, source)
@@ -220,8 +225,9 @@ class _Chain:
             earliest = max(earliest or before, before)
             latest = max(latest, earliest)
         if at is None:
-            at = middle(earliest, latest) if earliest else latest
-        self._append(status, raw, max(at, earliest or at), earliest, latest, OBSERVED)
+            at = middle(earliest, latest) if earliest else seen.observed_at
+        at = min(max(at, earliest or at, tail.occurred_at), latest)
+        self._append(status, raw, at, earliest, latest, OBSERVED)
 
     def _append(
         self,
@@ -264,10 +270,8 @@ def _precedes(status: str, at: datetime, tail: StatusEvent) -> bool:
             tail.status != QUEUED,
             tail.is_terminal,
         )
-    # a status without a time of its own begins where the moment before it stands written
-    return tail.occurred_at_earliest is not None and (
-        at <= tail.occurred_at_earliest if tail.sequence else at < tail.occurred_at_earliest
-    )
+    # when a status is seen, moments of others lie behind it
+    return tail.provider_status is not None and at <= tail.observed_at
 
 
 def _written_until(tail: StatusEvent) -> datetime:
@@ -276,8 +280,9 @@ def _written_until(tail: StatusEvent) -> datetime:
     A status that was seen had begun by then, whatever two clocks, or two tables of a provider,
     say of it later.
     """
-    if tail.occurred_at_source == OBSERVED and tail.provider_status is not None:
-        return max(tail.occurred_at_latest, tail.observed_at)
+    is_seen_only = tail.occurred_at_source == OBSERVED or tail.sequence == 0
+    if is_seen_only and tail.provider_status is not None:
+        return max(tail.occurred_at_latest, tail.observed_at + _CLOCK_DOUBT)
     return tail.occurred_at_latest
 
 

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import dlt
+from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import DuplicateConfigProviderException
 from dlt.common.configuration.providers.doc import CustomLoaderDocProvider
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.runtime.anon_tracker import disable_anon_tracker
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
@@ -32,12 +35,17 @@ class _ExpectedHints(logging.Filter):
 
 def install_defaults() -> None:
     """Puts our defaults behind every other place that dlt looks for configuration in."""
+    context = Container()[PluggableRunContext].context
     with contextlib.suppress(DuplicateConfigProviderException):
         dlt.config.register_provider(
             CustomLoaderDocProvider(
                 _PROVIDER, lambda: _DEFAULTS, supports_secrets=False, locations=[]
             )
         )
+        # what dlt has read so far it read without them: its telemetry has started by now
+        context.reset_config()
+        if not dlt.config.get("runtime.dlthub_telemetry", bool):
+            disable_anon_tracker()
     logger = logging.getLogger("dlt")
     if not any(isinstance(item, _ExpectedHints) for item in logger.filters):
         logger.addFilter(_ExpectedHints())

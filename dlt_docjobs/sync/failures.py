@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import dlt
 import pyarrow as pa
@@ -15,51 +13,60 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import format_instant, parse_instant
+from dlt_docjobs.sync.lock import pipeline_lock
 from dlt_docjobs.tables import TABLES, RowBuffer
 
+_PREFIX: Final = "docjobs_failed_run_"
 _LOG = logging.getLogger(__name__)
 
 
-def record_failure(pipeline: Pipeline, source_name: str, row: SyncRun) -> None:
+def record_failure(
+    pipeline: Pipeline, source_name: str, row: SyncRun, *, try_now: bool = True
+) -> None:
     """Writes a failed run's row if the destination answers, else keeps it for the next run.
 
     Never raises: what failed has been said already.
+
+    Args:
+        pipeline: The run's pipeline.
+        source_name: The run's source.
+        row: The row.
+        try_now: False where it is known that the destination does not answer.
     """
-    path = _path(pipeline)
-    with contextlib.suppress(OSError):
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row._asdict(), default=format_instant) + "\n")
-        path.chmod(0o600)
+    path = Path(pipeline.working_dir) / f"{_PREFIX}{row.run_id}.json"
     try:
-        write_kept_failures(pipeline, source_name)
+        path.write_text(json.dumps(row._asdict(), default=format_instant), encoding="utf-8")
+        path.chmod(0o600)
+        if try_now:
+            with pipeline_lock(pipeline):
+                write_kept_failures(pipeline, source_name)
     except Exception as error:
         _LOG.info("the row of the failed run is written by the next one: %s", type(error).__name__)
 
 
 def write_kept_failures(pipeline: Pipeline, source_name: str) -> None:
     """Loads the rows of earlier failed runs, and forgets them once they are in the warehouse."""
-    path = _path(pipeline)
-    if not path.exists() or pipeline.has_pending_data:
+    if pipeline.has_pending_data:
         return
-    rows = list(_read(path))
+    paths = sorted(Path(pipeline.working_dir).glob(f"{_PREFIX}*.json"))
+    rows = [row for path in paths if (row := _read(path)) is not None]
     if rows:
         buffer = RowBuffer(TABLES["sync_runs"])
         buffer.add(rows)
         pipeline.run(_source(source_name, buffer.flush()))
-    path.unlink()
+    for path in paths:
+        path.unlink()
 
 
-def _path(pipeline: Pipeline) -> Path:
-    return Path(pipeline.working_dir) / "docjobs_failed_runs.jsonl"
-
-
-def _read(path: Path) -> Iterator[SyncRun]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(ValueError, TypeError):
-            fields = json.loads(line)
-            for name in ("cursor", "started_at", "finished_at"):
-                fields[name] = parse_instant(fields[name])
-            yield SyncRun(**fields)
+def _read(path: Path) -> SyncRun | None:
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        for name in ("cursor", "started_at", "finished_at"):
+            fields[name] = parse_instant(fields[name])
+        return SyncRun(**fields)
+    except (ValueError, TypeError, KeyError):
+        # of another version, or cut off: it can't be written, and must not stop anybody
+        return None
 
 
 def _source(name: str, rows: pa.Table) -> Any:

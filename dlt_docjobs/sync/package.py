@@ -158,16 +158,7 @@ class Package:
         session = self._session
         ref = (seen.job_kind, seen.job_id)
         entry = self._entries.get(ref) or self._ledger.entry(ref, self._known.get(ref))
-        row = entry.row
-        if (
-            entry.last_progress is None
-            and row is not None
-            and seen.has_progress
-            and not needs_last_progress(entry.known, seen)
-        ):
-            # the row says the same as the answer: there is nothing to look up
-            entry.last_progress = stands_for_progress(row)
-        self._ledger.observe(entry, seen)
+        self._apply(entry, seen)
         session.saw(ref)
         if ref in session.asked_for_usage:
             # at most once a day: the row's last_observed_at is the memory of it
@@ -178,6 +169,18 @@ class Package:
         self._entries[ref] = entry
         self._note(entry)
         return entry
+
+    def _apply(self, entry: JobEntry, seen: JobObservation) -> None:
+        row = entry.row
+        if (
+            entry.last_progress is None
+            and row is not None
+            and seen.has_progress
+            and not needs_last_progress(entry.known, seen)
+        ):
+            # the row says the same as the answer: there is nothing to look up
+            entry.last_progress = stands_for_progress(row)
+        self._ledger.observe(entry, seen)
 
     def _want(self, entry: JobEntry) -> None:
         """Decides whether the entry's result is to be fetched in this run."""
@@ -233,7 +236,10 @@ class Package:
             (one.job_kind, one.job_id)
             for one in seen
             if (known := self._known.get((one.job_kind, one.job_id))) is not None
-            and (one.job_kind, one.job_id) not in self._entries
+            and (
+                (entry := self._entries.get((one.job_kind, one.job_id))) is None
+                or entry.last_progress is None
+            )
             and needs_last_progress(known, one)
         ]
         if not refs:
@@ -321,7 +327,7 @@ class Package:
     async def _receive(self, entry: JobEntry, answer: JobAnswer) -> None:
         """An answer that was asked for its result."""
         entry.is_fetching = True
-        self._ledger.observe(entry, answer.observation)
+        self._apply(entry, answer.observation)
         self._entries[entry.ref] = entry
         self._note(entry)
         if not answer.has_result:
@@ -408,7 +414,8 @@ class Package:
             session.fail(f"the result of {kind} job {job_id} stays pending: {other}", other)
             return
         session.note_answer()
-        self._ledger.observe(entry, answer.observation)
+        await self._know_progress([answer.observation])
+        self._apply(entry, answer.observation)
         if entry.row is None or entry.row.results_state != "pending" or entry.history is None:
             return
         ended = entry.history.last.occurred_at_latest

@@ -321,7 +321,7 @@ class Plan:
             if isinstance(error, UnreadableBody):
                 rejection = Rejection(error.endpoint, kind, None, str(error), error.body)
                 yield Seen(JobPage([], [rejection]), True)
-            self._session.fail(f"{kind} jobs could not be listed: {error}", error)
+            self._session.refuse(f"{kind} jobs could not be listed: {error}", error)
 
     # -- jobs by id -------------------------------------------------------------------------
 

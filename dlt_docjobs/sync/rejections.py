@@ -18,16 +18,13 @@ UNKNOWN_ID = "the provider doesn't know this id"
 
 def rejection_id(settings: SyncSettings, rejection: Rejection) -> str:
     """The record's key: the same whenever the same thing comes again."""
-    payload = rejection.payload
-    if isinstance(payload, bytes):
-        payload = payload.decode("utf-8", "replace")
     parts = [
         settings.provider,
         settings.account,
         rejection.endpoint,
         rejection.job_kind,
         rejection.job_id,
-        payload,
+        _cleaned(rejection.payload),
     ]
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
@@ -69,13 +66,18 @@ def rejected_record(
 def _payload(payload: Any, include_content: bool, keep: frozenset[str]) -> JsonText | None:
     if payload is None:
         return None
-    if isinstance(payload, bytes):
-        payload = payload.decode("utf-8", "replace")
-    try:
-        value = clean_json(payload, redact_secrets=True)
-    except ValueError:
-        # nested deeper than anything is read: as text it is still whole
-        value = clean_json(json.dumps(payload, default=str))
+    value = _cleaned(payload)
     if not include_content:
         value = without_content(value, keep)
     return to_json_text(value)
+
+
+def _cleaned(payload: Any) -> Any:
+    """The payload as it may be stored; a URL that is signed anew each time is always the same."""
+    if isinstance(payload, bytes):
+        payload = payload.decode("utf-8", "replace")
+    try:
+        return clean_json(payload, redact_secrets=True)
+    except ValueError:
+        # nested deeper than anything is read: as text it is still whole
+        return clean_json(json.dumps(payload, default=str))

@@ -20,6 +20,7 @@ from dlt_docjobs.http import (
     ApiError,
     Clock,
     DeadlineReached,
+    Forbidden,
     NotFound,
     SystemClock,
 )
@@ -156,6 +157,7 @@ class Session:
         self.asked_for_usage: set[JobRef] = set()
         self.carried: list[Item] = []
         self._answered = False
+        self._refused = False
         self._reported = self.clock.monotonic()
         self._memory: Memory | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="docjobs-warehouse")
@@ -290,6 +292,11 @@ class Session:
         if isinstance(error, ApiError) and error.is_fatal:
             self.fatal = self.fatal or str(error)
 
+    def refuse(self, message: str, error: Exception) -> None:
+        """Notes that a list can't be read; a refusal, or no such list, is no passing trouble."""
+        self.fail(message, error)
+        self._refused = self._refused or isinstance(error, (Forbidden, NotFound))
+
     def note_clock(self, page: JobPage) -> None:
         """Remembers that the provider answered, and how its clock stands."""
         self._answered = True
@@ -316,7 +323,7 @@ class Session:
     @property
     def exit_code(self) -> int:
         """As of the command line, for what is known so far."""
-        if self.fatal is not None or (self.problems and not self._answered):
+        if self.fatal is not None or self._refused or (self.problems and not self._answered):
             return EXIT_REFUSED
         if self.problems or self.figures.rejected or self.was_cut_short:
             return EXIT_PARTIAL

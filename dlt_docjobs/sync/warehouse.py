@@ -26,7 +26,7 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
 
     Returns:
         A mapping an account: provider, account, cursor, jobs, open_jobs, given_up_jobs,
-        pending_results, last_run_at, last_run_ok, last_run_error.
+        pending_results, last_run_at, last_run_ok, last_run_exit_code, last_run_error.
     """
     dataset = dlt.dataset(destination, dataset_name)
     with dataset.sql_client as client:
@@ -34,7 +34,7 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
             return []
         runs = _rows(
             client,
-            "SELECT provider, account, run_id, finished_at, ok, error, cursor FROM (SELECT r.*,"
+            "SELECT provider, account, finished_at, ok, exit_code, error FROM (SELECT r.*,"
             " ROW_NUMBER() OVER (PARTITION BY provider, account ORDER BY finished_at DESC)"
             " AS place FROM {sync_runs} r) ranked WHERE place = 1 ORDER BY provider, account",
         )
@@ -56,7 +56,7 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
             " GROUP BY provider, account",
         )
     result = []
-    for provider, account, _, finished_at, ok, error, _ in runs:
+    for provider, account, finished_at, ok, exit_code, error in runs:
         key = (provider, account)
         counts = jobs.get(key, (0, 0, 0))
         result.append(
@@ -70,6 +70,7 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
                 "pending_results": int(counts[1] or 0),
                 "last_run_at": parse_instant(finished_at),
                 "last_run_ok": bool(ok),
+                "last_run_exit_code": int(exit_code),
                 "last_run_error": error,
             }
         )

@@ -37,7 +37,7 @@ def failing(*answers: httpx.Response | Exception, **options: object) -> ApiError
         (400, InvalidRequest, False),
         (401, Unauthorized, True),
         (402, PaymentRequired, True),
-        (403, Forbidden, True),
+        (403, Forbidden, False),
         (404, NotFound, False),
         (405, InvalidRequest, False),
         (408, ServerError, False),

@@ -163,7 +163,7 @@ def test_the_strategies_reach_long_histories(provider: str) -> None:
     """Should the generators ever dry up, the properties above would hold of nothing."""
     lengths: list[int] = []
 
-    @settings(max_examples=60, deadline=None, database=None)
+    @settings(max_examples=100, deadline=None, database=None)
     @given(cases(provider, st.just(0.0)))  # type: ignore[arg-type]
     def collect(case: Case) -> None:
         lengths.append(len(run(case)[0].events))

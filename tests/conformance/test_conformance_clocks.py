@@ -1,0 +1,75 @@
+"""History bounds hold the truth, whatever the rhythm of the syncs and the provider's clock."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from conformance_bench import PROVIDERS, Bench, MakeBench, Tables
+from conformance_checks import assert_complete, assert_history_true, assert_sound
+
+from dlt_docjobs.emulator import TrueJob
+
+SKEWS = (0.0, 90.0, -90.0)
+
+
+@dataclass
+class Watch:
+    """Syncs at random moments of an account's life, under a clock that is off by `skew`."""
+
+    provider: str
+    skew: timedelta
+    bench: Bench
+    tables: list[Tables] = field(default_factory=list)
+    loads: list[list[str]] = field(default_factory=list)
+    truth: list[list[TrueJob]] = field(default_factory=list)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(provider, skew) for provider in PROVIDERS for skew in SKEWS],
+    ids=lambda param: f"{param[0]}, {param[1]:+.0f} s",
+)
+def watch(request: pytest.FixtureRequest, make_bench: MakeBench) -> Watch:
+    """Three syncs of a provider, two where its clock is off."""
+    provider, skew = request.param
+    rng = random.Random(f"{provider} {skew}")
+    bench = make_bench(jobs=40, seed=rng.randrange(10**6), history_days=5)
+    bench.emulator.faults.clock_skew_seconds = skew
+    watch = Watch(provider, timedelta(seconds=skew), bench)
+    for _ in range(2 if skew else 3):
+        bench.sync(provider)
+        watch.tables.append(bench.tables())
+        watch.loads.append(bench.loads())
+        watch.truth.append(bench.truth(provider))
+        for _ in range(rng.randint(1, 3)):
+            bench.emulator.advance(rng.choice((0, 5, 30, 120, 900)))
+    return watch
+
+
+def test_every_event_lies_within_its_bounds(watch: Watch) -> None:
+    # with a clock that is off the truth is read from it, as the provider's dates are; what the
+    # Date header tells of it is good to a second
+    for tables in watch.tables:
+        assert_history_true(tables, watch.bench.emulator.jobs(), watch.skew)
+
+
+def test_the_warehouse_is_sound_and_whole(watch: Watch) -> None:
+    for tables, loads, truth in zip(watch.tables, watch.loads, watch.truth, strict=True):
+        assert_sound(tables, loads)
+        assert_complete(tables, truth)
+
+
+def test_there_is_life_to_watch(watch: Watch) -> None:
+    first, last = watch.tables[0], watch.tables[-1]
+    assert len(last["job_status_history"]) > len(first["job_status_history"])
+
+
+def test_bounds_never_shrink_or_move(watch: Watch) -> None:
+    for before, after in pairwise(watch.tables):
+        events = {row["event_id"]: row for row in after["job_status_history"]}
+        for row in before["job_status_history"]:
+            assert events[row["event_id"]] == row

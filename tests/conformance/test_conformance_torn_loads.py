@@ -1,0 +1,90 @@
+"""A load that a crash tore: some tables merged, others not, no row in `_dlt_loads`.
+
+dlt commits table by table, in no promised order. Any state that a crash can leave is a mix of two
+whole warehouses, that before the load and that after it, so it is made by copying tables.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+
+import duckdb
+import pytest
+from conformance_bench import DATASET, PROVIDERS, Bench, MakeBench
+from conformance_checks import assert_complete, assert_history_true, assert_sound
+
+from dlt_docjobs.tables import RESULT_TABLES, TABLES
+
+DLT_TABLES = ("_dlt_pipeline_state", "_dlt_version")
+MERGED = (*TABLES, *DLT_TABLES)
+
+
+@pytest.fixture(scope="module", params=PROVIDERS)
+def torn_bench(request: pytest.FixtureRequest, make_bench: MakeBench) -> tuple[Bench, str]:
+    """A bench with two warehouses: `before` and `after` one sync that found new and old jobs."""
+    provider = request.param
+    bench = make_bench(30, seed=5)
+    bench.sync(provider, warehouse="before")
+    for number in range(2):
+        bench.emulator.add_job(provider, "parse", status="succeeded", document_name=f"new {number}")
+    bench.emulator.advance(seconds=3600)
+    shutil.copy(bench.file("before"), bench.file("after"))
+    bench.sync(provider, warehouse="after")
+    return bench, provider
+
+
+def tear(bench: Bench, merged: tuple[str, ...]) -> None:
+    """Makes `warehouse` of `before`, with the given tables as the torn load left them."""
+    shutil.copy(bench.file("before"), bench.file())
+    with duckdb.connect(str(bench.file())) as connection:
+        connection.execute(f"ATTACH '{bench.file('after')}' AS other (READ_ONLY)")
+        for name in merged:
+            connection.execute(f"DELETE FROM {DATASET}.{name}")
+            connection.execute(
+                f"INSERT INTO {DATASET}.{name} BY NAME SELECT * FROM other.{DATASET}.{name}"
+            )
+    shutil.rmtree(bench.pipelines_dir, ignore_errors=True)
+
+
+def cases() -> list[tuple[str, ...]]:
+    each_alone = [(name,) for name in MERGED]
+    all_but_one = [tuple(other for other in MERGED if other != name) for name in TABLES]
+    grown = [tuple(itertools.islice(MERGED, count)) for count in (2, 4, 6, 8)]
+    return [*each_alone, *all_but_one, *grown, MERGED]
+
+
+def assert_mended(bench: Bench, provider: str) -> None:
+    bench.sync(provider)
+    tables = bench.tables()
+    # what is only ever added is true by itself, whichever load brought it
+    assert_sound(tables, [*bench.loads(), *bench.loads("after")])
+    whole = set(bench.loads())
+    for name in ("jobs", *RESULT_TABLES):
+        assert {row["_dlt_load_id"] for row in tables[name]} <= whole, f"{name} is still torn"
+    truth = bench.truth(provider)
+    assert_complete(tables, truth)
+    assert_history_true(tables, truth)
+    again = bench.sync(provider)
+    assert (again.jobs_new, again.jobs_changed, again.status_events) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "merged", [("jobs",), ("segments",), ("pages", "chunks"), ("extraction_results",)], ids=str
+)
+def test_after_a_torn_load_the_next_sync_makes_everything_whole(
+    torn_bench: tuple[Bench, str], merged: tuple[str, ...]
+) -> None:
+    bench, provider = torn_bench
+    tear(bench, merged)
+    assert_mended(bench, provider)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("merged", cases(), ids=lambda case: "+".join(case)[:60])
+def test_after_any_torn_load_the_next_sync_makes_everything_whole(
+    torn_bench: tuple[Bench, str], merged: tuple[str, ...]
+) -> None:
+    bench, provider = torn_bench
+    tear(bench, merged)
+    assert_mended(bench, provider)
