@@ -21,12 +21,16 @@ from dlt_docjobs import contextual, llamacloud, unsiloed
 from dlt_docjobs.cli.arguments import make_parser
 from dlt_docjobs.model.vocabulary import SEGMENT_TYPES, STATUSES, is_terminal
 from dlt_docjobs.sources.config import KEY_VARIABLES
-from dlt_docjobs.tables import REMOVED, TABLES, Table
+from dlt_docjobs.tables import TABLES, Table
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CONFIG_FILE: Final = ROOT / ".dlt" / "config.toml"
 PAGES: Final = ("README.md", *(f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md"))))
-SOURCES: Final = {"llamacloud": llamacloud, "contextual": contextual, "unsiloed": unsiloed}
+SOURCES: Final[dict[str, Callable[..., Any]]] = {
+    "llamacloud": llamacloud,
+    "contextual": contextual,
+    "unsiloed": unsiloed,
+}
 NAMES: Final = {
     "llamacloud": "LlamaCloud",
     "contextual": "Contextual AI",
@@ -224,8 +228,8 @@ def key_variables() -> str:
 def config_file() -> str:
     """The commented defaults of all three providers: `.dlt/config.toml`."""
     lines = [
-        "# Configuration of dlt-docjobs. Every key is optional; what stands here, commented out, is",
-        "# the default (or, where there is none, an example). Keys belong into secrets.toml: see",
+        "# Configuration of dlt-docjobs. Every key is optional. What is commented out is the",
+        "# default or, where there is none, an example. API keys belong into secrets.toml: see",
         "# example.secrets.toml. Written by docs/generate.py from the source functions.",
         "",
         "[runtime]",

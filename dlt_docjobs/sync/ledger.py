@@ -110,13 +110,18 @@ class Ledger:
         return JobEntry(ref, known, known.row, history, is_changed=known.is_torn)
 
     def observe(self, entry: JobEntry, seen: JobObservation) -> None:
-        """What an answer about the job says becomes its row, events and progress."""
-        events = derive_events(self._api.provider, seen, entry.history)
-        self._append(entry, events, seen)
+        """What an answer about the job says becomes its row, events and progress.
+
+        Raises:
+            ValueError: The answer holds JSON that nests too deep to be stored; the entry is as
+                it was.
+        """
         status = canonical_status(self._api.provider, seen.provider_status)
-        self._record_progress(entry, seen, status)
         old = entry.row
         fields = self._fields(old, seen, status)
+        self._record_progress(entry, seen, status)
+        events = derive_events(self._api.provider, seen, entry.history)
+        self._append(entry, events, seen)
         fields["results_state"] = _results_state(entry, status, events)
         fields["results_expire_at"] = self._expiry(seen, fields["created_at_earliest"], old)
         if events or old is None:

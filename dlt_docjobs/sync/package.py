@@ -104,7 +104,7 @@ class Package:
             self._session.count_listed(seen)
             entry = self._observe(seen)
             if entry is not None:
-                await self._receive(entry, item.answer)
+                await self._receive_or_reject(entry, item.answer)
         elif isinstance(item, Gone):
             await self._take_gone(item.observation)
         elif isinstance(item, Fetch):
@@ -158,7 +158,12 @@ class Package:
         session = self._session
         ref = (seen.job_kind, seen.job_id)
         entry = self._entries.get(ref) or self._ledger.entry(ref, self._known.get(ref))
-        self._apply(entry, seen)
+        try:
+            self._apply(entry, seen)
+        except ValueError as error:
+            endpoint = f"/{seen.job_kind}/{seen.job_id}"
+            self._reject([Rejection(endpoint, *ref, str(error), seen.payload)])
+            return None
         session.saw(ref)
         if ref in session.asked_for_usage:
             # at most once a day: the row's last_observed_at is the memory of it
@@ -318,11 +323,19 @@ class Package:
             session.fail(f"the result of {kind} job {job_id} stays pending: {error}", error)
         else:
             session.note_answer()
-            await self._receive(entry, answer)
+            await self._receive_or_reject(entry, answer)
             row = entry.row
             if not answer.has_result and row and row.results_state == "pending":
                 payload = answer.observation.payload
                 self._reject_result(entry, "it succeeded, but came without a result", payload)
+
+    async def _receive_or_reject(self, entry: JobEntry, answer: JobAnswer) -> None:
+        """Takes an answer; what nests too deep to be stored is set aside, as text."""
+        try:
+            await self._receive(entry, answer)
+        except ValueError as error:
+            payload = answer.extraction.result if answer.extraction else answer.observation.payload
+            self._reject_result(entry, str(error), payload)
 
     async def _receive(self, entry: JobEntry, answer: JobAnswer) -> None:
         """An answer that was asked for its result."""
@@ -393,7 +406,7 @@ class Package:
         if metadata is not None and not policy.include_content:
             metadata = without_content(metadata, self._api.document_keys)
         return ExtractionResult(
-            result=to_json_text(clean_json(extraction.result)) if policy.include_content else None,
+            result=to_json_text(extraction.result) if policy.include_content else None,
             field_metadata=to_json_text(metadata) if metadata is not None else None,
             schema_id=entry.row.schema_id,
             document_id=entry.row.document_id,
@@ -491,6 +504,7 @@ class Package:
                         self._settings,
                         rejection,
                         self._api.document_keys,
+                        self._api.name_keys,
                         session.clock.now(),
                         session.run_id,
                     )

@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from dlt_docjobs.model.cleaning import clean_json, to_json_text, without_content
+from dlt_docjobs.model.cleaning import clean_json, hashed_name, to_json_text, without_content
 from dlt_docjobs.model.records import JsonText, RejectedRecord
 from dlt_docjobs.providers.base import Rejection
 from dlt_docjobs.sync.memory import JobRef
@@ -45,10 +45,23 @@ def rejected_record(
     settings: SyncSettings,
     rejection: Rejection,
     keep: frozenset[str],
+    names: frozenset[str],
     observed_at: datetime,
     run_id: str,
 ) -> RejectedRecord:
-    """The row: whole, or with include_content=false its shape without its texts."""
+    """The row: whole, or with include_content=false its shape without its texts.
+
+    Args:
+        settings: The sync's.
+        rejection: What could not be read.
+        keep: Keys whose strings stay with include_content=false.
+        names: Keys under which a document's name stands, a hash with include_names=false.
+        observed_at: Our clock.
+        run_id: The run.
+    """
+    payload = _cleaned(rejection.payload)
+    if not settings.policy.include_names:
+        payload = _with_hashed_names(payload, names)
     return RejectedRecord(
         rejection_id=rejection_id(settings, rejection),
         provider=settings.provider,
@@ -57,7 +70,7 @@ def rejected_record(
         job_kind=rejection.job_kind,
         job_id=rejection.job_id,
         error=rejection.error,
-        payload=_payload(rejection.payload, settings.policy.include_content, keep),
+        payload=_payload(payload, settings.policy.include_content, keep),
         observed_at=observed_at,
         run_id=run_id,
     )
@@ -66,10 +79,20 @@ def rejected_record(
 def _payload(payload: Any, include_content: bool, keep: frozenset[str]) -> JsonText | None:
     if payload is None:
         return None
-    value = _cleaned(payload)
-    if not include_content:
-        value = without_content(value, keep)
-    return to_json_text(value)
+    return to_json_text(payload if include_content else without_content(payload, keep))
+
+
+def _with_hashed_names(value: Any, names: frozenset[str]) -> Any:
+    if isinstance(value, list):
+        return [_with_hashed_names(entry, names) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: hashed_name(entry)
+        if key in names and isinstance(entry, str)
+        else _with_hashed_names(entry, names)
+        for key, entry in value.items()
+    }
 
 
 def _cleaned(payload: Any) -> Any:
