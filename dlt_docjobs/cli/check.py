@@ -50,6 +50,6 @@ def _check_destination(account: Account, args: argparse.Namespace) -> int:
 
 
 def _failed(name: str, error: Exception) -> int:
-    message, code = explain(error)
-    print(f"{name}: {message}", file=sys.stderr, flush=True)
-    return code
+    explained = explain(error)
+    print(f"{name}: {explained.message}", file=sys.stderr, flush=True)
+    return explained.exit_code

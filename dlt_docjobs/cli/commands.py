@@ -32,6 +32,6 @@ def run_command(args: argparse.Namespace) -> int:
     except Exception as error:
         from dlt_docjobs.cli.errors import explain
 
-        message, code = explain(error)
-        print(f"docjobs {args.run}: {message}", file=sys.stderr)
-        return code
+        explained = explain(error)
+        print(f"docjobs {args.run}: {explained.message}", file=sys.stderr)
+        return explained.exit_code

@@ -3,18 +3,53 @@
 from __future__ import annotations
 
 import argparse
+import threading
+from typing import TYPE_CHECKING, Final
 
+from dlt_docjobs.sources.config import KEY_VARIABLES, SECTION
 from dlt_docjobs.sync.settings import UsageError
+
+if TYPE_CHECKING:
+    from dlt_docjobs.emulator import Emulator
+
+_HIGHEST_PORT: Final = 65_535
 
 
 def emulate(args: argparse.Namespace) -> int:
     """Serves the three providers' APIs on loopback until it is interrupted."""
+    if not 0 <= args.port <= _HIGHEST_PORT:
+        raise UsageError(f"--port is from 0 (any free one) to {_HIGHEST_PORT}, not {args.port}")
+    if args.jobs < 0:
+        raise UsageError(f"--jobs is 0 or more, not {args.jobs}")
     try:
-        from dlt_docjobs.emulator import serve
+        from dlt_docjobs.emulator import Emulator
     except ImportError as error:
         raise UsageError(
             "the emulator needs the extra `emulator`: pip install 'dlt-docjobs[emulator]' "
             f"({error})"
         ) from None
-    serve(args.port, args.seed, args.jobs)
+    emulator = Emulator(seed=args.seed, jobs=args.jobs, port=args.port)
+    try:
+        emulator.start()
+    except OSError as error:
+        raise UsageError(
+            f"port {args.port} can't be used ({error.strerror}); choose another with --port"
+        ) from None
+    try:
+        _introduce(emulator)
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        emulator.stop()
     return 0
+
+
+def _introduce(emulator: Emulator) -> None:
+    """The variables that point `docjobs` at it, ready to be copied into a shell."""
+    print(f"Serving on {emulator.origin} until Ctrl-C. In another shell:\n")
+    for provider, url in emulator.base_urls.items():
+        variable = f"SOURCES__{SECTION}__{provider}__BASE_URL".upper()
+        print(f"export {KEY_VARIABLES[provider][0]}={emulator.api_key}")  # type: ignore[index]
+        print(f"export {variable}={url}")
+    print("docjobs sync", flush=True)

@@ -28,7 +28,7 @@ from dlt_docjobs.sync.session import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, SyncFa
 from dlt_docjobs.sync.settings import NoJobsNamed, UsageError
 
 _HELD_FILE: Final = (
-    re.compile(r"""Could not set lock on file ["'](?P<file>[^"']+)["']"""),
+    re.compile(r"""Could not set lock on file ["'](?P<file>[^"']+)["'](.*\(PID (?P<pid>\d+)\))?"""),
     re.compile(r"""Cannot open file ["'](?P<file>[^"']+)["'].*used by another process""", re.S),
 )
 _ACTUAL_REASON: Final = re.compile(r"The actual reason given is: (?P<reason>.+)", re.S)
@@ -43,13 +43,17 @@ class Explained(NamedTuple):
 
     message: str
     exit_code: int
+    is_of_destination: bool = False
 
 
 def explain(error: BaseException) -> Explained:
     """What an error means.
 
-    dlt wraps what a source raises, so the whole chain of causes is looked at.
+    dlt wraps what a source raises, so the whole chain of causes is looked at. With DOCJOBS_DEBUG
+    set the traceback is printed as well.
     """
+    if os.environ.get("DOCJOBS_DEBUG"):
+        traceback.print_exception(error)
     causes = list(_causes(error))
     for explained in map(_explain_own, causes):
         if explained is not None:
@@ -63,7 +67,7 @@ def explain(error: BaseException) -> Explained:
     for cause in causes:
         if isinstance(cause, OSError):
             return Explained(_line(f"{type(cause).__name__}: {cause}"), EXIT_REFUSED)
-    return _explain_fault(error, causes)
+    return _explain_fault(causes)
 
 
 def signal_of(error: BaseException) -> int | None:
@@ -91,10 +95,13 @@ def _explain_own(cause: BaseException) -> Explained | None:
     for pattern in _HELD_FILE:
         held = pattern.search(_text(cause))
         if held:
+            pid = held.groupdict().get("pid")
+            process = f"another process ({pid})" if pid else "another process"
             return Explained(
-                f"another process holds {held['file']} open, and DuckDB lets only one write: "
-                "close it, then run this again; nothing is lost",
+                f"{process} holds {held['file']} open, and DuckDB lets no second one in: close "
+                "it or let it end, then run this again; nothing is lost",
                 EXIT_BUSY,
+                is_of_destination=True,
             )
     return None
 
@@ -135,10 +142,10 @@ def _explain_destination(cause: BaseException) -> Explained | None:
     text = _text(cause)
     reason = _ACTUAL_REASON.search(text)
     if reason:
-        return Explained(
-            f"the destination can't be opened: {_line(reason['reason'])}", EXIT_REFUSED
-        )
-    return Explained(f"the destination refused: {_line(text)}", EXIT_REFUSED)
+        message = f"the destination can't be opened: {_line(reason['reason'])}"
+    else:
+        message = f"the destination refused: {_line(text)}"
+    return Explained(message, EXIT_REFUSED, is_of_destination=True)
 
 
 def _with_what_is_pending(explained: Explained, causes: list[BaseException]) -> Explained:
@@ -149,10 +156,8 @@ def _with_what_is_pending(explained: Explained, causes: list[BaseException]) -> 
     return explained._replace(message=f"{explained.message} ({advice})")
 
 
-def _explain_fault(error: BaseException, causes: list[BaseException]) -> Explained:
+def _explain_fault(causes: list[BaseException]) -> Explained:
     """A fault of this program's own, or of something beneath it."""
-    if os.environ.get("DOCJOBS_DEBUG"):
-        traceback.print_exception(error)
     deepest = next((one for one in causes if not isinstance(one, DltException)), causes[-1])
     return Explained(
         f"unexpected {type(deepest).__name__}: {_line(_text(deepest))} "

@@ -14,6 +14,7 @@ from dlt.common.configuration.resolve import resolve_configuration
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
 from dlt.extract.reference import SourceFactory
 from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
@@ -162,7 +163,14 @@ def is_missing(destination: AnyDestination) -> bool:
 def _duckdb_credentials(destination: dlt.destinations.duckdb) -> DuckDbCredentials:
     """What is configured for DuckDB, in whatever form, completed."""
     sections = ("destination", destination.destination_name, "credentials")
-    credentials = resolve_configuration(DuckDbCredentials(), sections=sections, accept_partial=True)
+    try:
+        credentials = resolve_configuration(
+            DuckDbCredentials(), sections=sections, accept_partial=True
+        )
+    except InvalidInMemoryDuckdbCredentials:
+        raise UsageError(
+            "what DuckDB holds in memory is gone when the command ends: name a file"
+        ) from None
     if credentials.database and credentials.database.startswith("{"):
         # dlt takes a table in an environment variable for a file's name
         table = json.loads(credentials.database)
@@ -191,9 +199,25 @@ def _refuse_ambiguous_name(file: str, dataset: str) -> None:
         )
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    # another --destination than the last time is what the user asked for, and is seen to
-    return "in state differs from destination" not in record.getMessage()
+class _News(logging.Filter):
+    """Lets each of dlt's warnings through once: it repeats some for every table and step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record says something new."""
+        message = record.getMessage()
+        # another --destination than the last time is what the user asked for, and is seen to
+        if "in state differs from destination" in message:
+            return False
+        is_new = record.levelno != logging.WARNING or message not in self._seen
+        self._seen.add(message)
+        return is_new
+
+
+_news: Final = _News()
 
 
 def make_pipeline(
@@ -201,7 +225,7 @@ def make_pipeline(
 ) -> Pipeline:
     """The account's pipeline."""
     install_defaults()
-    logging.getLogger("dlt").addFilter(_is_news)
+    logging.getLogger("dlt").addFilter(_news)
     options: dict[str, Any] = {"progress": progress} if progress is not None else {}
     pipeline: Pipeline = dlt.pipeline(
         account.pipeline_name,

@@ -25,6 +25,7 @@ from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import UTC, parse_instant
 from dlt_docjobs.sources.config import read_job_ids
 from dlt_docjobs.sync.failures import record_failure
+from dlt_docjobs.sync.lock import SyncLocked
 from dlt_docjobs.sync.run import run
 from dlt_docjobs.sync.session import (
     EXIT_BUSY,
@@ -167,6 +168,7 @@ def _sync_account(
         request.on_progress = output.ProgressLog(str(account))
     interrupt.watch(request)
     pipeline = None
+    is_unanswered = False
     sessions: list[Session] = []
     try:
         progress = "tqdm" if args.progress == "tqdm" else None
@@ -184,13 +186,13 @@ def _sync_account(
             message = f"{name} came; what was fetched is loaded, or the next sync loads it first"
             code = EXIT_PARTIAL
         else:
-            message, code = explain(error)
+            message, code, is_unanswered = explain(error)
         if is_no_jobs_named(error) and not args.providers:
             print(f"docjobs sync: warning: {message}", file=sys.stderr, flush=True)
             return _row(account, request, started_at, None, EXIT_DONE, sessions)
         row = _row(account, request, started_at, message, code, sessions)
-        if pipeline is not None and code in (EXIT_REFUSED, EXIT_PARTIAL):
-            record_failure(pipeline, account.source_name, row)
+        if pipeline is not None and code != EXIT_USAGE and not isinstance(error, SyncLocked):
+            record_failure(pipeline, account.source_name, row, try_now=not is_unanswered)
         return row
 
 

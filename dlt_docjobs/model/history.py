@@ -271,7 +271,8 @@ def _precedes(status: str, at: datetime, tail: StatusEvent) -> bool:
             tail.is_terminal,
         )
     # when a status is seen, moments of others lie behind it
-    return tail.provider_status is not None and at <= tail.observed_at
+    seen_at = max(tail.observed_at, tail.occurred_at_earliest or tail.observed_at)
+    return tail.provider_status is not None and at <= seen_at
 
 
 def _written_until(tail: StatusEvent) -> datetime:

@@ -140,8 +140,8 @@ class Job(NamedTuple):
     user_metadata: Annotated[JsonText | None, "Metadata the user attached"]
     payload: Annotated[JsonText | None, "The whole answer about the job except its results"]
     last_observed_at: Annotated[
-        datetime, "Our clock when the last answer written was asked for; a finished job that has not "
-        "changed is not written again"
+        datetime, "Our clock when the last answer written was asked for; a finished job that has "
+        "not changed is not written again"
     ]  # fmt: skip
 
 

@@ -62,7 +62,15 @@ def parse_instant(value: object) -> datetime | None:
 
 def format_instant(instant: datetime) -> str:
     """RFC 3339 with `Z` and six fractional digits: sorts as text, needs no `%2B` in a URL."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def before(instant: datetime, span: timedelta) -> datetime:
+    """An instant and a span earlier, but not earlier than a `datetime` can be."""
+    try:
+        return instant - span
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def middle(earliest: datetime, latest: datetime) -> datetime:

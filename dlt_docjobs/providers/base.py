@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from dlt_docjobs.http import Answer, ApiClient, InvalidRequest, RequestCounters
-from dlt_docjobs.model.cleaning import clean_text
+from dlt_docjobs.model.cleaning import clean_text, without_content
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import JsonText, ParsedDocument
 from dlt_docjobs.model.times import parse_instant
@@ -27,11 +27,13 @@ class UnreadableRecord(ValueError):
 
     Attributes:
         payload: What came, whole, where the record is an answer of its own.
+        endpoint: The path that was asked for, where the record is a list's answer.
     """
 
-    def __init__(self, message: str, payload: Any = None) -> None:
+    def __init__(self, message: str, payload: Any = None, endpoint: str = "") -> None:
         super().__init__(message)
         self.payload = payload
+        self.endpoint = endpoint
 
 
 @contextmanager
@@ -120,7 +122,8 @@ class ProviderApi(ABC):
         document_keys: Keys of job answers whose strings are ids, enums, dates, names or error
             messages of the documented schema: they stay with include_content=false.
         name_keys: Keys of job answers that carry the document's name.
-        user_keys: Keys of job answers under which users choose keys and texts.
+        document_parts: Keys of job answers whose objects use `document_keys` too, however deep.
+        wrappers: Keys under which answers hold what they could also hold at the top.
     """
 
     provider: ClassVar[Provider]
@@ -131,7 +134,8 @@ class ProviderApi(ABC):
     retention_days: ClassVar[Mapping[JobKind, float]] = {}
     document_keys: ClassVar[frozenset[str]] = frozenset()
     name_keys: ClassVar[frozenset[str]] = frozenset({"name", "file_name"})
-    user_keys: ClassVar[frozenset[str]] = frozenset({"user_metadata", "metadata"})
+    document_parts: ClassVar[frozenset[str]] = frozenset({"configuration", "config"})
+    wrappers: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, client: ApiClient, policy: ContentPolicy, page_size: int | None) -> None:
         self.client = client
@@ -182,6 +186,30 @@ class ProviderApi(ABC):
     async def usage(self, kind: JobKind, job_id: str) -> JobAnswer:
         """One job with its credits, without its result; only LlamaCloud bills so late."""
         raise NotImplementedError
+
+    def without_content(self, value: Any) -> Any:
+        """An answer about jobs without what may be a document's text, or a user's.
+
+        The strings of the documented schema stay only where that schema has them: whoever
+        extracts may call a field `status`, and a running job shows what it has found so far.
+
+        Args:
+            value: An answer, or a part of one, cleaned.
+        """
+        if isinstance(value, list):
+            return [self.without_content(entry) for entry in value]
+        if not isinstance(value, dict):
+            return without_content(value, frozenset())
+        shape = {}
+        for key, part in value.items():
+            if key in self.wrappers and isinstance(part, (dict, list)):
+                shape[key] = self.without_content(part)
+            elif key in self.document_parts and isinstance(part, dict):
+                shape[key] = without_content(part, self.document_keys)
+            else:
+                keep = self.document_keys if isinstance(part, str) else frozenset[str]()
+                shape[key] = without_content({key: part}, keep)[key]
+        return shape
 
     async def _get_sized(
         self,
@@ -271,15 +299,20 @@ Anything = Any
 class Envelope(BaseModel):
     """A job as an answer carries it.
 
-    Tolerant by design (PROVIDERS trap 32): unknown keys are kept, optional fields of a wrong type
-    are null here and whole in the payload. Only what a job cannot be without is required: its id,
-    its status, and a creation time that, if it is there, is one.
+    Tolerant by design (PROVIDERS trap 32): unknown keys are ignored, optional fields of a wrong
+    type are null here, and both are whole in the payload. Only what a job cannot be without is
+    required: its id, its status, and a creation time that, if it is there, is one.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="ignore")
 
 
 EnvelopeT = TypeVar("EnvelopeT", bound=Envelope)
+
+
+def with_id(row: Any, key: str, job_id: str | None) -> Any:
+    """A job with the id that it was asked for by: an answer may know it by another name."""
+    return {**row, key: job_id} if job_id is not None and isinstance(row, dict) else row
 
 
 def read_envelope(model: type[EnvelopeT], value: Any) -> EnvelopeT:
@@ -313,12 +346,33 @@ def as_mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def records_of(body: Any, key: str, endpoint: str) -> list[Any]:
+    """The records of a list answer.
+
+    Raises:
+        UnreadableRecord: It holds no array: the list was not read to its end.
+    """
+    fields = as_mapping(body)
+    records = fields.get(key)
+    if isinstance(records, list):
+        return records
+    if key in fields and records is None:
+        return []
+    raise UnreadableRecord(f"the list's answer has no `{key}` array", body, endpoint)
+
+
 def next_token(body: Any, key: str) -> str | None:
-    """The token of the next page; absent, null and "" all mean the end (trap 22)."""
+    """The token of the next page; absent, null and "" all mean the end (trap 22).
+
+    Raises:
+        UnreadableRecord: There is one, but of a kind that can't be sent back.
+    """
     token = as_mapping(body).get(key)
-    if isinstance(token, (int, float)) and not isinstance(token, bool):
-        return str(token)
-    return token if isinstance(token, str) and token else None
+    if token is None or isinstance(token, str):
+        return token or None
+    if isinstance(token, (bool, dict, list)):
+        raise UnreadableRecord(f"the list's `{key}` is {type_name(token)}", body)
+    return str(token)
 
 
 @dataclass(slots=True)
@@ -364,5 +418,7 @@ __all__ = [
     "kept_whole",
     "next_token",
     "read_envelope",
+    "records_of",
     "type_name",
+    "with_id",
 ]

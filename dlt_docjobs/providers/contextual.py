@@ -76,6 +76,7 @@ class ContextualApi(ProviderApi):
     provider: ClassVar[Provider] = "contextual"
     lists = frozenset({"parse", "extract"})
     retention_days: ClassVar[Mapping[JobKind, float]] = {"parse": RETENTION_DAYS}
+    wrappers = frozenset({"jobs", "progress"})
     document_keys = frozenset(
         {"id", "job_id", "status", "file_name", "created_at", "schema_id", "document_id", "model"}
         | {"current_step"}
@@ -103,11 +104,7 @@ class ContextualApi(ProviderApi):
             params.append(("cursor", token))
         answer, body = await self._get_sized(_path(kind), params, "limit", size)
         reader = RecordReader("/" + "/".join(_path(kind)), kind)
-        jobs = base.as_mapping(body).get("jobs")
-        if not isinstance(jobs, list):
-            reader.reject("the list's answer has no `jobs` array", body)
-            return reader.page()
-        for row in jobs:
+        for row in base.records_of(body, "jobs", reader.endpoint):
             try:
                 reader.observations.append(_observe_row(kind, row, answer))
             except UnreadableRecord as error:
@@ -120,9 +117,11 @@ class ContextualApi(ProviderApi):
         """One job; the body of a parse status has no id, so the request's is used."""
         if kind == "extract":
             answer, body = await self.client.get_json((*_path(kind), job_id))
-            return JobAnswer(_observe_extract(body, answer))
+            with base.kept_whole(body):
+                return JobAnswer(_observe_extract(body, answer, job_id))
         answer, body = await self.client.get_json((*_path(kind), job_id, "status"))
-        return JobAnswer(_observe_parse(job_id, body, answer))
+        with base.kept_whole(body):
+            return JobAnswer(_observe_parse(job_id, body, answer))
 
     async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
         """One job's blocks or extraction. A job that hasn't ended answers without them."""
@@ -181,7 +180,7 @@ def _path(kind: JobKind) -> tuple[str, ...]:
 
 
 def _naive(instant: datetime) -> str:
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def _observe_row(kind: JobKind, row: Any, answer: Answer) -> JobObservation:
@@ -211,8 +210,8 @@ def _observe_parse(job_id: str, row: Any, answer: Answer) -> JobObservation:
     )
 
 
-def _observe_extract(row: Any, answer: Answer) -> JobObservation:
-    job = base.read_envelope(_ExtractJob, row)
+def _observe_extract(row: Any, answer: Answer, job_id: str | None = None) -> JobObservation:
+    job = base.read_envelope(_ExtractJob, base.with_id(row, "job_id", job_id))
     progress = base.as_mapping(row.get("progress"))
     known = _Progress.model_validate(progress)
     details = {key: value for key, value in row.items() if key not in _EXTRACT_KEYS}

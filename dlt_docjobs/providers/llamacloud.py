@@ -82,6 +82,7 @@ class LlamaCloudApi(ProviderApi):
     lists = frozenset({"parse", "extract"})
     filters_created = frozenset({"parse", "extract"})
     poll_batch = 50
+    wrappers = frozenset({"job", "items"})
     document_keys = frozenset(
         {"id", "project_id", "status", "created_at", "updated_at", "error_message", "name", "tier"}
         | {"configuration_id", "file_input", "document_input_type", "parse_job_id", "parse_tier"}
@@ -195,7 +196,7 @@ class LlamaCloudApi(ProviderApi):
                 if following is None or following == token:
                     return
                 token = following
-        except ApiError:
+        except (ApiError, UnreadableRecord):
             return
 
     def _remember_transitions(self, item: Any) -> None:
@@ -214,11 +215,7 @@ class LlamaCloudApi(ProviderApi):
     def _read_list(self, kind: JobKind, answer: Answer, body: Any) -> JobPage:
         endpoint = "/" + "/".join(_path(kind))
         reader = RecordReader(endpoint, kind)
-        items = base.as_mapping(body).get("items")
-        if not isinstance(items, list):
-            reader.reject("the list's answer has no `items` array", body)
-            return reader.page()
-        for item in items:
+        for item in base.records_of(body, "items", endpoint):
             try:
                 reader.observations.append(self._observe(kind, item, {}, answer))
             except UnreadableRecord as error:
@@ -231,20 +228,20 @@ class LlamaCloudApi(ProviderApi):
         params = [*self._scope, *(("expand", value) for value in expand)]
         answer, body = await self.client.get_json((*_path(kind), job_id), params)
         with base.kept_whole(body):
-            return self._read_answer(kind, body, answer, wants_result)
+            return self._read_answer(kind, job_id, body, answer, wants_result)
 
     def _read_answer(
-        self, kind: JobKind, body: Any, answer: Answer, wants_result: bool
+        self, kind: JobKind, job_id: str, body: Any, answer: Answer, wants_result: bool
     ) -> JobAnswer:
         fields = base.as_mapping(body)
         if kind == "extract" or "job" not in fields:
             # older servers answer flat for parse jobs too, like the list
             beside = {key: fields[key] for key in _RESULT_KEYS if key in fields}
             job = {key: value for key, value in fields.items() if key not in beside}
-            observed = self._observe(kind, job if fields else body, {}, answer)
+            observed = self._observe(kind, job if fields else body, {}, answer, job_id)
         else:
             beside = {key: value for key, value in fields.items() if key != "job"}
-            observed = self._observe(kind, fields["job"], beside, answer)
+            observed = self._observe(kind, fields["job"], beside, answer, job_id)
         reply = JobAnswer(observed)
         if wants_result and self._succeeded(observed):
             self._read_result(kind, fields, reply)
@@ -272,9 +269,15 @@ class LlamaCloudApi(ProviderApi):
         reply.observation.page_count = len(reply.document.pages)
 
     def _observe(
-        self, kind: JobKind, row: Any, beside: dict[str, Any], answer: Answer
+        self,
+        kind: JobKind,
+        row: Any,
+        beside: dict[str, Any],
+        answer: Answer,
+        job_id: str | None = None,
     ) -> JobObservation:
-        job = base.read_envelope(_ExtractJob if kind == "extract" else _ParseJob, row)
+        model = _ExtractJob if kind == "extract" else _ParseJob
+        job = base.read_envelope(model, base.with_id(row, "id", job_id))
         usage = job.usage if isinstance(job.usage, dict) else {}
         payload = {**row, **_beside_results(beside)}
         for key in _EXTRACT_RESULT_KEYS:

@@ -60,7 +60,7 @@ class UnsiloedApi(ProviderApi):
         {"job_id", "task_id", "id", "status", "created_at", "started_at", "finished_at"}
         | {"updated_at", "expires_at", "file_name", "file_type", "message", "error"}
     )
-    user_keys = frozenset({"user_metadata", "metadata", "configuration"})
+    document_parts = frozenset[str]()
 
     def __init__(
         self, client: ApiClient, policy: ContentPolicy, page_size: int | None = None

@@ -205,8 +205,11 @@ def refuse_unknown_keys(source_name: str, arguments: Iterable[str]) -> None:
         UsageError: Names the key, and the one that was probably meant.
     """
     known = (set(arguments) - {"created_at"}) | _DLT_KEYS
-    section = dlt.config.get(f"sources.{SECTION}.{source_name}", dict) or {}
-    found = {key for key in section if key != "api_key"}
+    found: set[str] = set()
+    for provider in dlt.secrets.config_providers:
+        # each by itself: a section in secrets.toml hides its namesake in config.toml
+        section, _ = provider.get_value(source_name, dict, "", "sources", SECTION)
+        found.update(section or {})
     prefix = f"SOURCES__{SECTION}__{source_name}__".upper()
     for variable in os.environ:
         if variable.startswith(prefix):
@@ -299,17 +302,27 @@ def read_job_ids(path: Path) -> Iterator[tuple[str, JobKind | None]]:
         raise UsageError(f"the job ids file {path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(f"the job ids file {path} is not UTF-8 text") from None
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines:
+    # at line breaks only: a JSON string or a CSV field may hold U+2028 and its like
+    numbered = [
+        (number, line)
+        for number, line in enumerate(text.split("\n"), 1)
+        if line.strip() and not line.startswith("#")
+    ]
+    if not numbered:
         return
+    lines = [line for _, line in numbered]
     first = lines[0].strip()
     if first.startswith("{") or path.suffix.lower() in (".jsonl", ".ndjson"):
-        yield from _from_jsonl(path, lines)
+        yield from _from_jsonl(path, numbered)
         return
     header = [cell.strip().strip('"').lower() for cell in re.split(r"[,;\t]", first)]
     if "job_id" in header:
         delimiter = next((mark for mark in ",;\t" if mark in first), ",")
-        for row in csv.DictReader(lines, delimiter=delimiter):
+        try:
+            rows = list(csv.DictReader(lines, delimiter=delimiter))
+        except csv.Error as error:
+            raise UsageError(f"the job ids file {path} is no CSV: {error}") from None
+        for row in rows:
             fields = {(key or "").strip().lower(): value for key, value in row.items()}
             yield _target(fields.get("job_id"), fields.get("job_kind"))
         return
@@ -319,8 +332,10 @@ def read_job_ids(path: Path) -> Iterator[tuple[str, JobKind | None]]:
         yield _target(line, None)
 
 
-def _from_jsonl(path: Path, lines: list[str]) -> Iterator[tuple[str, JobKind | None]]:
-    for number, line in enumerate(lines, 1):
+def _from_jsonl(
+    path: Path, numbered: list[tuple[int, str]]
+) -> Iterator[tuple[str, JobKind | None]]:
+    for number, line in numbered:
         try:
             value = msgspec.json.decode(line)
         except msgspec.DecodeError:

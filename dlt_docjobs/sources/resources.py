@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import dlt
 from dlt.common.configuration.container import Container
+from dlt.common.storages.load_package import load_package_state
 from dlt.common.versioned_state import decompress_state
 from dlt.extract.resource import DltResource
 from dlt.extract.source import SourceInjectableContext
@@ -30,7 +31,7 @@ from dlt_docjobs.sync.package import Batch, Package
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.run import RunHandle, current_run
 from dlt_docjobs.sync.session import EXIT_REFUSED, Session, SyncFailed, Wanted
-from dlt_docjobs.sync.settings import NoJobsNamed, SyncSettings, Window
+from dlt_docjobs.sync.settings import NoJobsNamed, SyncSettings, Window, refusal
 from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
 
 OBSERVATIONS: Final = "observations"
@@ -69,6 +70,7 @@ def build_resources(
         # rows below the cursor and rows without a date are news too: dlt must not drop them
         created_at.advance(None)  # type: ignore[arg-type]
         pipeline = dlt.current.pipeline()
+        _refuse_to_destroy(pipeline)
         handle = current_run() or RunHandle()
         state = resource_state(OBSERVATIONS)
         selected = _selected_tables()
@@ -153,6 +155,18 @@ def _selected_tables() -> set[str]:
     """The tables that the caller selected (`with_resources`)."""
     source = Container()[SourceInjectableContext].source
     return {name for name in source.resources.selected if name in TABLES}
+
+
+def _refuse_to_destroy(pipeline: Pipeline) -> None:
+    """Refuses dlt's `refresh` and `replace`: a run that fails here has changed nothing yet."""
+    source = Container()[SourceInjectableContext].source
+    dispositions = [source.resources[name].write_disposition for name in _selected_tables()]
+    words = [one.get("disposition") if isinstance(one, dict) else one for one in dispositions]
+    refresh = load_package_state()["state"].get("refresh") or pipeline.refresh
+    if refresh:
+        raise refusal(f"refresh={refresh!r}")
+    if "replace" in words:
+        raise refusal("write_disposition='replace'")
 
 
 def _committed_progress(memory: Memory, pipeline: Pipeline) -> Progress:

@@ -53,6 +53,9 @@ class Bracketing:
         # a tenth is left for the second that is rounded off and for the time that listing takes
         split = upper or max(window.since, now - self._resolution * 9 / 10)
         split = _seconds(max(split, oldest))
+        if upper is not None and split < upper:
+            # the filter knows whole seconds only
+            split += timedelta(seconds=1)
         newer: set[str] = set()
         async for page in self._listing(split):
             newer.update(seen.job_id for seen in page.observations)

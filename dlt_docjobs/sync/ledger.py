@@ -16,7 +16,13 @@ from dlt_docjobs.model.history import History, derive_events, derive_expiry
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
 from dlt_docjobs.model.times import middle
-from dlt_docjobs.model.vocabulary import SUCCEEDED, UNKNOWN, canonical_status, is_terminal
+from dlt_docjobs.model.vocabulary import (
+    QUEUED,
+    SUCCEEDED,
+    UNKNOWN,
+    canonical_status,
+    is_terminal,
+)
 from dlt_docjobs.providers.base import ProviderApi
 from dlt_docjobs.sync.memory import JobRef, KnownJob
 from dlt_docjobs.sync.settings import SyncSettings
@@ -187,13 +193,17 @@ class Ledger:
         values["config"] = self._json(seen.config, self._api.document_keys)
         # what users write is theirs: no key of it is documented
         values["user_metadata"] = self._json(seen.user_metadata, frozenset(), redact=False)
+        # once a result has been counted, its rows are what counts
+        is_counted = old is not None and old.segment_count is not None
         for key in _STICKY:
-            if values[key] is not None:
+            if values[key] is not None and not (is_counted and key == "chunk_count"):
                 fields[key] = values[key]
         if same_status and old is not None:
             fields["config"] = _merged_text(old.config, fields["config"])
+        goes_on = old is not None and not old.is_terminal and status != QUEUED
         for key in _OF_THE_STATUS:
-            if values[key] is not None or not same_status:
+            stays = same_status or (goes_on and key == "started_at")
+            if values[key] is not None or not stays:
                 fields[key] = values[key]
         fields["payload"] = self._payload(old, seen, same_status)
         return fields
@@ -243,11 +253,7 @@ class Ledger:
     def _clean(self, payload: dict[str, Any]) -> dict[str, Any]:
         value = clean_json(payload, redact_secrets=True)
         if not self._settings.policy.include_content:
-            keys, users = self._api.document_keys, self._api.user_keys
-            value = {
-                key: without_content({key: part}, frozenset() if key in users else keys)[key]
-                for key, part in value.items()
-            }
+            value = self._api.without_content(value)
         return dict(value)
 
     def _json(self, value: Any, keep: frozenset[str], redact: bool = True) -> JsonText | None:
@@ -268,7 +274,8 @@ class Ledger:
             current_activity=seen.current_activity,
             fields_processed=seen.fields_processed,
             total_fields=seen.total_fields,
-            details=self._json(seen.details, self._api.document_keys),
+            # the documentation knows nothing of what these are
+            details=self._json(seen.details, frozenset()),
             observed_at=seen.observed_at,
         )
         last = entry.last_progress
@@ -290,7 +297,10 @@ class Ledger:
             days = self._api.retention_days.get(seen.job_kind)
         if days is None or created is None:
             return old.results_expire_at if old else None
-        return created + timedelta(days=days)
+        try:
+            return created + timedelta(days=days)
+        except OverflowError:
+            return None
 
     def _is_too_old(self, fields: Mapping[str, Any], entry: JobEntry, seen: JobObservation) -> bool:
         begun = fields["created_at"] or fields["created_at_latest"]
@@ -331,7 +341,7 @@ def _results_state(entry: JobEntry, status: str, events: list[StatusEvent]) -> s
         before = "pending"
     if status == SUCCEEDED:
         succeeded_again = any(event.status == SUCCEEDED for event in events)
-        if before in ("not_ready", "none") or (succeeded_again and not entry.is_new):
+        if before in ("not_ready", "none") or succeeded_again:
             return "pending"
         return "pending" if entry.row is None else before
     if before == "loaded":

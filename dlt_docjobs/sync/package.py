@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from dlt_docjobs.http import ApiError, NotFound, ResponseTooLarge, UnreadableBody
-from dlt_docjobs.model.cleaning import clean_json, to_json_text, without_content
+from dlt_docjobs.http import ApiError, InvalidIdentifier, NotFound, ResponseTooLarge, UnreadableBody
+from dlt_docjobs.model.cleaning import clean_json, to_json_text
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import ExtractionResult
 from dlt_docjobs.model.times import middle
@@ -282,6 +282,7 @@ class Package:
         entry.is_fetching = True
         await self._places.acquire()
         if self._session.must_stop:
+            self._session.left_work = True
             self._places.release()
             return
         task = asyncio.create_task(self._fetch(entry))
@@ -299,7 +300,8 @@ class Package:
         """Waits for fetches under way; a stop or the deadline leaves the rest pending."""
         while self._fetches:
             await asyncio.wait(self._fetches, timeout=0.1)
-            if self._session.must_stop:
+            if self._session.must_stop and self._fetches:
+                self._session.left_work = True
                 for task in list(self._fetches):
                     task.cancel()
                 await asyncio.gather(*self._fetches, return_exceptions=True)
@@ -312,8 +314,8 @@ class Package:
             answer = await self._api.result(kind, job_id, tier)
         except NotFound as error:
             await self._confirm_gone(entry, error)
-        except (UnreadableBody, UnreadableRecord, ResponseTooLarge) as error:
-            payload = None
+        except (UnreadableBody, UnreadableRecord, ResponseTooLarge, InvalidIdentifier) as error:
+            payload: Any = None
             if isinstance(error, UnreadableBody):
                 payload = error.body
             elif isinstance(error, UnreadableRecord):
@@ -404,7 +406,7 @@ class Package:
         policy = self._settings.policy
         metadata = clean_json(extraction.field_metadata)
         if metadata is not None and not policy.include_content:
-            metadata = without_content(metadata, self._api.document_keys)
+            metadata = self._api.without_content(metadata)
         return ExtractionResult(
             result=to_json_text(extraction.result) if policy.include_content else None,
             field_metadata=to_json_text(metadata) if metadata is not None else None,
@@ -503,7 +505,7 @@ class Package:
                     rejected_record(
                         self._settings,
                         rejection,
-                        self._api.document_keys,
+                        self._api.without_content,
                         self._api.name_keys,
                         session.clock.now(),
                         session.run_id,

@@ -24,7 +24,7 @@ from dlt_docjobs.http import (
     UnreadableBody,
 )
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.times import UTC
+from dlt_docjobs.model.times import UTC, before
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.base import (
     JobAnswer,
@@ -51,6 +51,10 @@ _CLOCK_DOUBT: Final = timedelta(seconds=3)
 _IDLE_PAGES: Final = 100
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LISTED_IDS: Final = 200_000
+
+
+class _Stopped(Exception):
+    """The run has to stop in the middle of a list: what it would have shown is not known."""
 
 
 class ListingBroken(Exception):
@@ -166,7 +170,7 @@ class Plan:
         progress = self._session.progress.kinds[kind]
         since = self._settings.start_date
         if progress.cursor is not None:
-            since = progress.cursor - self._settings.lag
+            since = before(progress.cursor, self._settings.lag)
         if kind == "parse" and self._api.provider == "contextual":
             forgotten = self._now() - timedelta(days=RETENTION_DAYS)
             since = max(since, forgotten) if since else forgotten
@@ -281,7 +285,9 @@ class Plan:
         tokens: set[str] = set()
         listed: set[int] = set()
         idle = 0
-        while not self._session.must_stop:
+        while True:
+            if self._session.must_stop:
+                raise _Stopped
             try:
                 page = await self._api.list_page(kind, wanted, token)
             except InvalidRequest:
@@ -316,10 +322,17 @@ class Plan:
         try:
             async for item in stream:
                 yield item
-        except (ApiError, ListingBroken) as error:
+        except _Stopped:
+            return
+        except (ApiError, ListingBroken, UnreadableRecord) as error:
             self._session.progress.kinds[kind].abandon()
             if isinstance(error, UnreadableBody):
                 rejection = Rejection(error.endpoint, kind, None, str(error), error.body)
+                yield Seen(JobPage([], [rejection]), True)
+            elif isinstance(error, UnreadableRecord):
+                rejection = Rejection(
+                    error.endpoint or f"/{kind}", kind, None, str(error), error.payload
+                )
                 yield Seen(JobPage([], [rejection]), True)
             self._session.refuse(f"{kind} jobs could not be listed: {error}", error)
 
@@ -337,8 +350,8 @@ class Plan:
                         return
                     try:
                         page = await self._api.poll(kind, batch)
-                    except ApiError as error:
-                        if error.is_fatal:
+                    except (ApiError, UnreadableRecord) as error:
+                        if isinstance(error, ApiError) and error.is_fatal:
                             raise
                         # a refused batch may be one bad id: each by itself then
                         rest.extend(batch)
@@ -389,7 +402,7 @@ class Plan:
         """The jobs that the user names, where the provider has no list (Unsiloed)."""
         session = self._session
         lag_start = {
-            kind: progress.cursor - self._settings.lag if progress.cursor else None
+            kind: before(progress.cursor, self._settings.lag) if progress.cursor else None
             for kind, progress in session.progress.kinds.items()
         }
         for kind in self._settings.kinds:
@@ -494,6 +507,8 @@ class Plan:
                 continue
             try:
                 answer = await self._api.usage(kind, job_id)
+            except InvalidIdentifier:
+                continue
             except NotFound as error:
                 yield Gone(self._session.empty_observation(kind, job_id, error))
             except (ApiError, UnreadableRecord) as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from dlt_docjobs.model.cleaning import clean_json, hashed_name, to_json_text, without_content
-from dlt_docjobs.model.records import JsonText, RejectedRecord
+from dlt_docjobs.model.cleaning import clean_json, hashed_name, to_json_text
+from dlt_docjobs.model.records import RejectedRecord
 from dlt_docjobs.providers.base import Rejection
 from dlt_docjobs.sync.memory import JobRef
 from dlt_docjobs.sync.settings import SyncSettings
@@ -44,7 +45,7 @@ def unknown_id(ref: JobRef) -> Rejection:
 def rejected_record(
     settings: SyncSettings,
     rejection: Rejection,
-    keep: frozenset[str],
+    without_content: Callable[[Any], Any],
     names: frozenset[str],
     observed_at: datetime,
     run_id: str,
@@ -54,7 +55,7 @@ def rejected_record(
     Args:
         settings: The sync's.
         rejection: What could not be read.
-        keep: Keys whose strings stay with include_content=false.
+        without_content: Takes the texts out of a payload, for include_content=false.
         names: Keys under which a document's name stands, a hash with include_names=false.
         observed_at: Our clock.
         run_id: The run.
@@ -62,6 +63,8 @@ def rejected_record(
     payload = _cleaned(rejection.payload)
     if not settings.policy.include_names:
         payload = _with_hashed_names(payload, names)
+    if not settings.policy.include_content:
+        payload = without_content(payload)
     return RejectedRecord(
         rejection_id=rejection_id(settings, rejection),
         provider=settings.provider,
@@ -70,16 +73,10 @@ def rejected_record(
         job_kind=rejection.job_kind,
         job_id=rejection.job_id,
         error=rejection.error,
-        payload=_payload(payload, settings.policy.include_content, keep),
+        payload=None if payload is None else to_json_text(payload),
         observed_at=observed_at,
         run_id=run_id,
     )
-
-
-def _payload(payload: Any, include_content: bool, keep: frozenset[str]) -> JsonText | None:
-    if payload is None:
-        return None
-    return to_json_text(payload if include_content else without_content(payload, keep))
 
 
 def _with_hashed_names(value: Any, names: frozenset[str]) -> Any:

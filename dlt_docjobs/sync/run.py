@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dlt.extract.source import DltSource
+from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.records import SyncRun
@@ -16,6 +17,7 @@ from dlt_docjobs.sync.destinations import forget_loaded_packages, prepare
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import pipeline_lock
 from dlt_docjobs.sync.session import RunRequest, Session
+from dlt_docjobs.sync.settings import UsageError, refusal
 
 
 @dataclass
@@ -81,6 +83,9 @@ def run(
         SyncLocked: Another sync of the same pipeline is running.
         PipelineStepFailed: dlt could not extract or load; what was extracted stays pending.
     """
+    if run_options.get("refresh"):
+        # dlt ignores it where the schema is new, and so would nobody be told
+        raise refusal(f"refresh={run_options['refresh']!r}")
     prepare(pipeline)
     handle = RunHandle(request or RunRequest(), is_managed=True, on_session=on_session)
     with pipeline_lock(pipeline), _as_current(handle):
@@ -96,6 +101,14 @@ def run(
                 assert session is not None
                 if session.done or session.must_stop:
                     return session.row()
+        except PipelineStepFailed as error:
+            # what is the caller's to mend must not hide in what dlt says of its step
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, UsageError):
+                cause = cause.__cause__
+            if cause is not None:
+                raise cause from None
+            raise
         finally:
             if handle.session is not None:
                 handle.session.close()

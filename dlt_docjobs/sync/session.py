@@ -147,6 +147,7 @@ class Session:
         self.problems: list[str] = []
         self.fatal: str | None = None
         self.done = False
+        self.left_work = False
         self.changes = 0
         self.clock_offset = timedelta(0)
         self.observed: set[JobRef] = set()
@@ -210,7 +211,8 @@ class Session:
     @property
     def was_cut_short(self) -> bool:
         """Whether the deadline or a signal came before the plan's end."""
-        return not self.done and (self.is_late or self.request.stop_reason is not None)
+        was_stopped = self.is_late or self.request.stop_reason is not None
+        return self.left_work or (was_stopped and not self.done)
 
     async def pause(self, seconds: float) -> bool:
         """Waits; False where the run has to stop before the time is over."""
@@ -287,6 +289,7 @@ class Session:
     def fail(self, message: str, error: Exception) -> None:
         """Notes a failure; one that stands for the whole provider ends the run."""
         if isinstance(error, DeadlineReached):
+            self.left_work = True
             return
         self.problems.append(message)
         if isinstance(error, ApiError) and error.is_fatal:
@@ -339,12 +342,12 @@ class Session:
             return self.problems[0] + more
         if self.figures.rejected:
             return (
-                f"{self.figures.rejected} record(s) could not be read and stand whole in "
-                "rejected_records"
+                f"{self.figures.rejected} record(s) that could not be read, or that the provider "
+                "does not know, stand in rejected_records"
             )
         if self.was_cut_short:
-            cause = "the deadline came" if self.is_late else f"{self.request.stop_reason} came"
-            return f"{cause} before everything was fetched; the next sync goes on"
+            cause = self.request.stop_reason or "the deadline"
+            return f"{cause} came before everything was fetched; the next sync goes on"
         return None
 
     def row(self) -> SyncRun:

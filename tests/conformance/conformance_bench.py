@@ -159,6 +159,18 @@ class Bench:
             rows = connection.execute(sql, list(values)).fetchall()
         return [tuple(_utc(value) for value in row) for row in rows]
 
+    def age(self, hours: float) -> None:
+        """Puts everything that the warehouse says of past syncs so many hours back."""
+        columns = {
+            "jobs": ("last_observed_at",),
+            "job_status_history": ("occurred_at", "occurred_at_latest", "observed_at"),
+            "rejected_records": ("observed_at",),
+        }
+        with self._connect("warehouse") as connection:
+            for table, names in columns.items():
+                changes = ", ".join(f"{name} = {name} - INTERVAL '{hours} hours'" for name in names)
+                connection.execute(f"UPDATE {table} SET {changes}")
+
     def tables(self, warehouse: str = "warehouse") -> Tables:
         """Every table that there is whole, ordered by its key."""
         found: Tables = {}

