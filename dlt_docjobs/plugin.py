@@ -34,6 +34,11 @@ class DocjobsCommand:
 
     def execute(self, args: argparse.Namespace) -> None:
         """Runs a subcommand and ends with its exit code."""
+        from dlt._workspace.cli import echo
+
         from dlt_docjobs.cli import execute
 
+        if echo.ALWAYS_CONFIRM:
+            # dlt takes --yes for itself wherever it stands
+            args.yes = True
         sys.exit(execute(args))

@@ -6,8 +6,9 @@ import argparse
 import importlib
 import os
 import sys
+from typing import Final
 
-_HOMES = {
+COMMANDS: Final = {
     "sync": "dlt_docjobs.cli.sync",
     "check": "dlt_docjobs.cli.check",
     "status": "dlt_docjobs.cli.status",
@@ -21,7 +22,7 @@ _HOMES = {
 def run_command(args: argparse.Namespace) -> int:
     """Runs the command; what went wrong is a sentence, not a traceback."""
     try:
-        command = getattr(importlib.import_module(_HOMES[args.run]), args.run)
+        command = getattr(importlib.import_module(COMMANDS[args.run]), args.run)
         return int(command(args))
     except KeyboardInterrupt:
         return 130

@@ -8,11 +8,21 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
+
+import dlt
+import duckdb
+from dlt.common.runtime.run_context import switch_context
 
 from dlt_docjobs.cli import output
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.sources import contextual, llamacloud, unsiloed
+from dlt_docjobs.sync.run import run
 from dlt_docjobs.sync.settings import UsageError
+from dlt_docjobs.tables import TABLES
+
+if TYPE_CHECKING:
+    from dlt_docjobs.emulator import Emulator
 
 FILE: Final = "docjobs_demo.duckdb"
 _HOURS: Final = 2
@@ -51,78 +61,73 @@ def demo(args: argparse.Namespace) -> int:
         raise UsageError(
             f"the demo needs the extra `emulator`: pip install 'dlt-docjobs[emulator]' ({error})"
         ) from None
-    file = Path(FILE)
+    file = Path(FILE).absolute()
     for old in (file, file.with_name(file.name + ".wal")):
         old.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder, Emulator(seed=args.seed) as emulator:
         print(
             f"Emulating three providers with {len(emulator.jobs())} jobs of the last three weeks "
-            f"on loopback; loading into {file}.\n"
+            f"on loopback; loading into {FILE}.\n"
         )
-        first = _sync_all(emulator, folder)
-        _print_sync("First sync", first)
-        emulator.advance(seconds=_HOURS * 3600)
-        print(f"\n… {_HOURS} hours of the providers' life pass …\n")
-        second = _sync_all(emulator, folder)
-        _print_sync("Second sync", second)
-        _print_sync("Third sync, at once", _sync_all(emulator, folder))
+        with _without_configuration(folder):
+            first = _sync_all(emulator, file, folder)
+            _print_sync("First sync", first)
+            emulator.advance(seconds=_HOURS * 3600)
+            print(f"\n… {_HOURS} hours of the providers' life pass …\n", flush=True)
+            second = _sync_all(emulator, file, folder)
+            _print_sync("Second sync", second)
+            _print_sync("Third sync, at once", _sync_all(emulator, file, folder))
     _print_tables(file)
     for question, query in _QUERIES:
         _print_query(file, question, query)
-    print(f"\nThe warehouse is {file}: explore it with duckdb, or any client of it.")
+    print(f"\nThe warehouse is {FILE}: explore it with duckdb, or any client of it.")
     print("With keys of your own: set LLAMA_CLOUD_API_KEY (or another), then run `docjobs sync`.")
     return max(row.exit_code for row in (*first, *second))
 
 
-def _sync_all(emulator: Any, folder: str) -> list[SyncRun]:
-    import dlt
-
-    from dlt_docjobs import contextual, llamacloud, run, unsiloed
-
-    with _quiet():
-        targets = [
-            {"job_id": job.job_id, "job_kind": job.job_kind} for job in emulator.jobs("unsiloed")
-        ]
-        url, key = emulator.base_urls, emulator.api_key
-        sources = {
-            "llamacloud": llamacloud(api_key=key, base_url=url["llamacloud"]),
-            "contextual": contextual(api_key=key, base_url=url["contextual"]),
-            "unsiloed": unsiloed(api_key=key, base_url=url["unsiloed"], job_ids=targets),
-        }
-        rows = []
-        for name, source in sources.items():
-            pipeline = dlt.pipeline(
-                f"docjobs_{name}",
-                destination=dlt.destinations.duckdb(FILE),
-                dataset_name="docjobs",
-                pipelines_dir=folder,
-            )
-            rows.append(run(pipeline, source))
-        return rows
+def _sync_all(emulator: Emulator, file: Path, folder: str) -> list[SyncRun]:
+    targets = [
+        {"job_id": job.job_id, "job_kind": job.job_kind} for job in emulator.jobs("unsiloed")
+    ]
+    url, key = emulator.base_urls, emulator.api_key
+    sources = {
+        "llamacloud": llamacloud(api_key=key, base_url=url["llamacloud"]),
+        "contextual": contextual(api_key=key, base_url=url["contextual"]),
+        "unsiloed": unsiloed(api_key=key, base_url=url["unsiloed"], job_ids=targets),
+    }
+    rows = []
+    for name, source in sources.items():
+        pipeline = dlt.pipeline(
+            f"docjobs_{name}",
+            destination=dlt.destinations.duckdb(str(file)),
+            dataset_name="docjobs",
+            pipelines_dir=folder,
+        )
+        rows.append(run(pipeline, source))
+    return rows
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps a project's own configuration in the current folder out of the demo."""
-    prefix = "SOURCES__DOCJOBS__"
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefix)}
+def _without_configuration(folder: str) -> Iterator[None]:
+    """Keeps the configuration of a project in the current folder out of the demo."""
+    prefixes = ("SOURCES__", "DESTINATION__")
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefixes)}
+    before = dlt.current.run_context().run_dir
     try:
+        switch_context(folder)
         yield
     finally:
         os.environ.update(hidden)
+        switch_context(before)
 
 
 def _print_sync(title: str, rows: list[SyncRun]) -> None:
     print(f"{title}:")
     for row in rows:
-        print(f"  {output.line(row)}")
+        print(f"  {output.line(row)}", flush=True)
 
 
 def _print_tables(file: Path) -> None:
-    import duckdb
-
-    from dlt_docjobs.tables import TABLES
-
     print("\nThe tables (dataset docjobs):")
     with duckdb.connect(str(file), read_only=True) as connection:
         for table in TABLES.values():
@@ -132,8 +137,6 @@ def _print_tables(file: Path) -> None:
 
 
 def _print_query(file: Path, question: str, query: str) -> None:
-    import duckdb
-
     print(f"\n{question}\n")
     for line in query.splitlines():
         print(f"  {line}")
@@ -144,4 +147,5 @@ def _print_query(file: Path, question: str, query: str) -> None:
     widths = [max(len(row[place]) for row in [names, *cells]) for place in range(len(names))]
     print()
     for row in [names, *cells]:
-        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print(f"  {line.rstrip()}")

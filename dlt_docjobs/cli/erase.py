@@ -18,14 +18,22 @@ from dlt_docjobs.cli.pipelines import (
 from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.sources.config import read_job_ids
 from dlt_docjobs.sync.destinations import prepare
+from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import pipeline_lock
+from dlt_docjobs.sync.pending import drop_misplaced_packages
 from dlt_docjobs.sync.settings import UsageError
-from dlt_docjobs.sync.warehouse import account_status, forget_jobs, remove_account
+from dlt_docjobs.sync.warehouse import (
+    account_status,
+    forget_jobs,
+    jobs_made_from,
+    remove_account,
+)
 
 
 def reset(args: argparse.Namespace) -> int:
     """Removes an account's rows and cursor from the warehouse, after asking."""
     account = parse_account(args.provider)
+    is_empty = is_missing(make_destination(args.destination, args.dataset))
     if not args.yes:
         if not sys.stdin.isatty():
             raise UsageError(f"reset removes every row of {account}: add --yes to mean it")
@@ -35,7 +43,7 @@ def reset(args: argparse.Namespace) -> int:
             return 0
     pipeline = make_pipeline(account, args.destination, args.dataset)
     with pipeline_lock(pipeline):
-        removed = remove_account(pipeline, account.provider, account.name)
+        removed = 0 if is_empty else remove_account(pipeline, account.provider, account.name)
         # what is pending or remembered here would bring the rows back
         pipeline.drop()
     print(f"{account}: {removed:,} jobs removed; the next sync starts anew")
@@ -48,23 +56,39 @@ def forget(args: argparse.Namespace) -> int:
     if not targets:
         print("the file names no job; nothing was erased")
         return 0
-    destination = make_destination(args.destination, args.dataset)
-    known = [] if is_missing(destination) else account_status(destination, args.dataset)
-    accounts = {Account(entry["provider"], entry["account"]) for entry in known}
-    accounts |= {Account(provider) for provider in PROVIDERS}
-    erased = 0
-    for account in sorted(accounts):
-        folder = Path(dlt.current.run_context().get_data_entity("pipelines"))
-        has_folder = (folder / account.pipeline_name).exists()
-        is_known = any((entry["provider"], entry["account"]) == tuple(account) for entry in known)
-        if not has_folder and not is_known:
-            continue
+    erased, left = 0, []
+    for account in _accounts(args):
         pipeline = make_pipeline(account, args.destination, args.dataset)
         prepare(pipeline)
         with pipeline_lock(pipeline):
-            # a package that waits for its load would bring the rows back
+            # what waits for its load would bring the rows back
+            drop_misplaced_packages(pipeline, account.source_name)
             while pipeline.has_pending_data:
                 pipeline.run()
-            erased += forget_jobs(pipeline, account.provider, account.name, targets)
-    print(f"{len(targets):,} named, {erased:,} jobs erased from every table")
+            write_kept_failures(pipeline, account.source_name)
+            scope = (account.provider, account.name)
+            left += jobs_made_from(pipeline, *scope, [job_id for job_id, _ in targets])
+            erased += forget_jobs(pipeline, *scope, targets)
+    print(f"{len(targets):,} named, {erased:,} erased from every table")
+    if left:
+        shown = ", ".join(left[:20]) + (" …" if len(left) > 20 else "")
+        print(
+            f"docjobs forget: {len(left):,} extract job(s) of the same documents stay, since the "
+            f"file does not name them: {shown}",
+            file=sys.stderr,
+        )
     return 0
+
+
+def _accounts(args: argparse.Namespace) -> list[Account]:
+    """Those that the warehouse knows, and those with a working directory here."""
+    destination = make_destination(args.destination, args.dataset)
+    if is_missing(destination):
+        return []
+    known = account_status(destination, args.dataset)
+    accounts = {Account(entry["provider"], entry["account"]) for entry in known}
+    folder = Path(dlt.current.run_context().get_data_entity("pipelines"))
+    accounts |= {
+        account for account in map(Account, PROVIDERS) if (folder / account.pipeline_name).exists()
+    }
+    return sorted(accounts)

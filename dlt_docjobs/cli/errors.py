@@ -12,6 +12,7 @@ from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     ConfigurationException,
     ConfigValueCannotBeCoercedException,
+    ValueNotSecretException,
     flatten_traces,
 )
 from dlt.common.destination.exceptions import DestinationException
@@ -115,6 +116,8 @@ def _explain_configuration(cause: BaseException) -> Explained | None:
     if isinstance(cause, MissingDependencyException):
         packages = " ".join(f"'{package}'" for package in cause.dependencies)
         return Explained(f"{cause.caller} needs more packages: pip install {packages}", EXIT_USAGE)
+    if isinstance(cause, ValueNotSecretException):
+        return Explained(f"{cause.key} is a secret: move it to .dlt/secrets.toml", EXIT_USAGE)
     if isinstance(cause, ConfigurationException):
         return Explained(f"configuration: {_line(_text(cause), 3)}", EXIT_USAGE)
     return None

@@ -13,6 +13,7 @@ import dlt
 from dlt.common.configuration.resolve import resolve_configuration
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
 from dlt.extract.reference import SourceFactory
@@ -110,7 +111,7 @@ def chosen_accounts(texts: list[str]) -> list[Account]:
 def configured_accounts() -> list[Account]:
     """Every provider, and behind each the accounts that have a section of their own."""
     sections: set[str] = set()
-    for source in dlt.secrets.config_providers:
+    for source in dlt.config.config_providers:
         value, _ = source.get_value(SECTION, dict, "", "sources")
         sections.update(value or {})
     prefix = f"SOURCES__{SECTION}__".upper()
@@ -132,8 +133,14 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
     default is most of the machine.
 
     Raises:
-        UsageError: There is no such destination, or the DuckDB file bears the dataset's name.
+        UsageError: There is no such destination, the dataset's name is none, or a DuckDB file
+            bears it.
     """
+    normalised = NamingConvention().normalize_identifier(dataset) if dataset else "docjobs"
+    if normalised != dataset:
+        raise UsageError(
+            f"--dataset is lower-case letters, digits and _: {normalised}, say, not {dataset!r}"
+        )
     try:
         destination = Destination.from_reference(name)
     except UnknownDestinationModule:
@@ -199,8 +206,11 @@ def _refuse_ambiguous_name(file: str, dataset: str) -> None:
         )
 
 
+_NAMES: Final = re.compile(r"`[^`]*`|\"[^\"]*\"")
+
+
 class _News(logging.Filter):
-    """Lets each of dlt's warnings through once: it repeats some for every table and step."""
+    """Lets each of dlt's warnings through once: it repeats some for every table and package."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -208,7 +218,7 @@ class _News(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record says something new."""
-        message = record.getMessage()
+        message = _NAMES.sub("…", record.getMessage())
         # another --destination than the last time is what the user asked for, and is seen to
         if "in state differs from destination" in message:
             return False

@@ -206,7 +206,7 @@ def refuse_unknown_keys(source_name: str, arguments: Iterable[str]) -> None:
     """
     known = (set(arguments) - {"created_at"}) | _DLT_KEYS
     found: set[str] = set()
-    for provider in dlt.secrets.config_providers:
+    for provider in dlt.config.config_providers:
         # each by itself: a section in secrets.toml hides its namesake in config.toml
         section, _ = provider.get_value(source_name, dict, "", "sources", SECTION)
         found.update(section or {})

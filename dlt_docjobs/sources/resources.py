@@ -28,6 +28,7 @@ from dlt_docjobs.providers.base import ProviderApi
 from dlt_docjobs.sync.destinations import connect
 from dlt_docjobs.sync.memory import Memory
 from dlt_docjobs.sync.package import Batch, Package
+from dlt_docjobs.sync.pending import note_base
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.run import RunHandle, current_run
 from dlt_docjobs.sync.session import EXIT_REFUSED, Session, SyncFailed, Wanted
@@ -78,6 +79,7 @@ def build_resources(
             with connect(pipeline) as client:
                 memory = Memory(client, settings.provider, settings.account)
                 memory.open()
+                note_base(pipeline, client, Container()[SourceInjectableContext].source.name)
                 missing = [name for name in selected if not memory.has_table(name)]
                 if missing:
                     yield _Tables(

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 
 from dlt_docjobs.model.history import History
@@ -126,7 +126,7 @@ class Memory:
             client.execute_sql(
                 f"SELECT 1 FROM {client.make_qualified_table_name(name)} WHERE 1 = 0"
             )
-        except DatabaseUndefinedRelation:
+        except DestinationUndefinedEntity:
             return False
         return True
 
@@ -355,7 +355,7 @@ class Memory:
             text = text.replace(mark, client.make_qualified_table_name(name))
         try:
             return list(client.execute_sql(text, *params) or [])
-        except DatabaseUndefinedRelation:
+        except DestinationUndefinedEntity:
             return []
 
 

@@ -432,7 +432,8 @@ class Plan:
         """The named jobs that are due: new, open, or ended and still within the lag."""
         batch: list[JobRef] = []
         for ref in self._targets():
-            batch.append(ref)
+            if not self._session.is_forgotten(ref[1]):
+                batch.append(ref)
             if len(batch) >= 50:
                 yield await self._due(batch, lag_start)
                 batch = []

@@ -16,6 +16,7 @@ from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync.destinations import forget_loaded_packages, prepare
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import pipeline_lock
+from dlt_docjobs.sync.pending import drop_misplaced_packages
 from dlt_docjobs.sync.session import RunRequest, Session
 from dlt_docjobs.sync.settings import UsageError, refusal
 
@@ -91,6 +92,7 @@ def run(
     with pipeline_lock(pipeline), _as_current(handle):
         try:
             pipeline.sync_destination()
+            drop_misplaced_packages(pipeline, source.name)
             while pipeline.has_pending_data:
                 pipeline.run(**run_options)
             write_kept_failures(pipeline, source.name)

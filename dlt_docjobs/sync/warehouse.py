@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
 import dlt
 from dlt.common.destination import AnyDestination
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
@@ -129,8 +130,55 @@ def forget_jobs(
                 for name in TABLES:
                     if name != "sync_runs":
                         _execute(client, f"DELETE FROM {{{name}}} WHERE {where}", *values)
+        _erase_mentions(client, provider, account, [job_id for job_id, _ in targets])
         _empty_staging(client)
     return erased
+
+
+def jobs_made_from(
+    pipeline: Pipeline, provider: str, account: str, job_ids: Sequence[str]
+) -> list[str]:
+    """Extract jobs that read the same documents as the given parse jobs, themselves left out."""
+    named = set(job_ids)
+    with connect(pipeline) as client:
+        if client is None:
+            return []
+        rows = _rows(
+            client,
+            "SELECT job_id, parse_job_id FROM {jobs} WHERE provider = %s AND account = %s"
+            " AND parse_job_id IS NOT NULL",
+            provider,
+            account,
+        )
+    return sorted(job_id for job_id, of_job in rows if of_job in named and job_id not in named)
+
+
+def _erase_mentions(
+    client: SqlClientBase[Any], provider: str, account: str, job_ids: Sequence[str]
+) -> None:
+    """Where a job's id stands inside a text: a run's error, a list that could not be read."""
+    scope = "WHERE provider = %s AND account = %s AND"
+    for run_id, error in _rows(
+        client,
+        f"SELECT run_id, error FROM {{sync_runs}} {scope} error IS NOT NULL",
+        provider,
+        account,
+    ):
+        if any(job_id in error for job_id in job_ids):
+            _execute(
+                client,
+                "UPDATE {sync_runs} SET error = '[a forgotten job]' WHERE run_id = %s",
+                run_id,
+            )
+    for rejection_id, payload in _rows(
+        client,
+        f"SELECT rejection_id, payload FROM {{rejected_records}} {scope} job_id IS NULL",
+        provider,
+        account,
+    ):
+        text = payload if isinstance(payload, str) else json.dumps(payload)
+        if any(job_id in text for job_id in job_ids):
+            _execute(client, "DELETE FROM {rejected_records} WHERE rejection_id = %s", rejection_id)
 
 
 def forgotten_hash(provider: str, job_id: str) -> str:
@@ -148,7 +196,7 @@ def _note_forgotten(
         known = {
             row[0] for row in client.execute_sql(_named(client, "SELECT job_hash FROM {f}")) or []
         }
-    except DatabaseUndefinedRelation:
+    except DestinationUndefinedEntity:
         known = set()
         text = "VARCHAR(255)"
         client.execute_sql(
@@ -182,14 +230,14 @@ def _named(client: SqlClientBase[Any], sql: str) -> str:
 def _rows(client: SqlClientBase[Any], sql: str, *values: Any) -> list[Any]:
     try:
         return list(client.execute_sql(_named(client, sql), *values) or [])
-    except DatabaseUndefinedRelation:
+    except DestinationUndefinedEntity:
         return []
 
 
 def _execute(client: SqlClientBase[Any], sql: str, *values: Any) -> None:
     try:
         client.execute_sql(_named(client, sql), *values)
-    except DatabaseUndefinedRelation:
+    except DestinationUndefinedEntity:
         return
 
 

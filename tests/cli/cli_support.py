@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 
 from dlt_docjobs.cli import main
 from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.model.vocabulary import Provider
 from dlt_docjobs.tables import TABLES
 
 KEYS = {
@@ -104,24 +106,28 @@ class Place:
         return ended(self.start(*args, **options))
 
     def run(self, *args: str, env: Mapping[str, str | None] | None = None) -> Ran:
-        """Runs a command in this process: faster, and the same but for signals and streams."""
+        """Runs a command in this process: faster, and the same but for signals."""
+        out, err = io.StringIO(), io.StringIO()
+        with self.inside(env), redirect_stdout(out), redirect_stderr(err):
+            # dlt made its logger when it was imported
+            Container()[PluggableRunContext].reload(str(self.folder))
+            code = main(list(args))
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    @contextmanager
+    def inside(self, env: Mapping[str, str | None] | None = None) -> Iterator[None]:
+        """This process in the folder and its environment, as if it had been started there."""
+        before = Container()[PluggableRunContext].context.run_dir
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
             wanted = self.environment(env)
-            for name in os.environ:
-                if name not in wanted:
-                    patch.delenv(name)
+            for name in set(os.environ) - set(wanted):
+                patch.delenv(name)
             for name, value in wanted.items():
                 patch.setenv(name, value)
-            # dlt reads folders and files when it is imported
             Container()[PluggableRunContext].reload(str(self.folder))
-            capture = self.capsys
-            capture.readouterr()
-            code = main(list(args))
-            captured = capture.readouterr()
-        return Ran(code, captured.out, captured.err)
-
-    capsys: pytest.CaptureFixture[str]
+            yield
+        Container()[PluggableRunContext].reload(before)
 
     # -- files and rows ---------------------------------------------------------------------
 
@@ -158,9 +164,9 @@ class Place:
             twice = f"SELECT {keys} FROM docjobs.{name} GROUP BY {keys} HAVING count(*) > 1"
             assert self.query(twice) == [], name
 
-    def assert_everything_loaded(self, provider: str) -> None:
+    def assert_everything_loaded(self, provider: Provider) -> None:
         """Every job that the provider has is there, and the result of each that has one."""
-        truth = {(job.job_kind, job.job_id) for job in self.emulator.jobs(provider)}  # type: ignore[arg-type]
+        truth = {(job.job_kind, job.job_id) for job in self.emulator.jobs(provider)}
         known = self.query(f"SELECT job_kind, job_id FROM docjobs.jobs WHERE provider='{provider}'")
         assert set(known) == truth
         left = f"provider = '{provider}' AND status = 'succeeded' AND results_state <> 'loaded'"
@@ -193,6 +199,3 @@ def wait_until(is_so: Callable[[], bool], process: subprocess.Popen[str] | None 
             raise AssertionError(f"it ended with {process.returncode} before:\n{out}\n{err}")
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
-
-
-__all__ = ["DLT", "DOCJOBS", "KEYS", "Place", "Ran", "ended", "setting", "signal", "wait_until"]

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from cli_support import Place
+from cli_support import KEYS, Place
 
 from dlt_docjobs.emulator import Emulator
 
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    """Providers with a few dozen jobs."""
-    with Emulator(seed=7, jobs=45) as emulator:
-        yield emulator
+MakePlace = Callable[..., Place]
 
 
-@pytest.fixture
-def bare() -> Iterator[Emulator]:
-    """Providers without jobs."""
-    with Emulator(seed=7, jobs=0) as emulator:
-        yield emulator
+@pytest.fixture(scope="module")
+def make_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePlace]:
+    """Makes empty folders, each with an emulator of its own, without jobs by default."""
+    with ExitStack() as stack:
 
+        def make(*providers: str, jobs: int = 0, emulator: Any = None) -> Place:
+            if emulator is None:
+                emulator = stack.enter_context(Emulator(seed=7, jobs=jobs))
+            folder: Path = tmp_path_factory.mktemp("place")
+            return Place(folder, emulator, providers or tuple(KEYS))
 
-@pytest.fixture
-def place(tmp_path: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Place:
-    """An empty folder with a key for each provider."""
-    place = Place(tmp_path, emulator)
-    place.capsys = capsys
-    return place
+        yield make

@@ -45,7 +45,7 @@ class Days:
 
 @pytest.fixture(scope="module")
 def credits(make_bench: MakeBench) -> Days:
-    """Syncs at once, a day later, at once, a day later when billing is done, 8 days later."""
+    """Syncs at once, a day later, a day later when billing is done, 8 days later."""
     days = Days(make_bench())
     emulator = days.bench.emulator
     created = datetime.now(timezone.utc) - timedelta(hours=20)
@@ -62,7 +62,6 @@ def credits(make_bench: MakeBench) -> Days:
     days.sync("llamacloud")
     days.bench.age(25)
     days.sync("llamacloud")
-    days.sync("llamacloud")
     emulator.advance(700)
     days.bench.age(25)
     days.sync("llamacloud")
@@ -76,11 +75,11 @@ NAMES = [*(f"billed late {kind}" for kind in KINDS), "never billed"]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_job_without_credits_is_asked_for_them_once_a_day(credits: Days, name: str) -> None:
-    assert [credits.asked(number, name) for number in range(5)] == [1, 0, 1, 0, 1]
+    assert [credits.asked(number, name) for number in range(4)] == [1, 0, 1, 1]
 
 
 def test_only_its_usage_is_asked_for(credits: Days) -> None:
-    for number in (2, 4):
+    for number in (2, 3):
         for record in credits.requests[number]:
             if any(job_id in record.path for job_id in credits.jobs.values()):
                 assert record.query == [("expand", "usage")]
@@ -90,17 +89,17 @@ def test_only_its_usage_is_asked_for(credits: Days) -> None:
 def test_credits_are_taken_when_they_come(credits: Days, kind: str) -> None:
     job_id = credits.jobs[f"billed late {kind}"]
     (job,) = [job for job in credits.bench.emulator.jobs() if job.job_id == job_id]
-    before = [job_row(tables, job_id)["credits"] for tables in credits.tables[:4]]
-    assert before == [None] * 4
+    before = [job_row(tables, job_id)["credits"] for tables in credits.tables[:3]]
+    assert before == [None] * 3
     assert job.credits is not None
     # an extract job's credits include those of the parse job behind it
-    assert job_row(credits.tables[4], job_id)["credits"] >= job.credits
-    assert credits.asked(5, f"billed late {kind}") == 0
+    assert job_row(credits.tables[3], job_id)["credits"] >= job.credits
+    assert credits.asked(4, f"billed late {kind}") == 0
 
 
 def test_after_a_week_nobody_asks_any_more(credits: Days) -> None:
-    assert credits.asked(5, "never billed") == 0
-    assert job_row(credits.tables[5], credits.jobs["never billed"])["credits"] is None
+    assert credits.asked(4, "never billed") == 0
+    assert job_row(credits.tables[4], credits.jobs["never billed"])["credits"] is None
 
 
 def test_asking_for_credits_is_no_change_of_status(credits: Days) -> None:
@@ -125,24 +124,23 @@ def gone(make_bench: MakeBench) -> Days:
     days.sync("contextual")
     days.bench.age(25)
     days.sync("contextual")
-    days.sync("contextual")
     return days
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_result_that_is_missing_is_tried_for_a_day(gone: Days, kind: str) -> None:
     states = [job_row(tables, gone.jobs[kind])["results_state"] for tables in gone.tables]
-    assert states == ["pending", "pending", "expired", "expired"]
+    assert states == ["pending", "pending", "expired"]
     results = [
         sum(gone.jobs[kind] in one.path and one.path.endswith("/results") for one in asked)
         for asked in gone.requests
     ]
-    assert results == [1, 1, 1, 0]
+    assert results == [1, 1, 1]
 
 
 def test_a_run_with_a_missing_result_is_partial(gone: Days) -> None:
-    assert [run.exit_code for run in gone.runs] == [1, 1, 0, 0]
-    assert [run.pending_results for run in gone.runs] == [2, 2, 0, 0]
+    assert [run.exit_code for run in gone.runs] == [1, 1, 0]
+    assert [run.pending_results for run in gone.runs] == [2, 2, 0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -150,7 +148,7 @@ def test_a_job_whose_result_is_gone_has_no_other_events(gone: Days, kind: str) -
     for tables in gone.tables:
         events = of_job(tables, "job_status_history", gone.jobs[kind])
         assert {event["status"] for event in events} == {"queued", "succeeded"}
-    assert gone.tables[3]["job_progress"] == gone.tables[0]["job_progress"]
+    assert gone.tables[2]["job_progress"] == gone.tables[0]["job_progress"]
 
 
 # -- ids that nobody knows ----------------------------------------------------------------------

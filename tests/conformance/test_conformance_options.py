@@ -38,7 +38,7 @@ class Narrow:
 
 @pytest.fixture(scope="module", params=PROVIDERS)
 def narrow(request: pytest.FixtureRequest, make_bench: MakeBench) -> Narrow:
-    """No extract jobs, no OCR, nothing before the start date."""
+    """No extract jobs, no OCR, no texts, nothing before the start date."""
     provider = request.param
     bench = make_bench()
     emulator = bench.emulator
@@ -53,6 +53,7 @@ def narrow(request: pytest.FixtureRequest, make_bench: MakeBench) -> Narrow:
     options: dict[str, object] = {
         "include_extract": False,
         "include_ocr": False,
+        "include_content": False,
         "start_date": start,
         "retention_days": 3,
         "requests_per_second": 50,
@@ -93,6 +94,15 @@ def test_ocr_is_counted_but_not_kept(narrow: Narrow) -> None:
     ]
     assert sum(row["ocr_count"] for row in segments) == job.ocr_count
     assert (job.ocr_count > 0) == (narrow.provider == "unsiloed")
+
+
+def test_texts_are_not_kept_but_names_are(narrow: Narrow) -> None:
+    job_id = narrow.jobs["parse after"]
+    assert of_job(narrow.tables, "segments", job_id)
+    for name in ("segments", "chunks"):
+        assert {row["content"] for row in of_job(narrow.tables, name, job_id)} == {None}
+    (job,) = [job for job in narrow.bench.emulator.jobs() if job.job_id == job_id]
+    assert job_row(narrow.tables, job_id)["document_name"] == job.document_name
 
 
 def test_results_expire_after_the_configured_days(narrow: Narrow) -> None:

@@ -61,7 +61,8 @@ def records(request: pytest.FixtureRequest, make_bench: MakeBench) -> Records:
     provider = request.param
     records = Records(provider, make_bench())
     emulator = records.bench.emulator
-    created = datetime.now(timezone.utc) - timedelta(hours=12)
+    # within the lag, so that every list shows them
+    created = datetime.now(timezone.utc) - timedelta(minutes=40)
 
     def add(name: str, kind: str, **options: Any) -> None:
         at = created + timedelta(microseconds=len(records.jobs))

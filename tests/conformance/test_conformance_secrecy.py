@@ -150,12 +150,6 @@ def without_content(request: pytest.FixtureRequest, make_bench: MakeBench, heard
     return keep(request.param, bench, heard, include_content=False, include_names=False)
 
 
-@pytest.fixture(scope="module", params=PROVIDERS)
-def with_names(request: pytest.FixtureRequest, make_bench: MakeBench, heard: Listener) -> Kept:
-    """A sync that stores names, but no texts."""
-    return keep(request.param, make_bench(), heard, include_content=False)
-
-
 def test_texts_are_found_nowhere(without_content: Kept) -> None:
     assert without_content.places(TEXT) == []
     assert without_content.places("ACME") == [], "what a running extract job had found"
@@ -169,10 +163,9 @@ def test_names_are_found_nowhere(without_content: Kept) -> None:
     assert without_content.places(NAME) == []
 
 
-def test_secrets_are_found_nowhere(without_content: Kept, with_names: Kept) -> None:
+def test_secrets_are_found_nowhere(without_content: Kept) -> None:
     for secret in SECRETS:
         assert without_content.places(secret) == []
-        assert with_names.places(secret) == []
 
 
 def test_errors_stay(without_content: Kept) -> None:
@@ -189,12 +182,6 @@ def test_names_stand_as_hashes(without_content: Kept) -> None:
     }
     assert len(names) >= 4, "different names have different hashes"
     assert all(len(name) >= 32 and " " not in name for name in names)
-
-
-def test_names_stay_where_only_texts_are_left_out(with_names: Kept) -> None:
-    assert with_names.places(TEXT) == []
-    row = job_row(with_names.tables, with_names.jobs["parse", "done"])
-    assert row["document_name"].startswith(NAME)
 
 
 def test_the_warehouse_is_sound_without_texts(without_content: Kept) -> None:

@@ -21,7 +21,7 @@ KEYS = {
     "unsiloed": "UNSILOED_API_KEY",
 }
 IDS_FILE = "unsiloed_ids.csv"
-PATIENCE = 150.0
+PATIENCE = 400.0
 
 _FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 _SECRET = re.compile(r"(?:llx-|key-)?…")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
 import pytest
 import tomlkit
-from docs_support import IDS_FILE, PAGES, ROOT, Block, Project, blocks, filled_in, read
+from docs_support import IDS_FILE, ROOT, Block, Project, blocks, filled_in, read
 
 from dlt_docjobs.emulator import Emulator
 
@@ -79,9 +79,8 @@ def test_scripts(block: Block, providers: Emulator, make_project: MakeProject) -
         assert connection.execute("SELECT count(*) FROM docjobs.jobs").fetchone() != (0,)
 
 
-@pytest.fixture(scope="module")
-def warehouse(lively: Emulator, make_project: MakeProject) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Everything of a lively emulator, in two syncs."""
+def test_queries(lively: Emulator, make_project: MakeProject) -> None:
+    """Every query finds something in the jobs of three weeks."""
     project = make_project(lively)
     (project.folder / ".dlt").mkdir()
     ids = f'[sources.docjobs.unsiloed]\njob_ids_file = "{IDS_FILE}"\n'
@@ -90,18 +89,11 @@ def warehouse(lively: Emulator, make_project: MakeProject) -> Iterator[duckdb.Du
     project.shell("docjobs sync")
     lively.advance(7200)
     project.shell("docjobs sync --no-results")
-    with duckdb.connect(str(project.folder / "warehouse.duckdb"), read_only=True) as connection:
-        yield connection
-
-
-@pytest.mark.parametrize("block", blocks("sql"), ids=str)
-def test_queries(block: Block, warehouse: duckdb.DuckDBPyConnection) -> None:
-    rows = warehouse.execute(block.text).fetchall()
-    assert rows, f"finds nothing:\n{block.text}"
-
-
-def test_there_are_three_queries_at_least() -> None:
     assert len(of_page("README.md", "sql")) >= 3
+    with duckdb.connect(str(project.folder / "warehouse.duckdb"), read_only=True) as connection:
+        for block in blocks("sql"):
+            rows = connection.execute(block.text).fetchall()
+            assert rows, f"finds nothing:\n{block.text}"
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
