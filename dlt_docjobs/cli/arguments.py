@@ -216,19 +216,23 @@ def _add_demo(commands: Any) -> None:
         "demo",
         "run the emulator, two syncs and a few queries in a fresh DuckDB file; no key, no network",
     )
-    command.add_argument(
-        "--seed", metavar="N", type=int, default=7, help="which jobs are made up (default: 7)"
-    )
+    _add_seed(command)
 
 
 def _add_emulate(commands: Any) -> None:
     command = _command(
         commands, "emulate", "serve the three providers' APIs on loopback, for trying and testing"
     )
-    command.add_argument("--port", metavar="N", type=int, default=8765, help="port (default: 8765)")
     command.add_argument(
-        "--seed", metavar="N", type=int, default=7, help="which jobs are made up (default: 7)"
+        "--port", metavar="N", type=int, default=8765, help="0 for any free one (default: 8765)"
     )
+    _add_seed(command)
     command.add_argument(
         "--jobs", metavar="N", type=int, default=300, help="how many (default: 300)"
+    )
+
+
+def _add_seed(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--seed", metavar="N", type=int, default=7, help="which jobs are made up (default: 7)"
     )

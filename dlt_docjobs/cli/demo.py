@@ -64,7 +64,10 @@ def demo(args: argparse.Namespace) -> int:
     file = Path(FILE).absolute()
     for old in (file, file.with_name(file.name + ".wal")):
         old.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory() as folder, Emulator(seed=args.seed) as emulator:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Emulator(seed=args.seed) as emulator,
+    ):
         print(
             f"Emulating three providers with {len(emulator.jobs())} jobs of the last three weeks "
             f"on loopback; loading into {FILE}.\n"

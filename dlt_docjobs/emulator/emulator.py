@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
@@ -307,6 +308,8 @@ def serve(port: int = 0, seed: int = 7, jobs: int = 300) -> None:
     """
     with Emulator(seed=seed, jobs=jobs, port=port) as emulator:
         urls = " ".join(f"{provider}={url}" for provider, url in emulator.base_urls.items())
+        # a shell starts background commands with SIGINT ignored; this one ends by it all the same
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         print(f"{urls} api_key={emulator.api_key}", flush=True)
         try:
             threading.Event().wait()

@@ -17,7 +17,13 @@ from dlt_docjobs.http import Answer, ApiClient, ApiError, InvalidRequest
 from dlt_docjobs.model.cleaning import clean_text
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import format_instant, parse_instant
-from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status
+from dlt_docjobs.model.vocabulary import (
+    SUCCEEDED,
+    JobKind,
+    Provider,
+    canonical_status,
+    is_terminal,
+)
 from dlt_docjobs.providers import base
 from dlt_docjobs.providers.base import (
     ContentPolicy,
@@ -155,11 +161,15 @@ class LlamaCloudApi(ProviderApi):
             expand = ["configuration", "extract_metadata", "usage"]
             return await self._get(kind, job_id, expand, wants_result=True)
         if (tier or "").lower() != "fast":
-            answer = await self._get(
-                kind, job_id, ["items", "metadata", "usage"], wants_result=True
-            )
-            if answer.has_result or not self._succeeded(answer.observation):
-                return answer
+            try:
+                expand = ["items", "metadata", "usage"]
+                answer = await self._get(kind, job_id, expand, wants_result=True)
+            except InvalidRequest:
+                if tier:
+                    raise
+            else:
+                if answer.has_result or not self._succeeded(answer.observation):
+                    return answer
             # no items: a job whose tier the answers don't tell may have text only
         # old versions of the fast tier have plain text only, and may refuse to expand items
         try:
@@ -309,10 +319,13 @@ class LlamaCloudApi(ProviderApi):
             is_parse_job = (job.file_input or "").startswith("pjb-")
             linked = _text(metadata.get("parse_job_id"))
             observed.parse_job_id = job.file_input if is_parse_job else linked
+        # of several ends the one that it has now
+        word = job.status.strip().upper()
+        ended = word if is_terminal(canonical_status(self.provider, word)) else None
         for provider_status, at in observed.transitions:
             if provider_status == "RUNNING":
                 observed.started_at = at
-            elif provider_status in ("COMPLETED", "FAILED", "CANCELLED"):
+            elif provider_status == ended:
                 observed.finished_at = at
         return observed
 

@@ -7,6 +7,7 @@ import difflib
 import ipaddress
 import os
 import re
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -243,7 +244,7 @@ def targets_of(
     if job_ids is None and not job_ids_file:
         return None
     if isinstance(job_ids, str):
-        job_ids = [part for part in re.split(r"[\s,]+", job_ids) if part]
+        job_ids = _ids_of_text(job_ids)
     from_file = list(read_job_ids(Path(job_ids_file))) if job_ids_file else []
     if job_ids is None:
         return from_file
@@ -278,8 +279,19 @@ def _flatten(values: Iterable[Any]) -> Iterator[tuple[str, JobKind | None]]:
             yield _target(value, None)
 
 
+def _ids_of_text(text: str) -> list[Any]:
+    """Ids in one text, as an environment variable has them: separated, or a JSON array."""
+    if text.lstrip().startswith("["):
+        try:
+            return msgspec.json.decode(text, type=list[Any])
+        except msgspec.DecodeError:
+            raise UsageError("job_ids begins like a JSON array, but is none") from None
+    return [part for part in re.split(r"[\s,]+", text) if part]
+
+
 def _target(job_id: Any, kind: Any) -> tuple[str, JobKind | None]:
-    text = str(job_id).strip() if job_id is not None else ""
+    is_text = isinstance(job_id, (str, int, uuid.UUID)) and not isinstance(job_id, bool)
+    text = str(job_id).strip() if is_text else ""
     if not text or not _IDENTIFIER.fullmatch(text) or "/" in text or text in (".", ".."):
         raise UsageError(
             f"{text[:80]!r} is no job id: ids are printable ASCII without blanks and slashes"
@@ -318,13 +330,17 @@ def read_job_ids(path: Path) -> Iterator[tuple[str, JobKind | None]]:
     header = [cell.strip().strip('"').lower() for cell in re.split(r"[,;\t]", first)]
     if "job_id" in header:
         delimiter = next((mark for mark in ",;\t" if mark in first), ",")
+        # all lines from here on: a quoted field may go over several, blank ones among them
+        whole = [f"{line}\n" for line in text.split("\n")[numbered[0][0] - 1 :]]
         try:
-            rows = list(csv.DictReader(lines, delimiter=delimiter))
+            rows = list(csv.DictReader(whole, delimiter=delimiter))
         except csv.Error as error:
             raise UsageError(f"the job ids file {path} is no CSV: {error}") from None
         for row in rows:
-            fields = {(key or "").strip().lower(): value for key, value in row.items()}
-            yield _target(fields.get("job_id"), fields.get("job_kind"))
+            cells = [value for value in row.values() if isinstance(value, str)]
+            if not cells[0].startswith("#") and any(cell.strip() for cell in cells):
+                fields = {(key or "").strip().lower(): value for key, value in row.items()}
+                yield _target(fields.get("job_id"), fields.get("job_kind"))
         return
     if path.suffix.lower() == ".csv" and len(header) > 1:
         raise UsageError(f"the job ids file {path} has no column job_id")

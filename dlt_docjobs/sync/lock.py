@@ -30,6 +30,8 @@ def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
     path = folder / f"{pipeline.pipeline_name}.docjobs.lock"
     lock = fasteners.InterProcessLock(path)
     if not lock.acquire(blocking=False):
+        if lock.lockfile is not None:
+            lock.lockfile.close()
         raise SyncLocked(
             f"another sync of {pipeline.pipeline_name} is running (it holds {path}); "
             "this one did nothing"

@@ -131,7 +131,7 @@ def test_no_key_at_all_is_2(place: Place) -> None:
 def test_a_broken_file_of_settings_is_2(make_place: MakePlace, place: Place) -> None:
     broken = make_place(emulator=place.emulator)
     broken.write(".dlt/config.toml", "[sources.docjobs\n")
-    ran = broken.run("sync")
+    ran = broken.spawn("sync")
     assert (ran.code, "config.toml" in ran.err, no_traceback(ran.err)) == (2, True, True), ran.err
 
 
@@ -208,7 +208,8 @@ def test_another_sync_of_the_pipeline_is_75(make_place: MakePlace) -> None:
     folder = place.folder / ".data" / "pipelines"
     folder.mkdir(parents=True)
     lock = folder / "docjobs_llamacloud.docjobs.lock"
-    with held(folder, f"import fasteners; fasteners.InterProcessLock({str(lock)!r}).acquire()"):
+    hold = f"import fasteners; lock = fasteners.InterProcessLock({str(lock)!r}); lock.acquire()"
+    with held(folder, hold):
         ran = place.run("sync", "--json")
         assert (ran.code, ran.provider("llamacloud")["exit_code"]) == (75, 75)
         assert "another sync of docjobs_llamacloud is running" in ran.err

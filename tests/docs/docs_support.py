@@ -7,7 +7,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +53,11 @@ def blocks(*languages: str) -> list[Block]:
         for number, match in enumerate(_FENCE.finditer(read(page)), 1)
         if not languages or match["language"] in languages
     ]
+
+
+def of_page(page: str, language: str) -> list[Block]:
+    """The code blocks of one page in a language."""
+    return [block for block in blocks(language) if block.page == page]
 
 
 def filled_in(text: str, emulator: Emulator, postgres: str = "") -> str:
@@ -119,3 +124,6 @@ class Project:
             f"\n---\n{ran.stderr}"
         )
         return ran.stdout
+
+
+MakeProject = Callable[[Emulator], Project]

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -339,7 +338,9 @@ def test_serving_in_the_foreground() -> None:
             headers={"Authorization": f"Bearer {words['api_key']}"},
         )
         assert answer.status_code == 200
-        time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        try:
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
         assert process.stderr.read() == ""

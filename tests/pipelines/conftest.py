@@ -1,82 +1,12 @@
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
+from pipelines_support import Scripts
 
 from dlt_docjobs.emulator import Emulator
-
-ROOT = Path(__file__).resolve().parents[2]
-KEYS = ("LLAMA_CLOUD_API_KEY", "CONTEXTUAL_API_KEY", "UNSILOED_API_KEY")
-
-
-class Scripts:
-    """A folder with a copy of every script in `pipelines/`, as a user has who copied them.
-
-    Args:
-        folder: An empty one.
-        emulator: The providers.
-    """
-
-    def __init__(self, folder: Path, emulator: Emulator) -> None:
-        self.folder = folder
-        self.emulator = emulator
-        self.env = {
-            "PATH": os.defpath,
-            "PYTHONPATH": str(ROOT),
-            "DLT_DATA_DIR": str(folder / ".data"),
-            **dict.fromkeys(KEYS, emulator.api_key),
-        }
-        for provider, url in emulator.base_urls.items():
-            self.env[f"SOURCES__DOCJOBS__{provider.upper()}__BASE_URL"] = url
-        for script in (ROOT / "pipelines").glob("*.py"):
-            shutil.copy(script, folder)
-        jobs = [(job.job_id, job.job_kind) for job in emulator.jobs("unsiloed")]
-        lines = ["job_id,job_kind", *(",".join(job) for job in jobs)]
-        (folder / "unsiloed_ids.csv").write_text("\n".join(lines) + "\n")
-        with duckdb.connect(str(folder / "submitter.duckdb")) as connection:
-            connection.execute("CREATE TABLE submissions (job_id VARCHAR, job_kind VARCHAR)")
-            connection.executemany("INSERT INTO submissions VALUES (?, ?)", jobs)
-
-    def run(self, *arguments: str, code: int = 0, **env: str) -> str:
-        """Runs Python with these arguments; returns what it printed."""
-        ran = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            env={**self.env, **env},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert ran.returncode == code, f"{ran.stdout}\n---\n{ran.stderr}"
-        return ran.stdout + ran.stderr
-
-    def call(self, module: str, *functions: str) -> str:
-        """Runs functions of a script, one after the other, in a process."""
-        calls = "; ".join(f"script.{name}()" for name in functions)
-        return self.run("-c", f"import {module} as script; {calls}")
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What a query finds in the warehouse."""
-        with duckdb.connect(str(self.folder / "warehouse.duckdb"), read_only=True) as connection:
-            return connection.execute(query).fetchall()
-
-    def known(self, provider: str) -> set[str]:
-        """Ids of the provider's jobs in the warehouse."""
-        rows = self.rows(f"SELECT job_id FROM docjobs.jobs WHERE provider = '{provider}'")
-        return {row[0] for row in rows}
-
-    def true(self, provider: str) -> set[str]:
-        """Ids of the provider's jobs that it still knows."""
-        return {job.job_id for job in self.emulator.jobs(provider) if job.expired_at is None}  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -86,4 +16,8 @@ def scripts(tmp_path: Path) -> Iterator[Scripts]:
         yield Scripts(tmp_path, emulator)
 
 
-MakeScripts = Callable[[], Scripts]
+@pytest.fixture
+def scripts_of_nobody(tmp_path: Path) -> Iterator[Scripts]:
+    """The scripts, and an emulator without jobs of its own."""
+    with Emulator(jobs=0) as emulator:
+        yield Scripts(tmp_path, emulator)

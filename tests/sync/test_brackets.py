@@ -40,7 +40,7 @@ class Uploads:
     now: float = NOW
     bounds: list[float] = field(default_factory=list)
     pages: int = 0
-    looked_up: int = 0
+    arrived: int = 0
 
     def listing(self, since: datetime | None) -> AsyncIterator[JobPage]:
         assert since is not None and since.microsecond == 0
@@ -71,8 +71,9 @@ class Uploads:
             before = rows[-1]
 
     def _arrive(self) -> None:
-        if self.random.random() < self.arrivals:
-            name = f"new-{len(self.created)}"
+        if self.arrived < 40 and self.random.random() < self.arrivals:
+            self.arrived += 1
+            name = f"new-{self.arrived}"
             self.created[name] = self.now - self.random.random() * self.page_seconds
 
     def _observe(self, name: str, sent: float) -> JobObservation:
@@ -86,7 +87,6 @@ class Uploads:
         )
 
     async def unknown(self, names: Iterable[str]) -> set[str]:
-        self.looked_up += 1
         return set(names) - self.known
 
     def bracket(

@@ -1,0 +1,234 @@
+"""The commands around a sync: check, status, reset, forget, emulate, demo."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import duckdb
+import pytest
+from cli_support import KEYS, Place, setting
+from conftest import MakePlace
+
+from dlt_docjobs.cli import main
+
+# -- before and after the first sync -----------------------------------------------------------
+
+
+def test_nothing_synced_yet_is_said_and_leaves_no_file(make_place: MakePlace) -> None:
+    place = make_place()
+    ran = place.run("status")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "nothing has been synced into docjobs yet: run `docjobs sync`\n"
+    assert place.run("status", "--json").json == {"accounts": []}
+    place.write("ids.txt", "pjb-1")
+    assert place.run("forget", "--job-ids-file", "ids.txt").out.startswith("1 named, 0 erased")
+    assert "0 jobs removed" in place.run("reset", "llamacloud", "--yes").out
+    assert [path.name for path in place.folder.glob("*.duckdb")] == []
+
+
+@pytest.fixture(scope="module")
+def synced(make_place: MakePlace) -> Place:
+    place = make_place("llamacloud", "unsiloed")
+    emulator = place.emulator
+    emulator.add_job("llamacloud", job_id="pjb-1", status="COMPLETED", pages=1)
+    emulator.add_job("llamacloud", job_id="pjb-2", status="RUNNING", hang=True)
+    emulator.add_job("llamacloud", job_id="pjb-3", status="COMPLETED", pages=1)
+    emulator.add_job("unsiloed", job_id="uns-1", status="Succeeded", pages=1)
+    emulator.faults.broken_results = {"pjb-3": 500}
+    place.env[setting("llamacloud", "max_retries")] = "0"
+    place.env[setting("unsiloed", "job_ids_file")] = place.write("named.txt", "uns-1")
+    assert place.run("sync").code == 1
+    return place
+
+
+def test_status_says_how_each_account_stands(synced: Place) -> None:
+    ran = synced.run("status")
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert (lines[0], lines[6]) == ("llamacloud", "unsiloed")
+    assert lines[1].startswith(
+        "  last run         just now (in part: the result of parse job pjb-3"
+    )
+    assert lines[2].startswith("  cursor           20")
+    assert lines[3:6] == ["  jobs             3", "  open jobs        1", "  pending results  1"]
+    assert lines[7] == "  last run         just now (ok)"
+
+
+def test_status_as_json(synced: Place) -> None:
+    (llamacloud, unsiloed) = synced.run("status", "--json").json["accounts"]
+    assert list(llamacloud) == list(unsiloed)
+    assert (llamacloud["provider"], llamacloud["account"]) == ("llamacloud", "default")
+    numbers = [llamacloud[key] for key in ("jobs", "open_jobs", "pending_results")]
+    assert numbers == [3, 1, 1]
+    assert (llamacloud["last_run_ok"], llamacloud["last_run_exit_code"]) == (False, 1)
+    assert llamacloud["cursor"] is not None
+
+
+def test_check_says_what_is_well(synced: Place) -> None:
+    ran = synced.run("check")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines() == [
+        "llamacloud: the key is accepted",
+        "unsiloed: the key is accepted",
+        "duckdb: connected; dataset docjobs has data",
+    ]
+
+
+def test_check_says_what_is_wrong_and_how_to_mend_it(synced: Place) -> None:
+    ran = synced.run("check", env={KEYS["llamacloud"]: "sk-wrong"})
+    assert (ran.code, "llamacloud: GET" in ran.err, "EU key" in ran.err) == (3, True, True)
+    assert "unsiloed: the key is accepted" in ran.out
+    nobody = {setting("llamacloud", "base_url"): "http://127.0.0.1:1"}
+    ran = synced.run("check", "llamacloud", env={**nobody})
+    assert (ran.code, "llamacloud: " in ran.err, "base_url" in ran.err) == (3, True, True)
+    typo: dict[str, str | None] = {setting("llamacloud", "bse_url"): "x"}
+    assert synced.run("check", "llamacloud", env=typo).code == 2
+    url = "postgresql://someone:hush@127.0.0.1:1/warehouse"
+    env: dict[str, str | None] = {"DESTINATION__POSTGRES__CREDENTIALS": url}
+    ran = synced.run("check", "llamacloud", "--destination", "postgres", env=env)
+    assert (ran.code, "postgres: the destination refused" in ran.err) == (3, True)
+    assert "hush" not in ran.said
+
+
+# -- reset -------------------------------------------------------------------------------------
+
+
+def test_reset_asks_and_takes_no_silence_for_a_yes(synced: Place) -> None:
+    ran = synced.run("reset", "llamacloud")
+    assert (ran.code, "add --yes to mean it" in ran.err) == (2, True)
+    assert synced.run("reset", "lamacloud", "--yes").code == 2
+    assert "0 jobs removed" in synced.run("reset", "llamacloud:eu", "--yes").out
+    assert synced.count("jobs", "provider = 'llamacloud'") == 3
+
+
+def test_reset_removes_one_account_and_the_next_sync_loads_it_again(make_place: MakePlace) -> None:
+    place = make_place("llamacloud", "unsiloed")
+    place.emulator.add_job("llamacloud", job_id="pjb-1", status="COMPLETED", pages=1)
+    place.emulator.add_job("unsiloed", job_id="uns-1", status="Succeeded", pages=1)
+    place.env[setting("unsiloed", "job_ids_file")] = place.write("named.txt", "uns-1")
+    place.run("sync")
+    before = place.snapshot()
+    ran = place.run("reset", "llamacloud", "--yes")
+    assert (ran.code, ran.out) == (0, "llamacloud: 1 jobs removed; the next sync starts anew\n")
+    assert place.query("SELECT DISTINCT provider FROM docjobs.jobs") == [("unsiloed",)]
+    assert place.query("SELECT DISTINCT provider FROM docjobs.sync_runs") == [("unsiloed",)]
+    assert mentions(place, "pjb-1") == set()
+    assert place.run("sync", "llamacloud").code == 0
+    assert place.snapshot() == before
+    place.assert_everything_loaded("llamacloud")
+
+
+# -- forget ------------------------------------------------------------------------------------
+
+
+class Forgotten(NamedTuple):
+    """A folder after jobs were forgotten, and what was said of it."""
+
+    place: Place
+    after: dict[str, int]
+    said: str
+    warned: str
+
+
+@pytest.fixture(scope="module")
+def forgotten(make_place: MakePlace) -> Forgotten:
+    place = make_place("llamacloud", "unsiloed")
+    add, faults = place.emulator.add_job, place.emulator.faults
+    for job_id in ("pjb-gone", "pjb-kept", "pjb-told"):
+        add("llamacloud", job_id=job_id, status="COMPLETED", pages=1)
+    add("llamacloud", "extract", job_id="ext-of-gone", status="COMPLETED", parse_job_id="pjb-gone")
+    add("unsiloed", job_id="uns-gone", status="Succeeded", pages=1)
+    add("unsiloed", job_id="uns-kept", status="Succeeded", pages=1)
+    place.env[setting("unsiloed", "job_ids_file")] = place.write("all.txt", "uns-gone\nuns-kept")
+    place.env[setting("llamacloud", "max_retries")] = "0"
+    faults.broken_results = {"pjb-told": 500}
+    place.run("sync")
+    faults.broken_results = {}
+    gone = "job_id,job_kind\npjb-gone,parse\npjb-told,parse\nuns-gone,\nnobody,\n"
+    ran = place.run("forget", "--job-ids-file", place.write("gone.csv", gone))
+    assert ran.code == 0, ran.said
+    return Forgotten(place, place.snapshot(), ran.out, ran.err)
+
+
+def mentions(place: Place, *texts: str) -> set[tuple[str, str]]:
+    """Texts, and the tables of any dataset in which they stand anywhere."""
+    found = set()
+    with duckdb.connect(str(place.folder / "warehouse.duckdb"), read_only=True) as connection:
+        tables = connection.execute(
+            "SELECT table_schema || '.' || table_name FROM information_schema.tables"
+        ).fetchall()
+        for (table,) in tables:
+            rows = connection.execute(f"SELECT to_json(t)::VARCHAR FROM {table} t").fetchall()
+            found |= {(text, table) for text in texts for (row,) in rows if text in row}
+    return found
+
+
+def test_forgotten_jobs_are_in_no_table(forgotten: Forgotten) -> None:
+    assert forgotten.said == "4 named, 3 erased from every table\n"
+    assert mentions(forgotten.place, "uns-gone", "pjb-told", "nobody") == set()
+    # what another job says of it is that job's
+    left = {table for _, table in mentions(forgotten.place, "pjb-gone")}
+    assert left <= {"docjobs.jobs", "docjobs.extraction_results"}
+    assert forgotten.place.query("SELECT DISTINCT job_id FROM docjobs.jobs ORDER BY 1") == [
+        ("ext-of-gone",),
+        ("pjb-kept",),
+        ("uns-kept",),
+    ]
+
+
+def test_jobs_made_of_the_same_document_are_pointed_out(forgotten: Forgotten) -> None:
+    assert "ext-of-gone" in forgotten.warned
+
+
+def test_forgotten_jobs_stay_away(forgotten: Forgotten) -> None:
+    place = forgotten.place
+    place.emulator.clear_requests()
+    assert place.run("sync").code == 0
+    assert place.run("sync", "llamacloud", "--since", "2020-01-01").code == 0
+    assert mentions(place, "uns-gone", "pjb-told", "nobody") == set()
+    paths = [record.path for record in place.emulator.requests]
+    assert not any("gone" in path or "told" in path for path in paths), "nor are they asked for"
+    assert place.snapshot() == forgotten.after
+
+
+def test_forgetting_nobody(forgotten: Forgotten) -> None:
+    place = forgotten.place
+    ran = place.run("forget", "--job-ids-file", place.write("none.txt", ""))
+    assert (ran.code, ran.out) == (0, "the file names no job; nothing was erased\n")
+    assert place.run("forget", "--job-ids-file", "not there").code == 2
+
+
+# -- emulate and demo --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [(["--port", "99999"], "--port is from 0"), (["--jobs", "-1"], "--jobs is 0 or more")],
+)
+def test_emulate_refuses_what_makes_no_sense(
+    args: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["emulate", *args]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_emulate_says_when_its_port_is_taken(
+    synced: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = synced.emulator.origin.rsplit(":", 1)[1]
+    assert main(["emulate", "--port", port]) == 2
+    assert f"port {port} can't be used" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_demo_needs_no_key_and_leaves_its_warehouse(make_place: MakePlace) -> None:
+    place = make_place()
+    place.write(".dlt/config.toml", "[sources.docjobs.llamacloud]\ninclude_names = false\n")
+    nothing = {**dict.fromkeys(KEYS.values()), "DESTINATION__DUCKDB__CREDENTIALS": "other.duckdb"}
+    ran = place.spawn("demo", env=nothing)
+    assert (ran.code, ran.err) == (0, ""), ran.said
+    assert "First sync:" in ran.out and "Second sync:" in ran.out
+    assert ran.out.split("Third sync")[1].count("nothing changed") == 3
+    assert [path.name for path in place.folder.glob("*.duckdb")] == ["docjobs_demo.duckdb"]
+    names = place.query("SELECT document_name FROM docjobs.jobs", "docjobs_demo.duckdb")
+    assert any("." in (name or "") for (name,) in names), "the folder's settings are not its own"
