@@ -249,7 +249,11 @@ def _cleaned(value: Any, depth: int, redact: bool, in_webhook: bool, in_schema: 
                 while name in value or name in result:
                     name += "_"
             if redact and isinstance(key, str) and entry is not None:
-                if names_secret(key, in_webhook=in_webhook) and not (
+                # what is left of a key that held a signature may name a secret by itself
+                is_secret = names_secret(key, in_webhook=in_webhook) or (
+                    name != key and names_secret(name, in_webhook=in_webhook)
+                )
+                if is_secret and not (
                     in_schema and isinstance(entry, dict) and not _SCHEMA_WORDS.isdisjoint(entry)
                 ):
                     result[name] = REDACTED

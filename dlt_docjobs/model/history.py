@@ -77,9 +77,7 @@ def derive_events(
     if history is None:
         chain.add_creation(status)
     for fact in _facts(provider, observation, status):
-        # first seen in a queue, a job has that one event
-        if history is not None or not status == fact.status == QUEUED:
-            chain.add_fact(fact, status)
+        chain.add_fact(fact, status)
     chain.add_observed(status)
     return chain.events
 

@@ -71,15 +71,16 @@ class Package:
     async def run(self) -> None:
         """Takes items until the package is full or the plan ends, then writes what it knows."""
         session = self._session
+        taking = asyncio.create_task(self._take_items())
         try:
-            while len(self._entries) < self._settings.max_jobs_per_package:
-                item = await session.next_item()
-                if item is None:
-                    break
-                if isinstance(item, Cut):
-                    break
-                await self._take(item)
-                session.report()
+            while not taking.done():
+                await asyncio.wait({taking}, timeout=0.1)
+                if session.must_stop and taking.cancel():
+                    # an answer that does not come must not hold up the end of the run
+                    session.left_work = True
+                    await asyncio.wait({taking})
+            if not taking.cancelled():
+                taking.result()
         except ApiError as error:
             # what came before the refusal is kept
             session.fail(str(error), error)
@@ -89,6 +90,15 @@ class Package:
         await self.emit(await self._job_batch())
 
     # -- items ------------------------------------------------------------------------------
+
+    async def _take_items(self) -> None:
+        session = self._session
+        while len(self._entries) < self._settings.max_jobs_per_package:
+            item = await session.next_item()
+            if item is None or isinstance(item, Cut):
+                return
+            await self._take(item)
+            session.report()
 
     async def _take(self, item: Item) -> None:
         if isinstance(item, Seen):

@@ -61,6 +61,7 @@ FAILURE_WORD = {
 }
 
 NO_RESULTS = ("jobs", "job_status_history")
+NO_RESULTS_BUT_RUNS = (*NO_RESULTS, "sync_runs")
 
 
 class Bench:
@@ -246,6 +247,16 @@ def asks_for_result(record: RequestRecord) -> bool:
 
 def _utc(value: Any) -> Any:
     return value.astimezone(timezone.utc) if isinstance(value, datetime) else value
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """An error and those behind it."""
+    found: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in found:
+        found.append(current)
+        current = current.__cause__ or current.__context__
+    return found
 
 
 # -- rows ---------------------------------------------------------------------------------------

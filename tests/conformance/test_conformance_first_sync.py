@@ -27,6 +27,7 @@ from conformance_checks import assert_complete, assert_history_true, assert_soun
 
 from dlt_docjobs.emulator import RequestRecord
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.tables import TABLES
 
 # contract 6.1, word for word
 CANONICAL = {
@@ -134,7 +135,8 @@ def test_every_job_is_there_whole(first: First) -> None:
     assert_complete(first.tables, truth)
 
 
-def test_every_table_is_sound(first: First) -> None:
+def test_every_table_is_there_and_sound(first: First) -> None:
+    assert set(first.tables) == set(TABLES)
     assert_sound(first.tables, first.loads)
 
 

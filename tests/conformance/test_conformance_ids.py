@@ -10,7 +10,7 @@ from typing import Any
 
 import dlt
 import pytest
-from conformance_bench import Bench, MakeBench, Tables, job_row, of_job
+from conformance_bench import Bench, MakeBench, Tables, causes, job_row, of_job
 
 from dlt_docjobs import UsageError
 from dlt_docjobs.emulator import RequestRecord
@@ -126,11 +126,7 @@ def test_no_ids_and_no_known_job_is_an_error_of_usage(make_bench: MakeBench) -> 
     bench = make_bench()
     with pytest.raises(Exception, match="job_ids") as caught:
         bench.sync("unsiloed", job_ids=None)
-    chain, error = [], caught.value
-    while error is not None:
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    assert any(isinstance(one, UsageError) for one in chain)
+    assert any(isinstance(cause, UsageError) for cause in causes(caught.value))
 
 
 def test_an_empty_list_is_no_error(make_bench: MakeBench) -> None:

@@ -9,12 +9,14 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from conformance_bench import (
     KINDS,
+    NO_RESULTS_BUT_RUNS,
     PROVIDERS,
     RUNNING_WORD,
     SUCCESS_WORD,
     Bench,
     MakeBench,
     Tables,
+    causes,
 )
 from conformance_checks import assert_complete, assert_sound
 from dlt.pipeline.exceptions import PipelineStepFailed
@@ -63,27 +65,18 @@ def refusals(request: pytest.FixtureRequest, make_bench: MakeBench) -> Refusals:
     with pytest.raises(PipelineStepFailed) as caught:
         refusals.bench.pipeline(provider).run(refusals.bench.source(provider, api_key=WRONG_KEY))
     refusals.error = caught.value
-    refusals.sync("wrong key", api_key=WRONG_KEY)
+    refusals.sync("wrong key", api_key=WRONG_KEY, only=NO_RESULTS_BUT_RUNS)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    refusals.sync("dead host", base_url=f"http://127.0.0.1:{port}/v1")
+    dead = f"http://127.0.0.1:{port}/v1"
+    refusals.sync("dead host", base_url=dead, only=NO_RESULTS_BUT_RUNS)
     emulator.faults = Faults(error_fraction=1.0)
-    refusals.sync("nothing but errors")
-    emulator.faults = Faults(rate_limit_fraction=0.3, retry_after="0")
+    refusals.sync("nothing but errors", only=NO_RESULTS_BUT_RUNS)
+    emulator.faults = Faults(rate_limit_fraction=0.3, retry_after="0", budget=3)
     refusals.sync("storm")
     refusals.tables = refusals.bench.tables()
     return refusals
-
-
-def causes(error: BaseException) -> list[BaseException]:
-    """An error and those behind it."""
-    found: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in found:
-        found.append(current)
-        current = current.__cause__ or current.__context__
-    return found
 
 
 @pytest.mark.parametrize("name", REFUSED)

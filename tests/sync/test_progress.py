@@ -277,7 +277,7 @@ def test_runs_killed_between_packages_list_every_job(order: str, seed: int) -> N
 def test_the_cost_of_being_killed_stays_small(order: str) -> None:
     clock = StillClock(10**6)
     server = Server(clock, order=order, page=50, random=random.Random(9))
-    for number in range(3000):
+    for number in range(1500):
         server.add(f"job-{number}", "COMPLETED", number * 7.5)
     warehouse, progress = Warehouse(), Progress.fresh()
     runs = 0
@@ -293,10 +293,10 @@ def test_the_cost_of_being_killed_stays_small(order: str) -> None:
             kinds=("parse",),
         )
         done = session.done
-    assert len(warehouse.jobs) == 3000
-    # 60 pages would do if nothing were interrupted; the list without bounds comes once more
-    assert server.pages <= 60 * 6, server.pages
-    assert runs <= 2 * 3000 / 150 + 2
+    assert len(warehouse.jobs) == 1500
+    # 30 pages would do if nothing were interrupted; the list without bounds comes once more
+    assert server.pages <= 30 * 6, server.pages
+    assert runs <= 2 * 1500 / 150 + 2
 
 
 def test_a_run_of_many_packages_lists_once() -> None:
