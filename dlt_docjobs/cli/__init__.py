@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 
 
@@ -19,10 +21,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     parser = make_parser()
     try:
-        args = parser.parse_args(arguments)
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return execute(args)
+        try:
+            code = execute(parser.parse_args(arguments))
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # who reads has seen enough; Python must not flush what is left on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from typing import Final
 
@@ -27,9 +26,8 @@ def run_command(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # who reads has seen enough; Python must not flush what is left on its way out
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        # not the command's failure: `main` ends quietly
+        raise
     except Exception as error:
         from dlt_docjobs.cli.errors import explain
 

@@ -131,11 +131,12 @@ class Package:
         for kind in self._settings.kinds:
             await self._know(kind, [one.job_id for one in seen if one.job_kind == kind])
         await self._know_progress(seen)
+        due: list[JobEntry] = []
         for place, one in enumerate(seen):
             if len(self._entries) >= self._settings.max_jobs_per_package:
                 rest = JobPage(seen[place:], [])
                 session.carried.insert(0, Seen(rest, item.is_list, item.progress))
-                return
+                break
             if item.is_list and self._is_outside(one):
                 continue
             if item.is_list:
@@ -144,6 +145,10 @@ class Package:
                 item.progress.saw(self._created(one))
             entry = self._observe(one)
             if entry is not None and self._is_due(entry):
+                due.append(entry)
+        # the whole page is known before a fetch makes it wait: a stop then loses none of it
+        for entry in due:
+            if self._is_due(entry):
                 await self._start_fetch(entry)
 
     def _is_forgotten(self, job_id: str | None) -> bool:

@@ -199,3 +199,6 @@ def wait_until(is_so: Callable[[], bool], process: subprocess.Popen[str] | None 
             raise AssertionError(f"it ended with {process.returncode} before:\n{out}\n{err}")
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
+
+
+MakePlace = Callable[..., Place]

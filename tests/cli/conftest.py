@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_support import KEYS, Place
+from cli_support import KEYS, MakePlace, Place
 
 from dlt_docjobs.emulator import Emulator
-
-MakePlace = Callable[..., Place]
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import duckdb
 import pytest
-from cli_support import KEYS, Place, setting
-from conftest import MakePlace
+from cli_support import KEYS, MakePlace, Place, Ran, setting
 
 from dlt_docjobs.cli import main
 
@@ -26,46 +25,65 @@ def test_nothing_synced_yet_is_said_and_leaves_no_file(make_place: MakePlace) ->
     assert [path.name for path in place.folder.glob("*.duckdb")] == []
 
 
+class Synced(NamedTuple):
+    """A folder after a sync that came through in part, and what that printed."""
+
+    place: Place
+    ran: Ran
+
+
 @pytest.fixture(scope="module")
-def synced(make_place: MakePlace) -> Place:
+def synced(make_place: MakePlace) -> Synced:
     place = make_place("llamacloud", "unsiloed")
-    emulator = place.emulator
-    emulator.add_job("llamacloud", job_id="pjb-1", status="COMPLETED", pages=1)
-    emulator.add_job("llamacloud", job_id="pjb-2", status="RUNNING", hang=True)
-    emulator.add_job("llamacloud", job_id="pjb-3", status="COMPLETED", pages=1)
-    emulator.add_job("unsiloed", job_id="uns-1", status="Succeeded", pages=1)
-    emulator.faults.broken_results = {"pjb-3": 500}
+    add, faults = place.emulator.add_job, place.emulator.faults
+    for job_id in ("pjb-good", "pjb-late", "pjb-bad"):
+        add("llamacloud", job_id=job_id, status="COMPLETED", pages=1)
+    add("llamacloud", job_id="pjb-open", status="RUNNING", hang=True)
+    add("unsiloed", job_id="uns-1", status="Succeeded", pages=1)
+    faults.broken_results = {"pjb-late": 500, "pjb-bad": "garbage"}
     place.env[setting("llamacloud", "max_retries")] = "0"
     place.env[setting("unsiloed", "job_ids_file")] = place.write("named.txt", "uns-1")
-    assert place.run("sync").code == 1
-    return place
+    return Synced(place, place.run("sync"))
 
 
-def test_status_says_how_each_account_stands(synced: Place) -> None:
-    ran = synced.run("status")
+def test_a_sync_in_part_is_1_and_loads_the_rest(synced: Synced) -> None:
+    ran = synced.ran
+    assert (ran.code, "pjb-late stays pending" in ran.err) == (1, True), ran.said
+    assert "1 result pending, 1 rejected" in ran.out
+    states = synced.place.query("SELECT job_id, results_state FROM docjobs.jobs")
+    assert dict(states) == {
+        "pjb-good": "loaded",
+        "pjb-late": "pending",
+        "pjb-bad": "failed",
+        "pjb-open": "not_ready",
+        "uns-1": "loaded",
+    }
+
+
+def test_status_says_how_each_account_stands(synced: Synced) -> None:
+    ran = synced.place.run("status")
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     assert (lines[0], lines[6]) == ("llamacloud", "unsiloed")
-    assert lines[1].startswith(
-        "  last run         just now (in part: the result of parse job pjb-3"
-    )
+    start = "  last run         just now (in part: the result of parse job pjb-late"
+    assert lines[1].startswith(start)
     assert lines[2].startswith("  cursor           20")
-    assert lines[3:6] == ["  jobs             3", "  open jobs        1", "  pending results  1"]
+    assert lines[3:6] == ["  jobs             4", "  open jobs        1", "  pending results  1"]
     assert lines[7] == "  last run         just now (ok)"
 
 
-def test_status_as_json(synced: Place) -> None:
-    (llamacloud, unsiloed) = synced.run("status", "--json").json["accounts"]
+def test_status_as_json(synced: Synced) -> None:
+    (llamacloud, unsiloed) = synced.place.run("status", "--json").json["accounts"]
     assert list(llamacloud) == list(unsiloed)
     assert (llamacloud["provider"], llamacloud["account"]) == ("llamacloud", "default")
     numbers = [llamacloud[key] for key in ("jobs", "open_jobs", "pending_results")]
-    assert numbers == [3, 1, 1]
+    assert numbers == [4, 1, 1]
     assert (llamacloud["last_run_ok"], llamacloud["last_run_exit_code"]) == (False, 1)
     assert llamacloud["cursor"] is not None
 
 
-def test_check_says_what_is_well(synced: Place) -> None:
-    ran = synced.run("check")
+def test_check_says_what_is_well(synced: Synced) -> None:
+    ran = synced.place.run("check")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == [
         "llamacloud: the key is accepted",
@@ -74,18 +92,19 @@ def test_check_says_what_is_well(synced: Place) -> None:
     ]
 
 
-def test_check_says_what_is_wrong_and_how_to_mend_it(synced: Place) -> None:
-    ran = synced.run("check", env={KEYS["llamacloud"]: "sk-wrong"})
+def test_check_says_what_is_wrong_and_how_to_mend_it(synced: Synced) -> None:
+    place = synced.place
+    ran = place.run("check", env={KEYS["llamacloud"]: "sk-wrong"})
     assert (ran.code, "llamacloud: GET" in ran.err, "EU key" in ran.err) == (3, True, True)
     assert "unsiloed: the key is accepted" in ran.out
     nobody = {setting("llamacloud", "base_url"): "http://127.0.0.1:1"}
-    ran = synced.run("check", "llamacloud", env={**nobody})
+    ran = place.run("check", "llamacloud", env={**nobody})
     assert (ran.code, "llamacloud: " in ran.err, "base_url" in ran.err) == (3, True, True)
     typo: dict[str, str | None] = {setting("llamacloud", "bse_url"): "x"}
-    assert synced.run("check", "llamacloud", env=typo).code == 2
+    assert place.run("check", "llamacloud", env=typo).code == 2
     url = "postgresql://someone:hush@127.0.0.1:1/warehouse"
     env: dict[str, str | None] = {"DESTINATION__POSTGRES__CREDENTIALS": url}
-    ran = synced.run("check", "llamacloud", "--destination", "postgres", env=env)
+    ran = place.run("check", "llamacloud", "--destination", "postgres", env=env)
     assert (ran.code, "postgres: the destination refused" in ran.err) == (3, True)
     assert "hush" not in ran.said
 
@@ -93,29 +112,21 @@ def test_check_says_what_is_wrong_and_how_to_mend_it(synced: Place) -> None:
 # -- reset -------------------------------------------------------------------------------------
 
 
-def test_reset_asks_and_takes_no_silence_for_a_yes(synced: Place) -> None:
-    ran = synced.run("reset", "llamacloud")
+def test_reset_asks_and_takes_no_silence_for_a_yes(synced: Synced) -> None:
+    place = synced.place
+    ran = place.run("reset", "llamacloud")
     assert (ran.code, "add --yes to mean it" in ran.err) == (2, True)
-    assert synced.run("reset", "lamacloud", "--yes").code == 2
-    assert "0 jobs removed" in synced.run("reset", "llamacloud:eu", "--yes").out
-    assert synced.count("jobs", "provider = 'llamacloud'") == 3
+    assert place.run("reset", "lamacloud", "--yes").code == 2
+    assert "0 jobs removed" in place.run("reset", "llamacloud:eu", "--yes").out
+    assert place.count("jobs", "provider = 'llamacloud'") == 4
 
 
-def test_reset_removes_one_account_and_the_next_sync_loads_it_again(make_place: MakePlace) -> None:
-    place = make_place("llamacloud", "unsiloed")
-    place.emulator.add_job("llamacloud", job_id="pjb-1", status="COMPLETED", pages=1)
-    place.emulator.add_job("unsiloed", job_id="uns-1", status="Succeeded", pages=1)
-    place.env[setting("unsiloed", "job_ids_file")] = place.write("named.txt", "uns-1")
-    place.run("sync")
-    before = place.snapshot()
-    ran = place.run("reset", "llamacloud", "--yes")
-    assert (ran.code, ran.out) == (0, "llamacloud: 1 jobs removed; the next sync starts anew\n")
-    assert place.query("SELECT DISTINCT provider FROM docjobs.jobs") == [("unsiloed",)]
-    assert place.query("SELECT DISTINCT provider FROM docjobs.sync_runs") == [("unsiloed",)]
-    assert mentions(place, "pjb-1") == set()
-    assert place.run("sync", "llamacloud").code == 0
-    assert place.snapshot() == before
-    place.assert_everything_loaded("llamacloud")
+def test_failed_results_are_loaded_again_where_that_is_asked_for(synced: Synced) -> None:
+    place = synced.place
+    place.emulator.faults.broken_results = {}
+    assert place.run("sync", "llamacloud", "--reload", "failed").code == 0
+    states = dict(place.query("SELECT job_id, results_state FROM docjobs.jobs"))
+    assert (states["pjb-bad"], states["pjb-late"]) == ("loaded", "pending")
 
 
 # -- forget ------------------------------------------------------------------------------------
@@ -184,11 +195,22 @@ def test_forgotten_jobs_stay_away(forgotten: Forgotten) -> None:
     place = forgotten.place
     place.emulator.clear_requests()
     assert place.run("sync").code == 0
-    assert place.run("sync", "llamacloud", "--since", "2020-01-01").code == 0
     assert mentions(place, "uns-gone", "pjb-told", "nobody") == set()
     paths = [record.path for record in place.emulator.requests]
     assert not any("gone" in path or "told" in path for path in paths), "nor are they asked for"
     assert place.snapshot() == forgotten.after
+
+
+def test_reset_removes_one_account_and_the_next_sync_loads_it_again(forgotten: Forgotten) -> None:
+    place = forgotten.place
+    ran = place.run("reset", "llamacloud", "--yes")
+    assert (ran.code, ran.out) == (0, "llamacloud: 2 jobs removed; the next sync starts anew\n")
+    assert place.query("SELECT DISTINCT provider FROM docjobs.jobs") == [("unsiloed",)]
+    assert place.query("SELECT DISTINCT provider FROM docjobs.sync_runs") == [("unsiloed",)]
+    assert mentions(place, "pjb-kept") == set()
+    assert place.run("sync", "llamacloud").code == 0
+    assert place.snapshot() == forgotten.after, "what was forgotten stays away"
+    assert place.count("jobs", "results_state <> 'loaded'") == 0
 
 
 def test_forgetting_nobody(forgotten: Forgotten) -> None:
@@ -213,9 +235,9 @@ def test_emulate_refuses_what_makes_no_sense(
 
 
 def test_emulate_says_when_its_port_is_taken(
-    synced: Place, capsys: pytest.CaptureFixture[str]
+    synced: Synced, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    port = synced.emulator.origin.rsplit(":", 1)[1]
+    port = synced.place.emulator.origin.rsplit(":", 1)[1]
     assert main(["emulate", "--port", port]) == 2
     assert f"port {port} can't be used" in capsys.readouterr().err
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import dlt
 import pytest
-from cli_support import Place
-from conftest import MakePlace
+from cli_support import MakePlace, Place
 from dlt.common.runtime import anon_tracker
 from dlt.extract.source import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
@@ -151,10 +150,6 @@ REFUSED: dict[str, Callable[[Tables], Any]] = {
     "pipeline.run, drop_sources": lambda the: the.pipeline().run(
         the.source(), refresh="drop_sources"
     ),
-    "pipeline.run, drop_resources": lambda the: the.pipeline().run(
-        the.source().with_resources("jobs"), refresh="drop_resources"
-    ),
-    "pipeline.run, drop_data": lambda the: the.pipeline().run(the.source(), refresh="drop_data"),
     "a pipeline that refreshes": lambda the: the.pipeline(refresh="drop_data").run(the.source()),
     "pipeline.run, replace": lambda the: the.pipeline().run(
         the.source(), write_disposition="replace"

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cli_support import KEYS, Place, setting
-from conftest import MakePlace
+from cli_support import KEYS, MakePlace, Place, setting
 
 LLAMA_URL = setting("llamacloud", "base_url")
 
@@ -157,17 +156,6 @@ def test_unsiloed_without_ids_is_2_and_an_empty_list_of_them_0(make_place: MakeP
 # -- 3: refused or out of reach ----------------------------------------------------------------
 
 
-def test_a_wrong_key_is_3_and_leaves_a_row(make_place: MakePlace) -> None:
-    place = make_place("llamacloud")
-    ran = place.run("sync", env={KEYS["llamacloud"]: "sk-wrong"})
-    assert ran.code == 3
-    assert "401" in ran.err and "EU key" in ran.err
-    assert "sk-wrong" not in ran.said
-    row = place.query("SELECT ok, exit_code, error, requests > 0 FROM docjobs.sync_runs")
-    assert [(ok, code, asked) for ok, code, _, asked in row] == [(False, 3, True)]
-    assert row[0][2] in ran.err
-
-
 def test_no_provider_at_all_is_3(make_place: MakePlace) -> None:
     place = make_place("llamacloud")
     env: dict[str, str | None] = {LLAMA_URL: "http://127.0.0.1:1"}
@@ -235,25 +223,6 @@ def test_a_held_file_is_75_and_its_row_comes_with_the_next_sync(make_place: Make
 # -- 1: in part, and which code wins -----------------------------------------------------------
 
 
-def test_an_unreadable_result_is_1_and_the_rest_is_loaded(make_place: MakePlace) -> None:
-    place = make_place("llamacloud")
-    for job_id in ("pjb-good", "pjb-bad", "pjb-late"):
-        place.emulator.add_job("llamacloud", job_id=job_id, status="COMPLETED", pages=1)
-    place.emulator.faults.broken_results = {"pjb-bad": "garbage", "pjb-late": 500}
-    place.emulator.faults.unreadable_rows = {"no_id"}
-    ran = place.run("sync", env={setting("llamacloud", "max_retries"): "0"})
-    assert (ran.code, "pjb-late stays pending" in ran.err) == (1, True), ran.said
-    states = dict(place.query("SELECT job_id, results_state FROM docjobs.jobs"))
-    assert states == {"pjb-good": "loaded", "pjb-bad": "failed", "pjb-late": "pending"}
-    assert "1 result pending" in ran.out and "rejected" in ran.out
-    assert "in part: " in place.run("status").out
-    place.emulator.faults.broken_results = {}
-    place.emulator.faults.unreadable_rows = set()
-    assert place.run("sync", "--reload", "failed").code == 0
-    states = dict(place.query("SELECT job_id, results_state FROM docjobs.jobs"))
-    assert states == {"pjb-good": "loaded", "pjb-bad": "loaded", "pjb-late": "pending"}
-
-
 def test_an_id_that_nobody_knows_is_1_once(make_place: MakePlace) -> None:
     place = make_place("unsiloed")
     place.emulator.add_job("unsiloed", job_id="uns-1", status="Succeeded", pages=1)
@@ -266,18 +235,23 @@ def test_an_id_that_nobody_knows_is_1_once(make_place: MakePlace) -> None:
     assert place.count("rejected_records") == 1
 
 
-def test_one_providers_failure_stops_no_other_and_the_worst_code_wins(
-    make_place: MakePlace,
-) -> None:
+def test_a_wrong_key_is_3_leaves_a_row_and_stops_no_other_provider(make_place: MakePlace) -> None:
     place = make_place("llamacloud", "contextual")
-    place.emulator.add_job("contextual", job_id="ctx-1", status="completed", pages=1)
-    place.emulator.faults.broken_results = {"ctx-1": "garbage"}
-    refused: dict[str, str | None] = {KEYS["llamacloud"]: "sk-wrong"}
-    ran = place.run("sync", "--json", env=refused)
+    job = place.emulator.add_job("contextual", status="completed", pages=1)
+    place.emulator.faults.broken_results = {job.job_id: "garbage"}
+    ran = place.run("sync", "--json", env={KEYS["llamacloud"]: "sk-wrong"})
     codes = [entry["exit_code"] for entry in ran.json["providers"]]
-    assert (ran.code, ran.json["exit_code"], codes) == (3, 3, [3, 1]), ran.said
-    assert place.count("jobs", "provider = 'contextual'") == 1
-    mistaken: dict[str, str | None] = {**refused, setting("contextual", "page_siz"): "3"}
-    ran = place.run("sync", "--json", env=mistaken)
+    assert (ran.code, ran.json["exit_code"], codes) == (3, 3, [3, 1]), "3 comes before 1"
+    assert "401" in ran.err and "EU key" in ran.err and "sk-wrong" not in ran.said
+    rows = place.query("SELECT provider, ok, exit_code FROM docjobs.sync_runs ORDER BY 1")
+    assert rows == [("contextual", False, 1), ("llamacloud", False, 3)]
+    assert place.query("SELECT job_id, results_state FROM docjobs.jobs") == [(job.job_id, "failed")]
+
+
+def test_of_several_codes_2_comes_first(place: Place) -> None:
+    env: dict[str, str | None] = {setting("contextual", "page_siz"): "3"}
+    env["DESTINATION__POSTGRES__CREDENTIALS"] = "postgresql://someone:hush@127.0.0.1:1/w"
+    args = ("llamacloud", "contextual", "--destination", "postgres", "--json")
+    ran = place.run("sync", *args, env=env)
     assert [entry["exit_code"] for entry in ran.json["providers"]] == [3, 2]
     assert ran.code == 2

@@ -6,8 +6,7 @@ import signal
 import sys
 
 import pytest
-from cli_support import DLT, KEYS, Place, ended, setting, wait_until
-from conftest import MakePlace
+from cli_support import DLT, KEYS, MakePlace, Place, ended, setting, wait_until
 from dlt._workspace.cli._dlt import main as dlt_main
 
 
@@ -45,8 +44,9 @@ def test_a_signal_ends_a_sync_in_order_and_loses_nothing(
     assert slow.count("jobs") == 40
     assert slow.count("chunks") == entry["results_loaded"]
     assert slow.count("sync_runs", "NOT ok AND exit_code = 1") == 1
+    if number is not signal.SIGINT:
+        return
     emulator.faults.latency_seconds = 0
-    emulator.clear_requests()
     after = slow.run("sync", "--json").provider("llamacloud")
     assert after["results_loaded"] == 40 - entry["results_loaded"], "fetched again in vain"
     slow.assert_everything_loaded("llamacloud")
@@ -89,11 +89,9 @@ def test_emulate_serves_until_it_is_interrupted(make_place: MakePlace) -> None:
 
 
 def test_a_closed_pipe_is_no_traceback(make_place: MakePlace) -> None:
-    place = make_place()
-    process = place.start("status", "--json")
-    assert process.stdout is not None
+    process = make_place().start("--version")
+    assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
-    assert process.stderr is not None
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait() == 141

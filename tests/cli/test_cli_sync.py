@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import duckdb
 import pytest
-from cli_support import KEYS, Place, Ran, setting
-from conftest import MakePlace
+from cli_support import KEYS, MakePlace, Place, Ran, setting
 
 from dlt_docjobs.emulator import RequestRecord
 

@@ -400,6 +400,11 @@ def test_secrets_are_redacted_in_payload_and_config() -> None:
     assert payload_of(row)["id"] == "1"
 
 
+def test_what_users_write_is_theirs() -> None:
+    row = Desk().sync("RUNNING", user_metadata={"token": "blue", "odd\0": "a\0b"})
+    assert json.loads(row.user_metadata or "") == {"token": "blue", "odd": "ab"}
+
+
 # -- include_content, include_names ---------------------------------------------------------------
 
 

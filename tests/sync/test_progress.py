@@ -173,6 +173,18 @@ def test_a_list_that_can_t_be_bounded_is_not_split_and_not_kept() -> None:
     assert todo_of(progress) == []
 
 
+def test_windows_do_not_pile_up() -> None:
+    # oldest first, each kill leaves one more window behind
+    progress = KindProgress()
+    for number in range(500):
+        progress.begin(Window(at(number * 10), None), True)
+        progress.saw(at(number * 10 + 5))
+        progress = KindProgress.load(progress.dump())
+        progress.todo.pop()
+        assert len(progress.todo) < 64
+    assert len(json.dumps(progress.dump())) < 10_000
+
+
 def test_the_sample_is_that_of_the_last_package() -> None:
     progress = listed(Window(at(0), None), 10, 11, 12)
     progress.next_package()
