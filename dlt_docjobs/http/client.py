@@ -182,9 +182,18 @@ class ApiClient:
         return await self._get(self._url(path_segments, params), is_retry=False)
 
     async def get_json(
-        self, path_segments: Sequence[str], params: Sequence[tuple[str, str]] = ()
+        self,
+        path_segments: Sequence[str],
+        params: Sequence[tuple[str, str]] = (),
+        decode: Callable[[Answer], Any] = decode_json,
     ) -> tuple[Answer, Any]:
         """Asks as `get` does, and decodes the body; an unreadable one is asked for again, twice.
+
+        Args:
+            path_segments: See `get`.
+            params: See `get`.
+            decode: Makes of the answer what is returned; raises `UnreadableBody` as `decode_json`
+                does.
 
         Raises:
             UnreadableBody: The body is still not JSON; the error holds it.
@@ -194,7 +203,7 @@ class ApiClient:
         while True:
             answer = await self._get(url, is_retry=failures > 0)
             try:
-                return answer, decode_json(answer)
+                return answer, decode(answer)
             except UnreadableBody as error:
                 self.counters.failures += 1
                 failures += 1

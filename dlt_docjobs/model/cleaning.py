@@ -44,8 +44,18 @@ def clean_text(text: str) -> str:
             text.encode()
         except UnicodeEncodeError:
             text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if "=" in text or "%" in text or "\\u003" in text or "&" in text:
-        text = _strip_signatures(text)
+    return strip_signatures(text)
+
+
+def strip_signatures(text: str) -> str:
+    """A text whose URLs have lost what signs them; the same object where none is signed."""
+    # Every signature has a sign of equality, however written. To look for one character is quick,
+    # to look for several is not
+    if "=" in text or (
+        ("%" in text or "&" in text or "\\" in text)
+        and ("3D" in text or "3d" in text or "#61;" in text or "equals;" in text)
+    ):
+        return _strip_signatures(text)
     return text
 
 
@@ -57,10 +67,11 @@ def strip_query(url: str | None) -> str | None:
     """
     if url is None:
         return None
-    url = clean_text(url).strip()
+    url = url.strip()
     if url[:5].lower() == "data:":
-        return re.split("[;,]", url, maxsplit=1)[0]
-    return re.split("[?#]", url, maxsplit=1)[0]
+        return clean_text(re.split("[;,]", url, maxsplit=1)[0])
+    # What is cut off needs no cleaning, and it is where the signatures are
+    return clean_text(url.partition("?")[0].partition("#")[0]).strip()
 
 
 def hashed_name(name: str) -> str:

@@ -11,8 +11,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from dlt_docjobs.http import Answer, ApiClient, NotFound
+from dlt_docjobs.http import Answer, ApiClient, NotFound, decode_json
 from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.records import ParsedDocument
 from dlt_docjobs.model.vocabulary import FAILED, SUCCEEDED, JobKind, Provider, canonical_status
 from dlt_docjobs.providers import base
 from dlt_docjobs.providers.base import (
@@ -26,6 +27,7 @@ from dlt_docjobs.providers.base import (
 )
 from dlt_docjobs.providers.results import UnreadableResult
 from dlt_docjobs.providers.results import unsiloed as results
+from dlt_docjobs.providers.results.unsiloed_typed import TypedAnswer, read_answer
 
 BASE_URL = "https://prod.visionapi.unsiloed.ai"
 REGION_HINT = (
@@ -81,35 +83,63 @@ class UnsiloedApi(ProviderApi):
 
     async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
         """One job with its chunks or extraction; image URLs only come when asked for."""
-        params = [("include_chunks", "true"), ("include_url", "true")] if kind == "parse" else []
-        answer, body = await self.client.get_json((kind, job_id), params)
-        with base.kept_whole(body):
-            return self._read_answer(kind, job_id, body, answer)
-
-    def _read_answer(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobAnswer:
-        observed = self._observe(kind, job_id, body, answer)
-        reply = JobAnswer(observed)
-        if canonical_status(self.provider, observed.provider_status) != SUCCEEDED:
-            return reply
         if kind == "extract":
-            if "result" not in body:
-                raise UnreadableRecord("a completed extract job came without `result`")
-            metadata = base.as_mapping(body.get("metadata"))
-            fields = {key: metadata[key] for key in ("order", "schema") if key in metadata}
-            reply.extraction = Extraction(body["result"], fields or None)
+            answer, body = await self.client.get_json((kind, job_id))
+            with base.kept_whole(body):
+                return self._read_extraction(job_id, body, answer)
+        params = [("include_chunks", "true"), ("include_url", "true")]
+        answer, body = await self.client.get_json(("parse", job_id), params, self._decode)
+        if isinstance(body, TypedAnswer):
+            try:
+                reply = JobAnswer(self._observe("parse", job_id, body.rest, answer))
+                return self._with_document(reply, body.document)
+            except UnreadableRecord:
+                # it has to be kept whole, its chunks too
+                body = decode_json(answer)
+        with base.kept_whole(body):
+            return self._read_document(job_id, body, answer)
+
+    def _decode(self, answer: Answer) -> Any:
+        """As rows at once where the answer is as documented, else as JSON."""
+        policy = self.policy
+        typed = read_answer(
+            answer.body, include_content=policy.include_content, include_ocr=policy.include_ocr
+        )
+        return decode_json(answer) if typed is None else typed
+
+    def _read_extraction(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
+        reply = JobAnswer(self._observe("extract", job_id, body, answer))
+        if not _has_succeeded(reply):
+            return reply
+        if "result" not in body:
+            raise UnreadableRecord("a completed extract job came without `result`")
+        metadata = base.as_mapping(body.get("metadata"))
+        fields = {key: metadata[key] for key in ("order", "schema") if key in metadata}
+        reply.extraction = Extraction(body["result"], fields or None)
+        return reply
+
+    def _read_document(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
+        reply = JobAnswer(self._observe("parse", job_id, body, answer))
+        if not _has_succeeded(reply):
             return reply
         if body.get("chunks") is None:
             raise UnreadableRecord("a succeeded parse job came without `chunks`")
         try:
-            reply.document = results.parse_document(
+            document = results.parse_document(
                 body,
                 include_content=self.policy.include_content,
                 include_ocr=self.policy.include_ocr,
             )
         except UnreadableResult as error:
             raise UnreadableRecord(str(error)) from None
-        if observed.page_count is None and reply.document.pages:
-            observed.page_count = len(reply.document.pages)
+        return self._with_document(reply, document)
+
+    def _with_document(self, reply: JobAnswer, document: ParsedDocument) -> JobAnswer:
+        """The answer with its document: only one that has succeeded has any."""
+        if _has_succeeded(reply):
+            reply.document = document
+            if reply.observation.page_count is None and document.pages:
+                reply.observation.page_count = len(document.pages)
         return reply
 
     async def check(self) -> None:
@@ -153,3 +183,7 @@ class UnsiloedApi(ProviderApi):
 
 class _Pages(base.Envelope):
     page_count: base.Count = None
+
+
+def _has_succeeded(reply: JobAnswer) -> bool:
+    return canonical_status("unsiloed", reply.observation.provider_status) == SUCCEEDED

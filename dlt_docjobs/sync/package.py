@@ -8,7 +8,7 @@ out in batches as they come.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final
 
 import pyarrow as pa
@@ -33,7 +33,8 @@ from dlt_docjobs.sync.ledger import (
     stands_for_progress,
 )
 from dlt_docjobs.sync.memory import JobRef, KnownJob
-from dlt_docjobs.sync.plan import Answered, Cut, Fetch, Gone, Item, Seen
+from dlt_docjobs.sync.plan import Answered, Cut, Fetch, Gone, Item, Look, Seen, Settle
+from dlt_docjobs.sync.progress import KindProgress
 from dlt_docjobs.sync.rejections import rejected_record, rejection_id, unknown_id
 from dlt_docjobs.sync.session import Session, Wanted
 from dlt_docjobs.tables import RESULT_TABLES, TABLES, RowBuffer
@@ -43,6 +44,7 @@ Emit = Callable[[Batch], Awaitable[None]]
 
 _ROWS_PER_BATCH: Final = 20_000
 _RESULT_FORGOTTEN_SECONDS: Final = 24 * 3600
+_NO_RESULT: Final = "it succeeded, but came without a result"
 
 
 class Package:
@@ -66,6 +68,7 @@ class Package:
         self._rejections: dict[str, Rejection] = {}
         self._results = {name: RowBuffer(TABLES[name]) for name in RESULT_TABLES}
         self._fetches: set[asyncio.Task[None]] = set()
+        self._looking: set[JobRef] = set()
         self._places = asyncio.Semaphore(2 * session.settings.max_concurrency)
 
     async def run(self) -> None:
@@ -93,12 +96,16 @@ class Package:
 
     async def _take_items(self) -> None:
         session = self._session
-        while len(self._entries) < self._settings.max_jobs_per_package:
+        while not self._is_full:
             item = await session.next_item()
             if item is None or isinstance(item, Cut):
                 return
             await self._take(item)
             session.report()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._entries) >= self._settings.max_jobs_per_package
 
     async def _take(self, item: Item) -> None:
         if isinstance(item, Seen):
@@ -115,6 +122,11 @@ class Package:
             entry = self._observe(seen)
             if entry is not None:
                 await self._receive_or_reject(entry, item.answer)
+        elif isinstance(item, Look):
+            await self._take_look(item)
+        elif isinstance(item, Settle):
+            while self._looking:
+                await asyncio.wait(self._fetches, return_when=asyncio.FIRST_COMPLETED)
         elif isinstance(item, Gone):
             await self._take_gone(item.observation)
         elif isinstance(item, Fetch):
@@ -133,7 +145,7 @@ class Package:
         await self._know_progress(seen)
         due: list[JobEntry] = []
         for place, one in enumerate(seen):
-            if len(self._entries) >= self._settings.max_jobs_per_package:
+            if self._is_full:
                 rest = JobPage(seen[place:], [])
                 session.carried.insert(0, Seen(rest, item.is_list, item.progress))
                 break
@@ -150,6 +162,22 @@ class Package:
         for entry in due:
             if self._is_due(entry):
                 await self._start_fetch(entry)
+
+    async def _take_look(self, item: Look) -> None:
+        """Asks for jobs that no run has seen, as many at a time as the package has room for."""
+        for kind in self._settings.kinds:
+            await self._know(kind, [job_id for of_kind, job_id in item.refs if of_kind == kind])
+        most = self._settings.max_jobs_per_package
+        for place, ref in enumerate(item.refs):
+            while len(self._entries) + len(self._looking) >= most and self._looking:
+                await asyncio.wait(self._fetches, return_when=asyncio.FIRST_COMPLETED)
+            if self._is_full:
+                self._session.carried.insert(0, Look(item.refs[place:], item.progress))
+                return
+            # named twice: an earlier package of this run has it, or this one
+            if ref not in self._known and ref not in self._entries and ref not in self._looking:
+                self._looking.add(ref)
+                await self._start(self._look(ref, item.progress[ref[0]]))
 
     def _is_forgotten(self, job_id: str | None) -> bool:
         return job_id is not None and self._session.is_forgotten(job_id)
@@ -295,12 +323,21 @@ class Package:
 
     async def _start_fetch(self, entry: JobEntry) -> None:
         entry.is_fetching = True
-        await self._places.acquire()
+        await self._start(self._fetch(entry))
+
+    async def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Lets a request run beside the plan, as soon as there is a place for it."""
+        try:
+            await self._places.acquire()
+        except asyncio.CancelledError:
+            work.close()
+            raise
         if self._session.must_stop:
             self._session.left_work = True
             self._places.release()
+            work.close()
             return
-        task = asyncio.create_task(self._fetch(entry))
+        task = asyncio.create_task(work)
         self._fetches.add(task)
         task.add_done_callback(self._fetch_ended)
 
@@ -321,7 +358,56 @@ class Package:
                     task.cancel()
                 await asyncio.gather(*self._fetches, return_exceptions=True)
 
+    async def _look(self, ref: JobRef, progress: KindProgress) -> None:
+        try:
+            await self._look_at(ref, progress)
+        finally:
+            self._looking.discard(ref)
+
+    async def _look_at(self, ref: JobRef, progress: KindProgress) -> None:
+        """Asks for a job that no run has seen, with its result where that is wanted."""
+        kind, job_id = ref
+        session = self._session
+        wants_result = self._wanted.any_result(kind)
+        problem: Exception | None = None
+        try:
+            try:
+                ask = self._api.result if wants_result else self._api.status
+                answer = await ask(kind, job_id)
+            except (UnreadableRecord, ApiError) as error:
+                if not wants_result or (isinstance(error, ApiError) and error.is_fatal):
+                    raise
+                # the job may be known all the same, where it is asked for without its result
+                problem = error
+                answer = await self._api.status(kind, job_id)
+        except NotFound as error:
+            await self._take_gone(session.empty_observation(kind, job_id, error))
+        except (InvalidIdentifier, UnreadableRecord, UnreadableBody) as error:
+            payload = _payload_of(error)
+            self._reject([Rejection(f"/{kind}/{job_id}", kind, job_id, str(error), payload)])
+        except ApiError as error:
+            session.fail(f"{kind} job {job_id} could not be asked for: {error}", error)
+        else:
+            seen = answer.observation
+            progress.saw(seen.created_at)
+            if answer.has_result:
+                await self._take(Answered(answer))
+                return
+            session.note_answer()
+            if self._is_outside(seen):
+                return
+            session.count_listed(seen)
+            entry = self._observe(seen)
+            if entry is None or not self._is_due(entry):
+                return
+            entry.is_fetching = True
+            if isinstance(problem, NotFound):
+                self._result_gone(entry, problem)
+            else:
+                self._result_failed(entry, problem or UnreadableRecord(_NO_RESULT, seen.payload))
+
     async def _fetch(self, entry: JobEntry) -> None:
+        """Fetches the result of a job that is known."""
         kind, job_id = entry.ref
         session = self._session
         tier = entry.row.tier if entry.row else None
@@ -329,22 +415,25 @@ class Package:
             answer = await self._api.result(kind, job_id, tier)
         except NotFound as error:
             await self._confirm_gone(entry, error)
-        except (UnreadableBody, UnreadableRecord, ResponseTooLarge, InvalidIdentifier) as error:
-            payload: Any = None
-            if isinstance(error, UnreadableBody):
-                payload = error.body
-            elif isinstance(error, UnreadableRecord):
-                payload = error.payload
-            self._reject_result(entry, str(error), payload)
-        except ApiError as error:
-            session.fail(f"the result of {kind} job {job_id} stays pending: {error}", error)
+        except (UnreadableRecord, InvalidIdentifier, ApiError) as error:
+            self._result_failed(entry, error)
         else:
             session.note_answer()
             await self._receive_or_reject(entry, answer)
             row = entry.row
             if not answer.has_result and row and row.results_state == "pending":
-                payload = answer.observation.payload
-                self._reject_result(entry, "it succeeded, but came without a result", payload)
+                self._reject_result(entry, _NO_RESULT, answer.observation.payload)
+
+    def _result_failed(self, entry: JobEntry, error: Exception) -> None:
+        """A result did not come, or what came can't be read: the former may come another time."""
+        kind, job_id = entry.ref
+        if isinstance(error, ApiError) and not isinstance(
+            error, (UnreadableBody, ResponseTooLarge)
+        ):
+            message = f"the result of {kind} job {job_id} stays pending: {error}"
+            self._session.fail(message, error)
+        else:
+            self._reject_result(entry, str(error), _payload_of(error))
 
     async def _receive_or_reject(self, entry: JobEntry, answer: JobAnswer) -> None:
         """Takes an answer; what nests too deep to be stored is set aside, as text."""
@@ -446,8 +535,14 @@ class Package:
         session.note_answer()
         await self._know_progress([answer.observation])
         self._apply(entry, answer.observation)
-        if entry.row is None or entry.row.results_state != "pending" or entry.history is None:
-            return
+        if entry.row is not None and entry.row.results_state == "pending":
+            self._result_gone(entry, error)
+
+    def _result_gone(self, entry: JobEntry, error: NotFound) -> None:
+        """404 for the result of a job that is there."""
+        kind, job_id = entry.ref
+        session = self._session
+        assert entry.history is not None
         ended = entry.history.last.occurred_at_latest
         if (session.clock.now() - ended).total_seconds() > _RESULT_FORGOTTEN_SECONDS:
             # the job is remembered, its result no more
@@ -527,3 +622,10 @@ class Package:
                     )
                 ]
             )
+
+
+def _payload_of(error: Exception) -> Any:
+    """What came and could not be read, where the error has kept it."""
+    if isinstance(error, UnreadableBody):
+        return error.body
+    return error.payload if isinstance(error, UnreadableRecord) else None

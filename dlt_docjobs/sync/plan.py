@@ -51,6 +51,7 @@ _CLOCK_DOUBT: Final = timedelta(seconds=3)
 _IDLE_PAGES: Final = 100
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LISTED_IDS: Final = 200_000
+_NAMED_AT_ONCE: Final = 500
 
 
 class _Stopped(Exception):
@@ -91,6 +92,24 @@ class Fetch:
 
 
 @dataclass(slots=True, repr=False)
+class Look:
+    """Jobs that no run has seen: each is asked for with its result, in one request.
+
+    Attributes:
+        refs: Each job once.
+        progress: As in `Seen`.
+    """
+
+    refs: list[JobRef]
+    progress: dict[JobKind, KindProgress]
+
+
+@dataclass(slots=True, repr=False)
+class Settle:
+    """What was asked for so far has to be answered before the plan goes on."""
+
+
+@dataclass(slots=True, repr=False)
 class Answered:
     """An answer that may hold the result already."""
 
@@ -102,7 +121,7 @@ class Cut:
     """The package may end here, so that what was learnt reaches the warehouse."""
 
 
-Item = Seen | Gone | Fetch | Answered | Cut
+Item = Seen | Gone | Fetch | Look | Settle | Answered | Cut
 
 
 class Plan:
@@ -408,7 +427,9 @@ class Plan:
         for kind in self._settings.kinds:
             session.progress.kinds[kind].begin(Window(None, None), False)
         began = self._clock.now()
-        async for refs in self._due_targets(lag_start):
+        async for unseen, refs in self._due_targets(lag_start):
+            if unseen:
+                yield Look(unseen, session.progress.kinds)
             async for item in self._poll(refs, is_list=True):
                 if isinstance(item, Seen):
                     for seen in item.page.observations:
@@ -417,6 +438,7 @@ class Plan:
                     seen = item.answer.observation
                     session.progress.kinds[seen.job_kind].saw(seen.created_at)
                 yield item
+        yield Settle()
         if not session.must_stop:
             for kind in self._settings.kinds:
                 progress = session.progress.kinds[kind]
@@ -428,13 +450,13 @@ class Plan:
 
     async def _due_targets(
         self, lag_start: dict[JobKind, datetime | None]
-    ) -> AsyncIterator[list[JobRef]]:
-        """The named jobs that are due: new, open, or ended and still within the lag."""
+    ) -> AsyncIterator[tuple[list[JobRef], list[JobRef]]]:
+        """The named jobs that are due: unseen ones, and those open or still within the lag."""
         batch: list[JobRef] = []
         for ref in self._targets():
             if not self._session.is_forgotten(ref[1]):
                 batch.append(ref)
-            if len(batch) >= 50:
+            if len(batch) >= _NAMED_AT_ONCE:
                 yield await self._due(batch, lag_start)
                 batch = []
         if batch:
@@ -442,25 +464,28 @@ class Plan:
 
     async def _due(
         self, refs: list[JobRef], lag_start: dict[JobKind, datetime | None]
-    ) -> list[JobRef]:
+    ) -> tuple[list[JobRef], list[JobRef]]:
         session = self._session
+        unseen: list[JobRef] = []
         due: list[JobRef] = []
         for kind in self._settings.kinds:
-            ids = [job_id for of_kind, job_id in refs if of_kind == kind]
+            ids = list(dict.fromkeys(job_id for of_kind, job_id in refs if of_kind == kind))
             known = await session.lookup(kind, ids)
             since = lag_start[kind]
             for job_id in ids:
                 if (kind, job_id) in session.observed:
                     continue
                 found = known.get(job_id)
-                if found is None or found.row is None or found.history is None:
+                if found is None:
+                    unseen.append((kind, job_id))
+                elif found.row is None or found.history is None:
                     due.append((kind, job_id))
                 elif found.history.is_open:
                     if found.row.given_up_at is None:
                         due.append((kind, job_id))
                 elif since and found.row.created_at and found.row.created_at >= since:
                     due.append((kind, job_id))
-        return await self._without_unknown(due)
+        return await self._without_unknown(unseen), due
 
     async def _without_unknown(self, refs: list[JobRef]) -> list[JobRef]:
         """Leaves out ids that the provider has not known for a day."""

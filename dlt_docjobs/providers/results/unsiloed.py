@@ -37,9 +37,9 @@ CONTENT_KEYS: Final = frozenset(
 )
 """Keys whose numbers are document text, too: without `include_content` their lengths stand."""
 
-_BOX: Final = BoxKeys("left", "top", "width", "height", extent=True)
+BOX: Final = BoxKeys("left", "top", "width", "height", extent=True)
 _CHUNK: Final = frozenset({"chunk_id", "chunk_length", "embed", "segments"})
-_SEGMENT: Final = frozenset(
+SEGMENT_FIELDS: Final = frozenset(
     {"segment_id", "segment_type", "content", "html", "markdown", "image", "page_number"}
     | {"page_width", "page_height", "confidence", "bbox", "ocr"}
 )
@@ -68,13 +68,18 @@ def parse_document(
     for chunk in entries(body, "chunks"):
         if chunk is not None:
             document.add_chunk(as_record(chunk, "embed"))
-    page_count = to_int(body.get("page_count"))
-    if page_count is not None and page_count <= MAX_PAGE_COUNT:
-        for number in range(1, page_count + 1):
-            document.pages[number]
+    add_missing_pages(document.pages, body)
     return ParsedDocument(
         document.pages.rows(), document.chunks, document.segments, document.elements
     )
+
+
+def add_missing_pages(pages: Pages, body: Mapping[str, Any]) -> None:
+    """Makes a page of each number up to the answer's `page_count`, segments on it or not."""
+    page_count = to_int(body.get("page_count"))
+    if page_count is not None and page_count <= MAX_PAGE_COUNT:
+        for number in range(1, page_count + 1):
+            pages[number]
 
 
 class _Document:
@@ -156,7 +161,7 @@ class _Document:
         x0, y0, x1, y1 = NOWHERE
         provider_bbox = fields.boxes(segment, "bbox")
         if provider_bbox is not None:
-            x0, y0, x1, y1 = fractions(segment["bbox"], _BOX, width, height)
+            x0, y0, x1, y1 = fractions(segment["bbox"], BOX, width, height)
         self.segments.append(
             Segment(
                 segment_index=index,
@@ -187,7 +192,7 @@ class _Document:
                 ocr_count=ocr_count,
                 ocr_confidence_mean=ocr_confidence_mean,
                 # Last, when all that did not fit is known
-                metadata=fields.metadata(segment, _SEGMENT),
+                metadata=fields.metadata(segment, SEGMENT_FIELDS),
             )
         )
 
