@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import threading
 from typing import TYPE_CHECKING, Final
 
 from dlt_docjobs.sources.config import KEY_VARIABLES, SECTION
@@ -23,6 +22,7 @@ def emulate(args: argparse.Namespace) -> int:
         raise UsageError(f"--jobs is 0 or more, not {args.jobs}")
     try:
         from dlt_docjobs.emulator import Emulator
+        from dlt_docjobs.emulator.emulator import wait_for_interrupt
     except ImportError as error:
         raise UsageError(
             "the emulator needs the extra `emulator`: pip install 'dlt-docjobs[emulator]' "
@@ -36,10 +36,7 @@ def emulate(args: argparse.Namespace) -> int:
             f"port {args.port} can't be used ({error.strerror}); choose another with --port"
         ) from None
     try:
-        _introduce(emulator)
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        pass
+        wait_for_interrupt(lambda: _introduce(emulator))
     finally:
         emulator.stop()
     return 0

@@ -308,10 +308,15 @@ def serve(port: int = 0, seed: int = 7, jobs: int = 300) -> None:
     """
     with Emulator(seed=seed, jobs=jobs, port=port) as emulator:
         urls = " ".join(f"{provider}={url}" for provider, url in emulator.base_urls.items())
-        # a shell starts background commands with SIGINT ignored; this one ends by it all the same
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        print(f"{urls} api_key={emulator.api_key}", flush=True)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            return
+        wait_for_interrupt(lambda: print(f"{urls} api_key={emulator.api_key}", flush=True))
+
+
+def wait_for_interrupt(announce: Callable[[], None]) -> None:
+    """Announces what is served and returns at SIGINT, which may come as soon as that is read."""
+    # a shell starts background commands with SIGINT ignored; this one ends by it all the same
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        announce()
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return
