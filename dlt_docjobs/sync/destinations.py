@@ -23,6 +23,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "load": {"delete_completed_jobs": True},
     # every row carries its load's id: it says whether the row is part of a whole load
     "normalize": {"parquet_normalizer": {"add_dlt_load_id": True}},
+    # round robin would hold back twenty batches, each with all of its tables
+    "sources": {"docjobs": {"extract": {"next_item_mode": "fifo"}}},
 }
 
 

@@ -112,16 +112,9 @@ class Package:
             await self._take_page(item)
         elif isinstance(item, Answered):
             seen = item.answer.observation
-            if self._is_forgotten(seen.job_id):
-                return
-            self._session.note_answer()
-            await self._know(seen.job_kind, [seen.job_id])
-            if self._is_outside(seen):
-                return
-            self._session.count_listed(seen)
-            entry = self._observe(seen)
-            if entry is not None:
-                await self._receive_or_reject(entry, item.answer)
+            if not self._is_forgotten(seen.job_id):
+                await self._know(seen.job_kind, [seen.job_id])
+                await self._take_answer(item.answer)
         elif isinstance(item, Look):
             await self._take_look(item)
         elif isinstance(item, Settle):
@@ -162,6 +155,18 @@ class Package:
         for entry in due:
             if self._is_due(entry):
                 await self._start_fetch(entry)
+
+    async def _take_answer(self, answer: JobAnswer) -> JobEntry | None:
+        """Takes an answer about a named job, and its result if it holds one."""
+        self._session.note_answer()
+        seen = answer.observation
+        if self._is_outside(seen):
+            return None
+        self._session.count_listed(seen)
+        entry = self._observe(seen)
+        if entry is not None and answer.has_result:
+            await self._receive_or_reject(entry, answer)
+        return entry
 
     async def _take_look(self, item: Look) -> None:
         """Asks for jobs that no run has seen, as many at a time as the package has room for."""
@@ -388,23 +393,16 @@ class Package:
         except ApiError as error:
             session.fail(f"{kind} job {job_id} could not be asked for: {error}", error)
         else:
-            seen = answer.observation
-            progress.saw(seen.created_at)
-            if answer.has_result:
-                await self._take(Answered(answer))
-                return
-            session.note_answer()
-            if self._is_outside(seen):
-                return
-            session.count_listed(seen)
-            entry = self._observe(seen)
-            if entry is None or not self._is_due(entry):
+            progress.saw(answer.observation.created_at)
+            entry = await self._take_answer(answer)
+            if entry is None or answer.has_result or not self._is_due(entry):
                 return
             entry.is_fetching = True
             if isinstance(problem, NotFound):
                 self._result_gone(entry, problem)
             else:
-                self._result_failed(entry, problem or UnreadableRecord(_NO_RESULT, seen.payload))
+                payload = answer.observation.payload
+                self._result_failed(entry, problem or UnreadableRecord(_NO_RESULT, payload))
 
     async def _fetch(self, entry: JobEntry) -> None:
         """Fetches the result of a job that is known."""
