@@ -179,6 +179,10 @@ class ProviderApi(ABC):
     async def check(self) -> None:
         """One cheap authenticated request; raises the `ApiError` that says what is wrong."""
 
+    def status_has_result(self, kind: JobKind) -> bool:
+        """Whether `status` and `result` are the same request."""
+        return False
+
     async def poll(self, kind: JobKind, job_ids: Sequence[str]) -> JobPage:
         """Asks for many jobs at once; only where `poll_batch` is above 1."""
         raise NotImplementedError

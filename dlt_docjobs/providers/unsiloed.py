@@ -73,9 +73,13 @@ class UnsiloedApi(ProviderApi):
         """Unsiloed publishes no list."""
         raise NotImplementedError
 
+    def status_has_result(self, kind: JobKind) -> bool:
+        """An extract job always comes with its result."""
+        return kind == "extract"
+
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
-        """One job: a parse job without its chunks; an extract job comes with its result anyway."""
-        if kind == "extract":
+        """One job: a parse job without its chunks."""
+        if self.status_has_result(kind):
             return await self.result(kind, job_id)
         answer, body = await self.client.get_json(("parse", job_id), [("include_chunks", "false")])
         with base.kept_whole(body):

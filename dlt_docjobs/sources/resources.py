@@ -25,7 +25,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.providers.base import ProviderApi
-from dlt_docjobs.sync.destinations import connect
+from dlt_docjobs.sync.destinations import connect, inserts_only
 from dlt_docjobs.sync.memory import Memory
 from dlt_docjobs.sync.package import Batch, Package
 from dlt_docjobs.sync.pending import note_base
@@ -44,10 +44,11 @@ ApiFactory = Callable[[], ProviderApi]
 class _Tables:
     """A batch on its way through dlt's pipe: opaque to dlt, a mapping of tables to us."""
 
-    __slots__ = ("tables",)
+    __slots__ = ("replaces", "tables")
 
-    def __init__(self, tables: Batch) -> None:
+    def __init__(self, tables: Batch, replaces: bool) -> None:
         self.tables = tables
+        self.replaces = replaces
 
 
 def build_resources(
@@ -82,17 +83,17 @@ def build_resources(
                 note_base(pipeline, client, Container()[SourceInjectableContext].source.name)
                 missing = [name for name in selected if not memory.has_table(name)]
                 if missing:
-                    yield _Tables(
-                        {name: TABLES[name].arrow_schema.empty_table() for name in missing}
-                    )
+                    empty = {name: TABLES[name].arrow_schema.empty_table() for name in missing}
+                    yield _Tables(empty, replaces=True)
                 session = handle.session
                 if session is None:
                     session = handle.begin(_new_session(handle, memory, pipeline, created_at))
                 tables = selected if fetch_results else selected - set(RESULT_TABLES)
                 wanted = Wanted(frozenset(tables), settings.policy.include_ocr)
                 session.attach(memory)
+                package = Package(session, wanted, _Outlet(), replaces=not inserts_only(pipeline))
                 try:
-                    yield from _drive(session, Package(session, wanted, _Outlet()), wanted)
+                    yield from _drive(session, package, wanted)
                 finally:
                     session.detach()
             if session.window is None:
@@ -133,24 +134,40 @@ def settings_have_jobs(settings: SyncSettings, memory: Memory) -> bool:
 
 
 def _leaf(root: DltResource, table: Table) -> DltResource:
+    by_job = table.key != table.replaced_by
+
     def pick(batch: _Tables) -> Any:
-        return batch.tables.get(table.name)
+        rows = batch.tables.get(table.name)
+        if rows is None or not by_job:
+            return rows
+        return dlt.mark.with_hints(rows, dlt.mark.make_hints(**_merge(table, batch.replaces)))
 
     pick.__name__ = pick.__qualname__ = table.name
     pick.__doc__ = table.description
-    hints: dict[str, Any] = {
-        "name": table.name,
-        "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
-        "columns": table.dlt_columns(),
-    }
-    if table.key == table.replaced_by:
+    hints = _merge(table, replaces=True)
+    if not by_job:
         hints["primary_key"] = table.key
-    else:
-        # a job comes once a package, so its rows need no comparing by their own key
-        hints["merge_key"] = table.replaced_by
-    resource: DltResource = dlt.transformer(pick, data_from=root, **hints)
+    resource: DltResource = dlt.transformer(pick, data_from=root, name=table.name, **hints)
     resource.apply_hints(additional_table_hints={"description": table.description})
     return resource
+
+
+def _merge(table: Table, replaces: bool) -> dict[str, Any]:
+    """How a package's rows of a table meet those that are there.
+
+    A job comes once a package, so the rows of its result need no comparing by their own key: they
+    are all replaced, or, where the warehouse holds none of the job's yet, inserted. dlt takes the
+    columns to compare for a strategy from their flags, and of several hints the last one counts.
+    """
+    strategy = "delete-insert" if replaces else "insert-only"
+    columns = table.dlt_columns()
+    if table.key != table.replaced_by:
+        for name in table.replaced_by:
+            columns[name] |= {"merge_key": replaces, "primary_key": not replaces}
+    return {
+        "write_disposition": {"disposition": "merge", "strategy": strategy},
+        "columns": columns,
+    }
 
 
 def _selected_tables() -> set[str]:
@@ -228,7 +245,7 @@ def _drive(session: Session, package: Package, wanted: Wanted) -> Iterator[_Tabl
                 raise item
             tables = {name: table for name, table in item.items() if name in wanted.tables}
             if tables:
-                yield _Tables(tables)
+                yield _Tables(tables, package.replaces)
     finally:
         if not ended:
             session.request.stop_reason = session.request.stop_reason or "abandoned"

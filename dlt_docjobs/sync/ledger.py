@@ -90,6 +90,17 @@ class JobEntry:
         return self.known.row is None and self.known.history is None
 
     @property
+    def may_have_rows(self) -> bool:
+        """Whether an earlier load may have left rows of a result.
+
+        Only a parse job's row says that none ever came: it has no count of segments then.
+        """
+        if self.is_new or self.known.is_torn:
+            return self.known.is_torn
+        row = self.known.row
+        return row is None or self.ref[0] != "parse" or row.segment_count is not None
+
+    @property
     def is_open(self) -> bool:
         """Whether the job's last event is not terminal."""
         return self.history is not None and self.history.is_open

@@ -34,6 +34,8 @@ from dlt_docjobs.tables import RESULT_TABLES, TABLES
 JobRef = tuple[JobKind, str]
 
 _BATCH: Final = 500
+# where a query returns next to nothing, and reads a large table each time
+_IDS_AT_ONCE: Final = 5000
 _TABLE_MARKS: Final = {f"{{{name}}}": name for name in TABLES} | {
     "{loads}": "_dlt_loads",
     "{state}": "_dlt_pipeline_state",
@@ -104,14 +106,27 @@ class Memory:
             row[0] for row in self._query("SELECT job_hash FROM {forgotten} WHERE {scope}")
         )
         for name in ("jobs", *RESULT_TABLES):
-            self._torn.update(
-                (row[0], row[1])
-                for row in self._query(
-                    f"SELECT DISTINCT t.job_kind, t.job_id FROM {{{name}}} t LEFT JOIN {{loads}} l"
-                    " ON l.load_id = t._dlt_load_id AND l.status = 0"
-                    " WHERE {t.scope} AND l.load_id IS NULL"
-                )
+            self._torn.update(self._find_torn(name))
+
+    def _find_torn(self, name: str) -> list[JobRef]:
+        """Jobs with rows of an unfinished load: the loads first, for a table has but few."""
+        load_id = "COALESCE(_dlt_load_id, '')"
+        loads = self._query(
+            f"SELECT t.load_id FROM (SELECT DISTINCT {load_id} AS load_id FROM {{{name}}}) t"
+            " LEFT JOIN {loads} l ON l.load_id = t.load_id AND l.status = 0"
+            " WHERE l.load_id IS NULL"
+        )
+        if not loads:
+            return []
+        marks = ", ".join(["%s"] * len(loads))
+        return [
+            (row[0], row[1])
+            for row in self._query(
+                f"SELECT DISTINCT job_kind, job_id FROM {{{name}}}"
+                f" WHERE {{scope}} AND {load_id} IN ({marks})",
+                *(row[0] for row in loads),
             )
+        ]
 
     def is_forgotten(self, job_id: str) -> bool:
         """Whether the user had the job erased for good (`docjobs forget`)."""
@@ -298,6 +313,33 @@ class Memory:
             )
         ]
 
+    def settled(self, kind: JobKind, before: datetime | None) -> Iterator[str]:
+        """Ids of jobs that are not asked for any more.
+
+        Args:
+            kind: Of which kind.
+            before: Jobs that ended count if they were created before this; None for any.
+        """
+        if self._empty:
+            return iter(())
+        ended = "h.is_terminal" if before is None else "h.is_terminal AND t.created_at < %s"
+        return (
+            row[0]
+            for row in self._query(
+                "SELECT t.job_id FROM {jobs} t JOIN {loads} l"
+                " ON l.load_id = t._dlt_load_id AND l.status = 0 JOIN"
+                " (SELECT job_id, is_terminal, ROW_NUMBER() OVER"
+                " (PARTITION BY job_id ORDER BY sequence DESC) AS place"
+                " FROM {job_status_history} WHERE {scope} AND job_kind = %s) h"
+                " ON h.job_id = t.job_id AND h.place = 1"
+                f" WHERE {{t.scope}} AND t.job_kind = %s AND (({ended})"
+                " OR (NOT h.is_terminal AND t.given_up_at IS NOT NULL))",
+                kind,
+                kind,
+                *([] if before is None else [before]),
+            )
+        )
+
     def newest_job(self, kind: JobKind) -> datetime | None:
         """The newest creation of all known jobs of a kind."""
         rows = self._query(
@@ -342,6 +384,23 @@ class Memory:
                 found[row[0]] = _required(row[1])
         return found
 
+    def holds_rows(self, name: str, refs: Iterable[JobRef]) -> bool:
+        """Whether a result table holds rows of any of the given jobs."""
+        by_kind: dict[JobKind, list[str]] = {}
+        for kind, job_id in refs:
+            by_kind.setdefault(kind, []).append(job_id)
+        for kind, job_ids in by_kind.items():
+            for batch in _batches(sorted(job_ids), _IDS_AT_ONCE):
+                marks = ", ".join(["%s"] * len(batch))
+                if self._query(
+                    f"SELECT 1 FROM {{{name}}} WHERE {{scope}} AND job_kind = %s"
+                    f" AND job_id IN ({marks}) LIMIT 1",
+                    kind,
+                    *batch,
+                ):
+                    return True
+        return False
+
     def _query(self, sql: str, *params: Any) -> list[Any]:
         """Runs a query; a table that isn't there yet is an empty one."""
         client = self._client
@@ -359,9 +418,9 @@ class Memory:
             return []
 
 
-def _batches(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), _BATCH):
-        yield values[start : start + _BATCH]
+def _batches(values: Sequence[Any], size: int = _BATCH) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def _instant(value: Any) -> datetime | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -32,7 +33,7 @@ from dlt_docjobs.sync.ledger import (
     needs_last_progress,
     stands_for_progress,
 )
-from dlt_docjobs.sync.memory import JobRef, KnownJob
+from dlt_docjobs.sync.memory import JobRef, KnownJob, Memory
 from dlt_docjobs.sync.plan import Answered, Cut, Fetch, Gone, Item, Look, Seen, Settle
 from dlt_docjobs.sync.progress import KindProgress
 from dlt_docjobs.sync.rejections import rejected_record, rejection_id, unknown_id
@@ -50,13 +51,19 @@ _NO_RESULT: Final = "it succeeded, but came without a result"
 class Package:
     """Fills one load package of a session.
 
+    Attributes:
+        replaces: Whether any result in the package, so far, takes the place of an earlier one.
+
     Args:
         session: The run.
         wanted: Which tables to fill.
         emit: Takes a batch of Arrow tables; waits while the writer is behind.
+        replaces: False where new results may be inserted without looking for earlier ones.
     """
 
-    def __init__(self, session: Session, wanted: Wanted, emit: Emit) -> None:
+    def __init__(
+        self, session: Session, wanted: Wanted, emit: Emit, *, replaces: bool = True
+    ) -> None:
         self._session = session
         self._settings = session.settings
         self._api = session.api
@@ -67,6 +74,9 @@ class Package:
         self._known: dict[JobRef, KnownJob] = {}
         self._rejections: dict[str, Rejection] = {}
         self._results = {name: RowBuffer(TABLES[name]) for name in RESULT_TABLES}
+        self._written: set[str] = set()
+        self._fresh: set[JobRef] = set()
+        self.replaces = replaces
         self._fetches: set[asyncio.Task[None]] = set()
         self._looking: set[JobRef] = set()
         self._places = asyncio.Semaphore(2 * session.settings.max_concurrency)
@@ -90,7 +100,20 @@ class Package:
         await self._finish_fetches()
         await self._flush_results(everything=True)
         session.finished_at = session.clock.now()
-        await self.emit(await self._job_batch())
+        batch = await self._job_batch()
+        if not self.replaces and await self._meets_rows():
+            self.replaces = True
+            # no more rows for them: only the last word on how they are merged
+            batch |= {name: TABLES[name].arrow_schema.empty_table() for name in self._written}
+        await self.emit(batch)
+
+    async def _meets_rows(self) -> bool:
+        """Whether rows of a job that counts as new are there after all."""
+        for name in sorted(self._written):
+            holds = partial(Memory.holds_rows, name=name, refs=self._fresh)
+            if await self._session.read(holds):
+                return True
+        return False
 
     # -- items ------------------------------------------------------------------------------
 
@@ -380,7 +403,8 @@ class Package:
                 ask = self._api.result if wants_result else self._api.status
                 answer = await ask(kind, job_id)
             except (UnreadableRecord, ApiError) as error:
-                if not wants_result or (isinstance(error, ApiError) and error.is_fatal):
+                is_fatal = isinstance(error, ApiError) and error.is_fatal
+                if is_fatal or not wants_result or self._api.status_has_result(kind):
                     raise
                 # the job may be known all the same, where it is asked for without its result
                 problem = error
@@ -488,11 +512,15 @@ class Package:
         else:
             assert answer.extraction is not None
             rows = {"extraction_results": [self._extraction(entry, answer.extraction)]}
+        if entry.may_have_rows:
+            self.replaces = True
+        else:
+            self._fresh.add(entry.ref)
         for name, of_table in rows.items():
             if name not in self._wanted.tables:
                 continue
             self._results[name].add(of_table, key, run)
-            if not of_table and (entry.known.is_torn or not entry.is_new):
+            if not of_table and entry.may_have_rows:
                 self._results[name].add_tombstone(key, run)
         if "chunks" in self._wanted.tables:
             figures.chunks += counts.get("chunk_count") or 0
@@ -569,6 +597,7 @@ class Package:
             return
         batch = {name: buffer.flush() for name, buffer in self._results.items() if len(buffer)}
         if batch:
+            self._written.update(batch)
             await self.emit(batch)
 
     async def _job_batch(self) -> Batch:

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +37,7 @@ from dlt_docjobs.providers.base import (
 from dlt_docjobs.providers.contextual import RETENTION_DAYS
 from dlt_docjobs.providers.llamacloud import LlamaCloudApi
 from dlt_docjobs.sync.brackets import Bracketing
-from dlt_docjobs.sync.memory import JobRef, OpenJob
+from dlt_docjobs.sync.memory import JobRef, Memory, OpenJob
 from dlt_docjobs.sync.progress import KindProgress
 from dlt_docjobs.sync.rejections import unknown_id_rejection
 from dlt_docjobs.sync.settings import Window
@@ -452,15 +453,16 @@ class Plan:
         self, lag_start: dict[JobKind, datetime | None]
     ) -> AsyncIterator[tuple[list[JobRef], list[JobRef]]]:
         """The named jobs that are due: unseen ones, and those open or still within the lag."""
-        batch: list[JobRef] = []
-        for ref in self._targets():
-            if not self._session.is_forgotten(ref[1]):
-                batch.append(ref)
-            if len(batch) >= _NAMED_AT_ONCE:
-                yield await self._due(batch, lag_start)
-                batch = []
-        if batch:
-            yield await self._due(batch, lag_start)
+        session = self._session
+        targets = dict.fromkeys(ref for ref in self._targets() if not session.is_forgotten(ref[1]))
+        for kind in self._settings.kinds:
+            # as many as are named may have ended long ago: they cost no look at their rows
+            settled = partial(Memory.settled, kind=kind, before=lag_start[kind])
+            for job_id in await session.read(settled) if targets else ():
+                targets.pop((kind, job_id), None)
+        refs = list(targets)
+        for start in range(0, len(refs), _NAMED_AT_ONCE):
+            yield await self._due(refs[start : start + _NAMED_AT_ONCE], lag_start)
 
     async def _due(
         self, refs: list[JobRef], lag_start: dict[JobKind, datetime | None]
@@ -469,7 +471,7 @@ class Plan:
         unseen: list[JobRef] = []
         due: list[JobRef] = []
         for kind in self._settings.kinds:
-            ids = list(dict.fromkeys(job_id for of_kind, job_id in refs if of_kind == kind))
+            ids = [job_id for of_kind, job_id in refs if of_kind == kind]
             known = await session.lookup(kind, ids)
             since = lag_start[kind]
             for job_id in ids:
@@ -485,15 +487,12 @@ class Plan:
                         due.append((kind, job_id))
                 elif since and found.row.created_at and found.row.created_at >= since:
                     due.append((kind, job_id))
-        return await self._without_unknown(unseen), due
-
-    async def _without_unknown(self, refs: list[JobRef]) -> list[JobRef]:
-        """Leaves out ids that the provider has not known for a day."""
-        session = self._session
-        ids = {ref: unknown_id_rejection(session.settings, ref) for ref in refs}
-        seen = await session.read(lambda memory: memory.rejections(ids.values()))
+        marks = {ref: unknown_id_rejection(session.settings, ref) for ref in unseen}
+        rejected = await session.read(lambda memory: memory.rejections(marks.values()))
         limit = self._clock.now() - _UNKNOWN_ID_FOR
-        return [ref for ref in refs if seen.get(ids[ref], limit) >= limit]
+        # the provider did not know these: it is asked for a day, whether it does by now
+        due += [ref for ref in unseen if rejected.get(marks[ref], _BEGINNING) >= limit]
+        return [ref for ref in unseen if marks[ref] not in rejected], due
 
     def _targets(self) -> Iterable[JobRef]:
         for job_id, kind in self._settings.targets or ():

@@ -183,7 +183,8 @@ def test_an_unknown_id_is_rejected_once(unknown: Days) -> None:
 
 
 def test_an_unknown_id_is_asked_for_again_for_a_day(unknown: Days) -> None:
-    assert [unknown.asked(number, "wrong") for number in range(4)] == [2, 2, 2, 0]
+    # at first a parse job is asked for with its result, and then whether it is there without
+    assert [unknown.asked(number, "wrong") for number in range(4)] == [3, 2, 2, 0]
 
 
 def test_an_id_that_becomes_known_is_loaded(unknown: Days) -> None:
