@@ -48,10 +48,12 @@ class Outcome(NamedTuple):
     Attributes:
         committed_at: When its last commit was done, on the machine's monotonic clock in seconds.
         peak_bytes: The most memory that its process held at once (resident set).
+        cpu_seconds: What its process took of the processors, its start included.
     """
 
     committed_at: float
     peak_bytes: int
+    cpu_seconds: float
 
 
 def read_task() -> Task:
@@ -67,7 +69,7 @@ def encode_task(task: Task) -> str:
 def report(committed_at: float | None = None) -> None:
     """Prints the outcome; by default the last commit is this moment."""
     moment = time.monotonic() if committed_at is None else committed_at
-    print(json.dumps(Outcome(moment, _peak_bytes())._asdict()), flush=True)
+    print(json.dumps(Outcome(moment, _peak_bytes(), time.process_time())._asdict()), flush=True)
 
 
 def _peak_bytes() -> int:
