@@ -1,8 +1,8 @@
 """`python -m benchmarks`: runs the contest and shows what came out.
 
-    python -m benchmarks --quick                          under two minutes
-    python -m benchmarks --out docs/performance.json      the whole, for hours
-    python -m benchmarks --write-docs docs/performance.json
+python -m benchmarks --quick                          under two minutes
+python -m benchmarks --out docs/performance.json      the whole, for hours
+python -m benchmarks --write-docs docs/performance.json
 """
 
 from __future__ import annotations

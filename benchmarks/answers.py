@@ -98,9 +98,7 @@ class Answers:
         token = json.dumps(str(end) if end < len(numbers) else None).encode()
         return b'{"items":[%b],"next_page_token":%b}' % (rows, token)
 
-    def _listed(
-        self, provider: Provider, params: dict[str, str], query: str
-    ) -> range | list[int]:
+    def _listed(self, provider: Provider, params: dict[str, str], query: str) -> range | list[int]:
         wanted = [value for key, value in parse_qsl(query) if key == "job_ids"]
         if wanted:
             known = self._numbers[provider]

@@ -21,6 +21,7 @@ from dlt_docjobs.emulator.apis.call import Call
 from dlt_docjobs.emulator.clock import Clock
 from dlt_docjobs.emulator.contents import llamacloud as llamacloud_contents
 from dlt_docjobs.emulator.contents import unsiloed as unsiloed_contents
+from dlt_docjobs.emulator.contents import words
 from dlt_docjobs.emulator.encoding import encode
 from dlt_docjobs.emulator.faults import Faults
 from dlt_docjobs.emulator.world import World
@@ -125,7 +126,6 @@ def _chunked(number: int) -> dict[str, Any]:
     for part in segments:
         if part["segment_type"] == "Text":
             # real paragraphs are longer than the emulator's: about 184 KB a job
-            words = unsiloed_contents.words
             more = " ".join((words.paragraph(rng), words.sentence(rng), words.sentence(rng)))
             for form in ("content", "html", "markdown"):
                 if form in part:
@@ -140,7 +140,7 @@ def _chunked(number: int) -> dict[str, Any]:
         embed = "\n\n".join(part["markdown"] for part in members)
         chunks.append(
             {
-                "chunk_id": unsiloed_contents.words.random_uuid(rng),
+                "chunk_id": words.random_uuid(rng),
                 "chunk_length": len(embed.split()),
                 "embed": embed,
                 "segments": members,

@@ -159,9 +159,7 @@ class Contest:
             return smallest
         peak = self._load(name, smallest).peak_bytes or 0
         growing = max(0, peak - _WITHOUT_JOBS) / smallest
-        fitting = [
-            jobs for jobs in larger if _WITHOUT_JOBS + growing * jobs < _HOPE * MEMORY_LIMIT
-        ]
+        fitting = [jobs for jobs in larger if _WITHOUT_JOBS + growing * jobs < _HOPE * MEMORY_LIMIT]
         return max(fitting, default=smallest)
 
     def _load_or_less(self, series: Series) -> Run:
@@ -274,4 +272,3 @@ class Contest:
     def _new_place(self) -> Place:
         self._places += 1
         return new_place(self._folder / f"place-{self._places}")
-

@@ -113,10 +113,8 @@ def _header(head: bytes, name: bytes) -> bytes:
 
 def _encoded(status: int, body: bytes, packed: bool) -> bytes:
     encoding = b"content-encoding: gzip\r\n" if packed else b""
-    return (
-        b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n%b"
-        % (status, _REASONS[status], encoding, len(body), body)
-    )
+    head = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n"
+    return head % (status, _REASONS[status], encoding, len(body)) + body
 
 
 async def serve(epoch: datetime) -> None:

@@ -10,7 +10,7 @@ import os
 from typing import Any, Final
 
 from benchmarks.arena import Place
-from benchmarks.jobs import SEGMENTS, SPACING, Provider, job_id
+from benchmarks.jobs import SEGMENTS, SPACING, TEMPLATES, Provider, job_id
 
 # when something was looked at stays what it was
 _OBSERVED: Final = ("observed_at", "last_observed_at", "loaded_at")
@@ -28,18 +28,23 @@ def multiply(place: Place, provider: Provider, synced: range, wanted: int) -> No
     Args:
         place: Holds a warehouse into which exactly `synced` were synced.
         provider: Whose jobs they are.
-        synced: Numbers of those jobs.
+        synced: Numbers of those jobs, a multiple of `TEMPLATES`: a copy is then of the document
+            that the server has for its number.
         wanted: How many there are to be, a multiple of them.
+
+    Raises:
+        ValueError: One of the two is no such multiple.
     """
     import duckdb
     import pyarrow as pa
 
     size = len(synced)
     copies = wanted // size
-    if copies * size != wanted:
-        raise ValueError(f"{wanted} is no multiple of {size}")
-    settings = {"memory_limit": "2GB", "preserve_insertion_order": False}
-    with duckdb.connect(str(place.warehouse), config=settings) as database:
+    if size % TEMPLATES or copies * size != wanted:
+        raise ValueError(f"{wanted} is no multiple of {size}, or that none of {TEMPLATES}")
+    with duckdb.connect(str(place.warehouse)) as database:
+        database.execute("SET memory_limit = '2GB'")
+        database.execute("SET preserve_insertion_order = false")
         for table in _COPIED:
             database.execute(f"CREATE TEMP TABLE old_{table} AS FROM docjobs.{table}")
         for copy in range(1, copies):
@@ -67,10 +72,25 @@ def _changes(database: Any, table: str, minutes: int) -> list[str]:
     for name, kind, *_ in database.execute(f"DESCRIBE docjobs.{table}").fetchall():
         if kind == "TIMESTAMP WITH TIME ZONE" and name not in _OBSERVED:
             changes.append(f"old.{name} - INTERVAL {minutes} MINUTE AS {name}")
+    if table == "jobs":
+        changes += [_answer("payload", minutes), _answer("config", minutes)]
     if table == "job_status_history":
         parts = "chr(31), old.provider, old.job_kind, pairs.new_id, old.sequence"
         changes.append(f"left(sha256(concat_ws({parts})), 32) AS event_id")
     return changes
+
+
+def _answer(column: str, minutes: int) -> str:
+    """An answer of the server's, as it would have been about the copy."""
+    text = f"replace(CAST(old.{column} AS VARCHAR), old.job_id, pairs.new_id)"
+    for name in ("created_at", "started_at", "finished_at", "updated_at"):
+        was = f"timezone('UTC', old.{name})"
+        before, after = (
+            f"coalesce(strftime({moment}, '%Y-%m-%dT%H:%M:%S.%fZ'), '')"
+            for moment in (was, f"{was} - INTERVAL {minutes} MINUTE")
+        )
+        text = f"replace({text}, {before}, {after})"
+    return f"CAST({text} AS JSON) AS {column}"
 
 
 def check_rows(place: Place, jobs: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from benchmarks.contestants.task import Task, read_task, report
 from benchmarks.jobs import API_KEY, job_id
 
@@ -20,7 +22,7 @@ def main(task: Task) -> None:
         destination=dlt.destinations.duckdb(credentials),
         dataset_name="docjobs",
     )
-    settings = {
+    settings: dict[str, Any] = {
         "api_key": API_KEY,
         "base_url": task.base_url,
         "include_ocr": task.include_ocr,

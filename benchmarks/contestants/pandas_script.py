@@ -63,9 +63,7 @@ def _load(database: Any, documents: list[Any]) -> None:
         known = {row[0] for row in database.execute(f"DESCRIBE docjobs.{name}").fetchall()}
         for column in database.execute("DESCRIBE frame").fetchall():
             if column[0] not in known:
-                database.execute(
-                    f'ALTER TABLE docjobs.{name} ADD COLUMN "{column[0]}" {column[1]}'
-                )
+                database.execute(f'ALTER TABLE docjobs.{name} ADD COLUMN "{column[0]}" {column[1]}')
         database.execute(f"INSERT INTO docjobs.{name} BY NAME FROM frame")
         database.unregister("frame")
 

@@ -57,8 +57,10 @@ def main(task: Task) -> None:
     pipeline = dlt.pipeline(
         "rest_api", destination=dlt.destinations.duckdb(task.warehouse), dataset_name="docjobs"
     )
-    options = {"loader_file_format": "parquet"} if task.parquet else {}
-    pipeline.run(source, **options)
+    if task.parquet:
+        pipeline.run(source, loader_file_format="parquet")
+    else:
+        pipeline.run(source)
 
 
 if __name__ == "__main__":
