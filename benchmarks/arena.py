@@ -27,9 +27,11 @@ class Run(NamedTuple):
     """One measured run.
 
     Attributes:
-        seconds: From the first request to the last commit; of a command, the wall time.
+        seconds: What counts: from the first request to the last commit, or what the case says.
         wall_seconds: From the start of the process to its end.
         cpu_seconds: What the process took of the processors; None of a command.
+        call_seconds: What `dlt_docjobs.run` took, its look at the warehouse before the first
+            request included; None of the others.
         peak_bytes: The most memory it held (resident set); None of a command.
         requests: HTTP requests that the server answered.
     """
@@ -37,6 +39,7 @@ class Run(NamedTuple):
     seconds: float
     wall_seconds: float
     cpu_seconds: float | None
+    call_seconds: float | None
     peak_bytes: int | None
     requests: int
 
@@ -115,7 +118,14 @@ def run_contestant(
     outcome = Outcome(**json.loads(output.splitlines()[-1]))
     counts = server.counts()
     seconds = outcome.committed_at - (counts.first_request or outcome.committed_at - wall)
-    return Run(seconds, wall, outcome.cpu_seconds, outcome.peak_bytes, counts.requests)
+    return Run(
+        seconds,
+        wall,
+        outcome.cpu_seconds,
+        outcome.call_seconds,
+        outcome.peak_bytes,
+        counts.requests,
+    )
 
 
 def run_command(arguments: Sequence[str], place: Place) -> Run:
@@ -125,7 +135,7 @@ def run_command(arguments: Sequence[str], place: Place) -> Run:
         ContestantFailed: It ended with an error.
     """
     wall, _ = _run([sys.executable, *arguments], place, MEMORY_LIMIT)
-    return Run(wall, wall, None, None, 0)
+    return Run(wall, wall, None, None, None, 0)
 
 
 def _run(command: Sequence[str], place: Place, memory_limit: int) -> tuple[float, str]:

@@ -263,7 +263,9 @@ class Contest:
             check_rows(place, base + self._sizes.new)
         finally:
             place.remove()
-        return run
+        # the whole sync: what it reads in the warehouse before it asks grows with the warehouse
+        assert run.call_seconds is not None
+        return run._replace(seconds=run.call_seconds)
 
     def _task(self, provider: Provider, jobs: range, place: Place, **options: Any) -> Task:
         url = self._server.base_url(provider)

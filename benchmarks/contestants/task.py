@@ -49,11 +49,14 @@ class Outcome(NamedTuple):
         committed_at: When its last commit was done, on the machine's monotonic clock in seconds.
         peak_bytes: The most memory that its process held at once (resident set).
         cpu_seconds: What its process took of the processors, its start included.
+        call_seconds: What the one call took that does all the work, without imports; None where
+            there is no such call.
     """
 
     committed_at: float
     peak_bytes: int
     cpu_seconds: float
+    call_seconds: float | None
 
 
 def read_task() -> Task:
@@ -66,10 +69,10 @@ def encode_task(task: Task) -> str:
     return json.dumps(asdict(task))
 
 
-def report(committed_at: float | None = None) -> None:
-    """Prints the outcome; by default the last commit is this moment."""
-    moment = time.monotonic() if committed_at is None else committed_at
-    print(json.dumps(Outcome(moment, _peak_bytes(), time.process_time())._asdict()), flush=True)
+def report(call_seconds: float | None = None) -> None:
+    """Prints the outcome: the last commit was done just now."""
+    outcome = Outcome(time.monotonic(), _peak_bytes(), time.process_time(), call_seconds)
+    print(json.dumps(outcome._asdict()), flush=True)
 
 
 def _peak_bytes() -> int:

@@ -10,13 +10,13 @@ from benchmarks.jobs import Calendar
 from benchmarks.serving import Server, running_server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def calendar() -> Calendar:
     """The last of the jobs was created two hours ago."""
     return Calendar.ending_now(103)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(calendar: Calendar) -> Iterator[Server]:
     """The benchmark's server."""
     with running_server(calendar) as server:

@@ -21,7 +21,7 @@ RESULT = ROOT / "docs" / "performance.json"
 
 
 def runs(*seconds: float, megabytes: int = 500) -> list[Run]:
-    return [Run(one, one + 1, one, megabytes * 2**20, 7) for one in seconds]
+    return [Run(one, one + 1, one, one, megabytes * 2**20, 7) for one in seconds]
 
 
 def contest() -> dict[str, Series]:
@@ -40,7 +40,7 @@ def contest() -> dict[str, Series]:
             "growth", 200, (2000, 20_000, 60_000)[number], runs(took)
         )
     for name, took in (("import_dlt", 1.0), ("help", 0.1), ("status", 1.2)):
-        found[name] = Series(name, runs=[Run(took, took, None, None, 0)])
+        found[name] = Series(name, runs=[Run(took, took, None, None, None, 0)])
     return found
 
 
