@@ -69,5 +69,5 @@ def _load(database: Any, documents: list[Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(read_task())
+    main(read_task(needs_pandas=True))
     report()

@@ -6,8 +6,9 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.jobs import Provider
 
@@ -59,9 +60,25 @@ class Outcome(NamedTuple):
     call_seconds: float | None
 
 
-def read_task() -> Task:
-    """The task on the command line."""
+def read_task(needs_pandas: bool = False) -> Task:
+    """The task on the command line.
+
+    Args:
+        needs_pandas: Whether the contestant uses pandas. From all others it is hidden: it is
+            installed for one rival's sake, and pyarrow imports it wherever it finds it.
+    """
+    if not needs_pandas:
+        sys.meta_path.insert(0, _NoPandas())
     return Task(**json.loads(sys.argv[1]))
+
+
+class _NoPandas(MetaPathFinder):
+    """Makes pandas look as if it were not installed."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        """Finds nothing, and keeps others from finding it."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError("No module named 'pandas'", name=fullname)
 
 
 def encode_task(task: Task) -> str:
