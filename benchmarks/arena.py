@@ -83,12 +83,18 @@ class Place:
     def copy_to(self, folder: Path) -> Place:
         """A copy that is on the disk: what is still being written back would slow the next run."""
         shutil.copytree(self.folder, folder)
-        os.sync()
+        write_back()
         return Place(folder)
 
     def remove(self) -> None:
         """Deletes the folder."""
         shutil.rmtree(self.folder)
+
+
+def write_back() -> None:
+    """Waits until everything written is on the disk, where the system can be asked for that."""
+    if hasattr(os, "sync"):
+        os.sync()
 
 
 def new_place(folder: Path) -> Place:

@@ -14,18 +14,24 @@ _PACKAGES: Final = ("dlt", "duckdb", "httpx", "msgspec", "pandas", "pyarrow", "p
 
 def describe() -> dict[str, Any]:
     """Cores, processor, memory, system, versions, and how busy the machine was."""
+    # not every system has these
+    affinity = getattr(os, "sched_getaffinity", None)
+    load_average = getattr(os, "getloadavg", None)
     return {
-        "cores": len(os.sched_getaffinity(0)) if _IS_LINUX else os.cpu_count(),
+        "cores": len(affinity(0)) if affinity else os.cpu_count(),
         "processor": _processor(),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "memory_gb": _memory_gb(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: found for name in _PACKAGES if (found := _version(name))},
-        "load_average": round(os.getloadavg()[0], 1),
+        "load_average": round(load_average()[0], 1) if load_average else None,
     }
 
 
-_IS_LINUX: Final = hasattr(os, "sched_getaffinity")
+def _memory_gb() -> float | None:
+    if not hasattr(os, "sysconf"):
+        return None
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
 
 
 def _processor() -> str:

@@ -90,12 +90,15 @@ def details(result: Mapping[str, Any]) -> str:
 
 
 def machine(result: Mapping[str, Any]) -> str:
-    """The machine in a sentence."""
+    """The machine in a sentence; what its system does not tell is left out."""
     of = result["machine"]
+    memory = f", {of['memory_gb']} GB" if of["memory_gb"] else ""
+    busy = of["load_average"]
+    load = f"; load average {busy} when it ended" if busy is not None else ""
     packages = ", ".join(f"{name} {version}" for name, version in of["packages"].items())
     return (
-        f"{of['cores']} cores of {of['processor']}, {of['memory_gb']} GB, {of['system']}, Python "
-        f"{of['python']}, {packages}; load average {of['load_average']} when it ended."
+        f"{of['cores']} cores of {of['processor']}{memory}, {of['system']}, Python "
+        f"{of['python']}, {packages}{load}."
     )
 
 

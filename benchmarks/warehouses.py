@@ -6,10 +6,9 @@ synced; documents repeat. The cursor, which stands behind the newest job, is tha
 
 from __future__ import annotations
 
-import os
 from typing import Any, Final
 
-from benchmarks.arena import Place
+from benchmarks.arena import Place, write_back
 from benchmarks.jobs import SEGMENTS, SPACING, TEMPLATES, Provider, job_id
 
 # when something was looked at stays what it was
@@ -64,7 +63,7 @@ def multiply(place: Place, provider: Provider, synced: range, wanted: int) -> No
                 )
             database.unregister("pairs")
         database.execute("CHECKPOINT")
-    os.sync()
+    write_back()
 
 
 def _changes(database: Any, table: str, minutes: int) -> list[str]:

@@ -100,6 +100,13 @@ def test_a_result_survives_its_file() -> None:
     assert {"cores", "processor", "memory_gb", "python", "packages"} <= set(after["machine"])
 
 
+def test_a_system_that_tells_little_is_described_by_the_rest() -> None:
+    found = result()
+    found["machine"] |= {"memory_gb": None, "load_average": None}
+    assert "None" not in summary(found)
+    assert "load average" not in summary(found)
+
+
 def test_the_short_mode_says_so() -> None:
     assert "short mode" in summary(result(is_quick=True))
     assert "short mode" not in summary(result())
