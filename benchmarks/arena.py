@@ -1,0 +1,192 @@
+"""Runs one contestant in a process of its own and measures it from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from benchmarks.contestants.task import Outcome, Task, encode_task
+from benchmarks.jobs import API_KEY
+from benchmarks.serving import ROOT, Server
+
+MEMORY_LIMIT: Final = 8 * 2**30
+_PATIENCE: Final = 3600
+_LOOK_EVERY: Final = 0.1
+
+
+class Run(NamedTuple):
+    """One measured run.
+
+    Attributes:
+        seconds: What counts: from the first request to the last commit, or what the case says.
+        wall_seconds: From the start of the process to its end.
+        cpu_seconds: What the process took of the processors; None of a command.
+        call_seconds: What `dlt_docjobs.run` took, its look at the warehouse before the first
+            request included; None of the others.
+        peak_bytes: The most memory it held (resident set); None of a command.
+        requests: HTTP requests that the server answered.
+    """
+
+    seconds: float
+    wall_seconds: float
+    cpu_seconds: float | None
+    call_seconds: float | None
+    peak_bytes: int | None
+    requests: int
+
+
+class DidNotFit(Exception):
+    """A contestant took more memory than any may have, and was ended."""
+
+
+class ContestantFailed(Exception):
+    """A contestant ended with an error; the message has the end of what it said."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder in which a contestant works: its warehouse and dlt's working directory."""
+
+    folder: Path
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file."""
+        return self.folder / "warehouse.duckdb"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of its processes: no configuration but what stands here."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if "__" not in name and not name.endswith("_API_KEY")
+        }
+        return kept | {
+            "PYTHONPATH": str(ROOT),
+            "DLT_DATA_DIR": str(self.folder / "dlt"),
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
+            "DESTINATION__DUCKDB__CREDENTIALS": str(self.warehouse),
+            "LLAMA_CLOUD_API_KEY": API_KEY,
+            "UNSILOED_API_KEY": API_KEY,
+        }
+
+    def copy_to(self, folder: Path) -> Place:
+        """A copy that is on the disk: what is still being written back would slow the next run."""
+        shutil.copytree(self.folder, folder)
+        write_back()
+        return Place(folder)
+
+    def remove(self) -> None:
+        """Deletes the folder."""
+        shutil.rmtree(self.folder)
+
+
+def write_back() -> None:
+    """Waits until everything written is on the disk, where the system can be asked for that."""
+    if hasattr(os, "sync"):
+        os.sync()
+
+
+def new_place(folder: Path) -> Place:
+    """An empty place."""
+    folder.mkdir(parents=True)
+    return Place(folder)
+
+
+def run_contestant(
+    name: str, task: Task, place: Place, server: Server, memory_limit: int = MEMORY_LIMIT
+) -> Run:
+    """Lets a contestant do a task; the server has been opened for it.
+
+    Args:
+        name: A module of `benchmarks.contestants`.
+        task: What it is to do.
+        place: Where.
+        server: Where the requests go.
+        memory_limit: Resident bytes above which it is ended.
+
+    Raises:
+        DidNotFit: It took more memory than that.
+        ContestantFailed: It ended with an error.
+    """
+    command = [sys.executable, "-m", f"benchmarks.contestants.{name}", encode_task(task)]
+    wall, output = _run(command, place, memory_limit)
+    outcome = Outcome(**json.loads(output.splitlines()[-1]))
+    counts = server.counts()
+    seconds = outcome.committed_at - (counts.first_request or outcome.committed_at - wall)
+    return Run(
+        seconds,
+        wall,
+        outcome.cpu_seconds,
+        outcome.call_seconds,
+        outcome.peak_bytes,
+        counts.requests,
+    )
+
+
+def run_command(arguments: Sequence[str], place: Place) -> Run:
+    """Runs a Python command line and takes its wall time.
+
+    Raises:
+        ContestantFailed: It ended with an error.
+    """
+    wall, _ = _run([sys.executable, *arguments], place, MEMORY_LIMIT)
+    return Run(wall, wall, None, None, None, 0)
+
+
+def _run(command: Sequence[str], place: Place, memory_limit: int) -> tuple[float, str]:
+    said, complained = place.folder / "stdout.txt", place.folder / "stderr.txt"
+    with said.open("w") as stdout, complained.open("w") as stderr:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=place.folder, env=place.environment, stdout=stdout, stderr=stderr
+        )
+        watcher = _Watcher(process, memory_limit)
+        watcher.start()
+        try:
+            code = process.wait(_PATIENCE)
+        finally:
+            process.kill()
+            watcher.over.set()
+        wall = time.perf_counter() - began
+        watcher.join()
+    if watcher.has_ended_it:
+        raise DidNotFit(f"{command[2]} took more than {memory_limit / 2**30:g} GB")
+    if code:
+        raise ContestantFailed(f"{command[2]} ended with {code}: {complained.read_text()[-2000:]}")
+    return wall, said.read_text()
+
+
+class _Watcher(threading.Thread):
+    """Ends a process that takes too much memory, before the machine does."""
+
+    def __init__(self, process: subprocess.Popen[bytes], memory_limit: int) -> None:
+        super().__init__(daemon=True)
+        self.over = threading.Event()
+        self.has_ended_it = False
+        self._process = process
+        self._limit = memory_limit
+
+    def run(self) -> None:
+        """Looks now and then, where the system shows a process's memory."""
+        status = Path(f"/proc/{self._process.pid}/statm")
+        page = os.sysconf("SC_PAGE_SIZE") if status.exists() else 0
+        while page and not self.over.wait(_LOOK_EVERY):
+            try:
+                resident = int(status.read_text().split()[1]) * page
+            except (OSError, IndexError):
+                return
+            if resident > self._limit:
+                self.has_ended_it = True
+                self._process.kill()
+                return

@@ -1,0 +1,104 @@
+"""What a contestant is asked to do, and what it says when it is done."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.jobs import Provider
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to load, from where, to where.
+
+    Attributes:
+        provider: Whose jobs.
+        base_url: The provider's API.
+        first: Number of the first job.
+        last: Number behind that of the last job.
+        warehouse: The DuckDB file.
+        include_ocr: Whether OCR elements become rows.
+        concurrency: Requests in flight, for those that can have several.
+        parquet: Whether dlt is told to load parquet files, where that is the contestant's choice.
+    """
+
+    provider: Provider
+    base_url: str
+    first: int
+    last: int
+    warehouse: str
+    include_ocr: bool = False
+    concurrency: int = 16
+    parquet: bool = False
+
+    @property
+    def jobs(self) -> range:
+        """Numbers of the jobs."""
+        return range(self.first, self.last)
+
+
+class Outcome(NamedTuple):
+    """What a contestant says at its end.
+
+    Attributes:
+        committed_at: When its last commit was done, on the machine's monotonic clock in seconds.
+        peak_bytes: The most memory that its process held at once (resident set).
+        cpu_seconds: What its process took of the processors, its start included.
+        call_seconds: What the one call took that does all the work, without imports; None where
+            there is no such call.
+    """
+
+    committed_at: float
+    peak_bytes: int
+    cpu_seconds: float
+    call_seconds: float | None
+
+
+def read_task(needs_pandas: bool = False) -> Task:
+    """The task on the command line.
+
+    Args:
+        needs_pandas: Whether the contestant uses pandas. From all others it is hidden: it is
+            installed for one rival's sake, and pyarrow imports it wherever it finds it.
+    """
+    if not needs_pandas:
+        sys.meta_path.insert(0, _NoPandas())
+    return Task(**json.loads(sys.argv[1]))
+
+
+class _NoPandas(MetaPathFinder):
+    """Makes pandas look as if it were not installed."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        """Finds nothing, and keeps others from finding it."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError("No module named 'pandas'", name=fullname)
+
+
+def encode_task(task: Task) -> str:
+    """A task as it stands on a command line."""
+    return json.dumps(asdict(task))
+
+
+def report(call_seconds: float | None = None) -> None:
+    """Prints the outcome: the last commit was done just now."""
+    outcome = Outcome(time.monotonic(), _peak_bytes(), time.process_time(), call_seconds)
+    print(json.dumps(outcome._asdict()), flush=True)
+
+
+def _peak_bytes() -> int:
+    status = Path("/proc/self/status")
+    if status.exists():
+        # getrusage also counts what the parent held before this process was its own
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
