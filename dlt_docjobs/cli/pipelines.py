@@ -33,7 +33,7 @@ _SOURCES: Final[dict[Provider, SourceFactory[Any, DltSource]]] = {
     "unsiloed": unsiloed,
 }
 _DUCKDB_FILE: Final = "warehouse.duckdb"
-_MEMORY_LIMIT: Final = "1GB"
+_MEMORY_LIMIT: Final = "512MB"
 _MEMORY_SETTING: Final = re.compile(r"\s*(memory_limit|max_memory)\b", re.IGNORECASE)
 
 

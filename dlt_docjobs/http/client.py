@@ -135,8 +135,9 @@ class ApiClient:
         quiet_http_logs()
         slots = self.settings.max_concurrency
         many = -(-slots // _SLOTS_PER_HTTPX_CLIENT) if self._transport is None else 1
-        # One TLS context for all: each costs about 20 ms and a megabyte
-        verify = httpx.create_ssl_context() if self._transport is None else True
+        # One TLS context for all, and none without need: each costs about 20 ms and a megabyte
+        needs_tls = self._transport is None and self.base_url.startswith("https:")
+        verify = httpx.create_ssl_context() if needs_tls else False
         self._exit = AsyncExitStack()
         clients = [
             await self._exit.enter_async_context(

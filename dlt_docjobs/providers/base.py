@@ -81,11 +81,16 @@ class Extraction:
 
 @dataclass(slots=True, repr=False)
 class JobAnswer:
-    """One answer about one job: what it says of the job and, where it holds it, the result."""
+    """One answer about one job: what it says of the job and, where it holds it, the result.
+
+    Attributes:
+        size: Bytes of the answer, decompressed.
+    """
 
     observation: JobObservation
     document: ParsedDocument | None = None
     extraction: Extraction | None = None
+    size: int = 0
 
     @property
     def has_result(self) -> bool:

@@ -132,7 +132,7 @@ class ContextualApi(ProviderApi):
         with base.kept_whole(body):
             if kind == "extract":
                 return self._read_extraction(job_id, body, answer)
-            reply = JobAnswer(_observe_parse(job_id, body, answer))
+            reply = JobAnswer(_observe_parse(job_id, body, answer), size=len(answer.body))
             if self._succeeded(reply.observation):
                 self._read_document(body, reply)
             return reply
@@ -147,7 +147,7 @@ class ContextualApi(ProviderApi):
             clock_offset=answer.clock_offset,
             config=body.get("config"),
         )
-        reply = JobAnswer(observed)
+        reply = JobAnswer(observed, size=len(answer.body))
         if self._succeeded(observed):
             if "results" not in body:
                 raise UnreadableRecord("a completed extract job came without `results`")

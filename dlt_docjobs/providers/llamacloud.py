@@ -252,7 +252,7 @@ class LlamaCloudApi(ProviderApi):
         else:
             beside = {key: value for key, value in fields.items() if key != "job"}
             observed = self._observe(kind, fields["job"], beside, answer, job_id)
-        reply = JobAnswer(observed)
+        reply = JobAnswer(observed, size=len(answer.body))
         if wants_result and self._succeeded(observed):
             self._read_result(kind, fields, reply)
         return reply

@@ -95,7 +95,9 @@ class UnsiloedApi(ProviderApi):
         answer, body = await self.client.get_json(("parse", job_id), params, self._decode)
         if isinstance(body, TypedAnswer):
             try:
-                reply = JobAnswer(self._observe("parse", job_id, body.rest, answer))
+                reply = JobAnswer(
+                    self._observe("parse", job_id, body.rest, answer), size=len(answer.body)
+                )
                 return self._with_document(reply, body.document)
             except UnreadableRecord:
                 # it has to be kept whole, its chunks too
@@ -112,7 +114,7 @@ class UnsiloedApi(ProviderApi):
         return decode_json(answer) if typed is None else typed
 
     def _read_extraction(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
-        reply = JobAnswer(self._observe("extract", job_id, body, answer))
+        reply = JobAnswer(self._observe("extract", job_id, body, answer), size=len(answer.body))
         if not _has_succeeded(reply):
             return reply
         if "result" not in body:
@@ -123,7 +125,7 @@ class UnsiloedApi(ProviderApi):
         return reply
 
     def _read_document(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
-        reply = JobAnswer(self._observe("parse", job_id, body, answer))
+        reply = JobAnswer(self._observe("parse", job_id, body, answer), size=len(answer.body))
         if not _has_succeeded(reply):
             return reply
         if body.get("chunks") is None:

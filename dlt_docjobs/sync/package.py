@@ -44,6 +44,10 @@ Batch = dict[str, pa.Table]
 Emit = Callable[[Batch], Awaitable[None]]
 
 _ROWS_PER_BATCH: Final = 20_000
+# of answers, whose rows are Python objects until the batch is full
+_BYTES_PER_BATCH: Final = 64 * 2**20
+# of Arrow: what DuckDB takes in at once without more memory than `docjobs` gives it
+_BYTES_PER_PACKAGE: Final = 256 * 2**20
 _RESULT_FORGOTTEN_SECONDS: Final = 24 * 3600
 _NO_RESULT: Final = "it succeeded, but came without a result"
 
@@ -74,6 +78,8 @@ class Package:
         self._known: dict[JobRef, KnownJob] = {}
         self._rejections: dict[str, Rejection] = {}
         self._results = {name: RowBuffer(TABLES[name]) for name in RESULT_TABLES}
+        self._waiting_bytes = 0
+        self._written_bytes = 0
         self._written: set[str] = set()
         self._fresh: set[JobRef] = set()
         self.replaces = replaces
@@ -128,7 +134,11 @@ class Package:
 
     @property
     def _is_full(self) -> bool:
-        return len(self._entries) >= self._settings.max_jobs_per_package
+        return self._is_heavy or len(self._entries) >= self._settings.max_jobs_per_package
+
+    @property
+    def _is_heavy(self) -> bool:
+        return self._written_bytes >= _BYTES_PER_PACKAGE
 
     async def _take(self, item: Item) -> None:
         if isinstance(item, Seen):
@@ -175,9 +185,11 @@ class Package:
             if entry is not None and self._is_due(entry):
                 due.append(entry)
         # the whole page is known before a fetch makes it wait: a stop then loses none of it
-        for entry in due:
+        while due and not self._is_heavy:
+            entry = due.pop(0)
             if self._is_due(entry):
                 await self._start_fetch(entry)
+        session.carried[:0] = [Fetch(entry.ref) for entry in due if self._is_due(entry)]
 
     async def _take_answer(self, answer: JobAnswer) -> JobEntry | None:
         """Takes an answer about a named job, and its result if it holds one."""
@@ -478,6 +490,7 @@ class Package:
                 self._ledger.conclude(entry, "skipped")
             return
         self._add_rows(entry, answer)
+        self._waiting_bytes += answer.size
         await self._flush_results()
 
     def _is_wanted(self, entry: JobEntry) -> bool:
@@ -592,12 +605,16 @@ class Package:
     # -- writing ----------------------------------------------------------------------------
 
     async def _flush_results(self, everything: bool = False) -> None:
-        full = any(len(buffer) >= _ROWS_PER_BATCH for buffer in self._results.values())
+        full = self._waiting_bytes >= _BYTES_PER_BATCH or any(
+            len(buffer) >= _ROWS_PER_BATCH for buffer in self._results.values()
+        )
         if not full and not everything:
             return
         batch = {name: buffer.flush() for name, buffer in self._results.items() if len(buffer)}
+        self._waiting_bytes = 0
         if batch:
             self._written.update(batch)
+            self._written_bytes += sum(table.nbytes for table in batch.values())
             await self.emit(batch)
 
     async def _job_batch(self) -> Batch:
