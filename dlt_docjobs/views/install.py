@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 import dlt
 from dlt.common.destination import AnyDestination
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.destinations.exceptions import DatabaseException
+from dlt.common.schema import Schema
+from dlt.destinations.exceptions import DatabaseException, DatabaseTerminalException
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
@@ -114,11 +115,9 @@ def install_views(
             f"the destination {name} keeps files or documents and has no views: query its files "
             "with DuckDB, or load into a SQL destination"
         )
-    with dlt.dataset(destination, dataset_name).sql_client as client:
-        if not client.has_dataset():
-            if only_if_needed:
-                return Outcome((), "nothing is loaded yet")
-            raise ViewsRefused(f"there is no dataset {dataset_name} yet: run `docjobs sync` first")
+    # an empty schema keeps dlt from reading the stored one
+    dataset = dlt.dataset(destination, dataset_name, schema=Schema("docjobs_views"))
+    with dataset.sql_client as client:
         return _Installer(client, dialect, only_if_needed).run()
 
 
@@ -144,7 +143,13 @@ class _Installer:
         In place where the columns allow it, since a view that is dropped loses the rights that
         were granted on it; else anew.
         """
-        if self._only_if_needed and not self._is_needed(self._look()):
+        found = self._look()
+        if not any(name in found.kinds for name in TABLES):
+            if self._only_if_needed:
+                return Outcome((), "nothing is loaded yet")
+            name = self._client.dataset_name
+            raise ViewsRefused(f"nothing has been synced into {name} yet: run `docjobs sync` first")
+        if self._only_if_needed and not self._is_needed(found):
             return Outcome((), "the views are there")
         try:
             return self._create(anew=False)
@@ -188,7 +193,7 @@ class _Installer:
         return Outcome(tuple(VIEWS))
 
     def _marker_statement(self, mark: str) -> str:
-        values = {"version": __version__, "fingerprint": mark, "views": " ".join(VIEWS)}
+        values = {"version": __version__, "fingerprint": mark, "views": " ".join((*VIEWS, MARKER))}
         columns = ", ".join(
             f"{text_literal(value, self._dialect)} AS {name}" for name, value in values.items()
         )
@@ -213,13 +218,14 @@ class _Installer:
         bare = dict(zip(folded, names, strict=True))
         rows = self._client.execute_sql(query, *values, schema, *folded) or []
         kinds = {bare[name]: "VIEW" if "VIEW" in kind.upper() else kind for name, kind in rows}
-        if MARKER not in kinds:
+        if kinds.get(MARKER) != "VIEW":
             return _Found(kinds, "", "", frozenset())
+        marker = self._client.make_qualified_table_name(MARKER)
         try:
-            marker = self._client.make_qualified_table_name(MARKER)
             found = self._client.execute_sql(f"SELECT version, fingerprint, views FROM {marker}")
-        except DestinationUndefinedEntity:
-            found = None
+        except (DestinationUndefinedEntity, DatabaseTerminalException):
+            # gone by now, or a view of the user's
+            return _Found(kinds, "", "", frozenset())
         version, mark, own = (found or [("", "", "")])[0]
         return _Found(kinds, version, mark, frozenset(own.split()))
 
@@ -233,13 +239,12 @@ class _Installer:
         return _version(found.version) < _version(__version__)
 
     def _refuse_what_is_not_ours(self, found: _Found) -> None:
+        # a marker that names itself is ours
         theirs = [
             f"{'a view' if found.kinds[name] == 'VIEW' else 'a table'} {name}"
-            for name in VIEWS
+            for name in (*VIEWS, MARKER)
             if name in found.kinds and not (found.kinds[name] == "VIEW" and name in found.own)
         ]
-        if MARKER in found.kinds and found.kinds[MARKER] != "VIEW":
-            theirs.append(f"a table {MARKER}")
         if theirs:
             raise ViewsRefused(
                 f"the dataset holds {', '.join(theirs)} that dlt-docjobs did not make, and that "
