@@ -17,6 +17,8 @@ from views_support import (
     segment,
 )
 
+from dlt_docjobs.views import VIEWS
+
 NOW = datetime.now(timezone.utc)
 
 
@@ -306,9 +308,7 @@ def test_days_are_those_of_utc(empty: Warehouse) -> None:
     empty.load(jobs=created, job_status_history=lived)
     empty.install()
     zone = "SET TimeZone = 'Europe/Berlin'"
-    import dlt
-
-    with dlt.dataset(empty.destination, empty.dataset).sql_client as client:
+    with empty.client() as client:
         client.execute_sql(zone)
         name = client.fully_qualified_dataset_name()
         days = client.execute_sql(f"SELECT CAST(day AS VARCHAR), jobs FROM {name}.job_daily")
@@ -380,8 +380,6 @@ def test_freshness_of_a_sync_that_fails(edges: Warehouse) -> None:
 
 
 def test_an_empty_warehouse_has_empty_views(empty: Warehouse) -> None:
-    from dlt_docjobs.views import VIEWS
-
     empty.load()
     empty.install()
     assert {name: empty.rows(name) for name in VIEWS} == {name: [] for name in VIEWS}

@@ -24,7 +24,7 @@ NOTHING: tuple[str, ...] = ()
 @contextmanager
 def statements(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What is sent to the destination."""
-    with dlt.dataset(warehouse.destination, warehouse.dataset).sql_client as client:
+    with warehouse.client() as client:
         of_client = type(client)
     sent: list[str] = []
     send = of_client.execute_query
@@ -68,11 +68,28 @@ def mark(warehouse: Warehouse, version: str, text: str = "x") -> None:
     )
 
 
-@pytest.fixture
-def loaded(empty: Warehouse) -> Warehouse:
+@pytest.fixture(scope="module")
+def kept(make_warehouse: MakeWarehouse) -> dict[str, Warehouse]:
+    """A warehouse of each kind with a job in it."""
+    warehouses = {kind: make_warehouse(kind) for kind in ("duckdb", "postgres")}
+    for warehouse in warehouses.values():
+        warehouse.load(jobs=[job("one")])
+    return warehouses
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def loaded(request: pytest.FixtureRequest, kept: dict[str, Warehouse]) -> Warehouse:
     """A warehouse with a job in it and no views."""
-    empty.load(jobs=[job("one")])
-    return empty
+    warehouse = kept[request.param]
+    warehouse.clear()
+    return warehouse
+
+
+@pytest.fixture
+def postgres_loaded(kept: dict[str, Warehouse]) -> Warehouse:
+    """The same, PostgreSQL only."""
+    kept["postgres"].clear()
+    return kept["postgres"]
 
 
 # -- the usual ----------------------------------------------------------------------------------
@@ -189,10 +206,9 @@ def test_a_users_view_on_ours_survives(loaded: Warehouse) -> None:
     assert [row["job_id"] for row in loaded.rows("mine")] == ["one"]
 
 
-def test_postgres_refuses_other_columns_beneath_a_users_view(make_warehouse: MakeWarehouse) -> None:
+def test_postgres_refuses_other_columns_beneath_a_users_view(postgres_loaded: Warehouse) -> None:
     """Nothing is dropped that somebody builds on."""
-    warehouse = make_warehouse("postgres")
-    warehouse.load(jobs=[job("one")])
+    warehouse = postgres_loaded
     warehouse.install()
     for name in reversed(VIEWS):
         warehouse.execute(f"DROP VIEW {{d}}.{name}")
@@ -204,9 +220,8 @@ def test_postgres_refuses_other_columns_beneath_a_users_view(make_warehouse: Mak
     assert warehouse.rows("job_daily") == [{"other": 1}], "all or none"
 
 
-def test_rights_are_kept(make_warehouse: MakeWarehouse) -> None:
-    warehouse = make_warehouse("postgres")
-    warehouse.load(jobs=[job("one")])
+def test_rights_are_kept(postgres_loaded: Warehouse) -> None:
+    warehouse = postgres_loaded
     warehouse.install()
     warehouse.execute("GRANT SELECT ON {d}.job_daily TO pg_monitor")
     mark(warehouse, "0.0.1")
@@ -215,7 +230,9 @@ def test_rights_are_kept(make_warehouse: MakeWarehouse) -> None:
     assert warehouse.execute(f"SELECT {granted}") == [(True,)]
 
 
-def test_dlt_can_still_change_the_tables_beneath(loaded: Warehouse) -> None:
+def test_dlt_can_still_change_the_tables_beneath(empty: Warehouse) -> None:
+    loaded = empty
+    loaded.load(jobs=[job("one")])
     loaded.install()
     table = TABLES["jobs"]
     wider = table.arrow_schema.append(pa.field("new_column", pa.string()))
@@ -232,11 +249,13 @@ def test_dlt_can_still_change_the_tables_beneath(loaded: Warehouse) -> None:
 
 def test_nothing_is_loaded_yet(empty: Warehouse) -> None:
     assert empty.install(only_if_needed=True).created == NOTHING
-    with pytest.raises(ViewsRefused, match="run `docjobs sync` first"):
+    with pytest.raises(ViewsRefused, match="nothing has been synced"):
         empty.install()
 
 
-def test_tables_that_are_missing_are_named(loaded: Warehouse) -> None:
+def test_tables_that_are_missing_are_named(empty: Warehouse) -> None:
+    loaded = empty
+    loaded.load()
     loaded.execute("DROP TABLE {d}.pages")
     with pytest.raises(ViewsRefused, match="not there yet: pages; a sync"):
         loaded.install()
@@ -277,9 +296,6 @@ def test_without_transactions_a_broken_creation_is_mended(
     loaded: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Snowflake or BigQuery, where each statement counts at once."""
-    with dlt.dataset(loaded.destination, loaded.dataset).sql_client as client:
-        capabilities = type(client.capabilities)
-    monkeypatch.setattr(capabilities, "supports_ddl_transactions", False, raising=False)
     real = install.create_statement
 
     def broken(view: Any, *rest: Any) -> str:
@@ -305,9 +321,8 @@ def test_without_transactions_a_broken_creation_is_mended(
 # -- two at once --------------------------------------------------------------------------------
 
 
-def test_two_syncs_at_once_into_postgres(make_warehouse: MakeWarehouse) -> None:
-    warehouse = make_warehouse("postgres")
-    warehouse.load(jobs=[job("one")])
+def test_two_syncs_at_once_into_postgres(postgres_loaded: Warehouse) -> None:
+    warehouse = postgres_loaded
     barrier = threading.Barrier(4)
     created: list[Any] = []
 
@@ -329,12 +344,11 @@ def test_two_syncs_at_once_into_postgres(make_warehouse: MakeWarehouse) -> None:
         mark(warehouse, "0.0.1")
 
 
-def test_a_reader_who_is_in_the_way_is_not_waited_for(make_warehouse: MakeWarehouse) -> None:
-    warehouse = make_warehouse("postgres")
-    warehouse.load(jobs=[job("one")])
+def test_a_reader_who_is_in_the_way_is_not_waited_for(postgres_loaded: Warehouse) -> None:
+    warehouse = postgres_loaded
     warehouse.install()
     mark(warehouse, "0.0.1")
-    with dlt.dataset(warehouse.destination, warehouse.dataset).sql_client as reader:
+    with warehouse.client() as reader:
         name = reader.make_qualified_table_name("job_daily")
         with reader.begin_transaction():
             reader.execute_sql(f"SELECT * FROM {name}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.common.schema import Schema
 
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
@@ -89,16 +90,33 @@ class Warehouse:
 
     # -- reading ----------------------------------------------------------------------------
 
+    def client(self) -> Any:
+        """A connection to the dataset."""
+        # with a schema of ours dlt need not read the stored one
+        return dlt.dataset(self.destination, self.dataset, schema=Schema("any")).sql_client
+
+    def clear(self) -> None:
+        """Drops all views, and whatever a test has made beside the tables."""
+        names = [*TABLES, "_dlt_loads", "_dlt_pipeline_state", "_dlt_version"]
+        made = self.execute(
+            "SELECT table_name, table_type FROM information_schema.tables"
+            f" WHERE table_schema = '{self.dataset}'"
+        )
+        for name, kind in made:
+            if name not in names:
+                what = "VIEW" if kind == "VIEW" else "TABLE"
+                self.execute(f"DROP {what} IF EXISTS {{d}}.{name} CASCADE")
+
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
         """Runs SQL; `{d}` is the dataset's name."""
-        with dlt.dataset(self.destination, self.dataset).sql_client as client:
+        with self.client() as client:
             name = client.fully_qualified_dataset_name()
             return [tuple(row) for row in client.execute_sql(sql.replace("{d}", name)) or []]
 
     def rows(self, name: str, where: str = "1 = 1") -> list[Row]:
         """Rows of a table or view, dates in UTC."""
         with (
-            dlt.dataset(self.destination, self.dataset).sql_client as client,
+            self.client() as client,
             client.execute_query(
                 f"SELECT * FROM {client.make_qualified_table_name(name)} WHERE {where}"
             ) as cursor,
