@@ -10,7 +10,9 @@ from dlt_docjobs.views import VIEWS
 
 
 def views_of(place: Place) -> set[str]:
-    return {row[0] for row in place.query("SELECT view_name FROM duckdb_views() WHERE NOT internal")}
+    return {
+        row[0] for row in place.query("SELECT view_name FROM duckdb_views() WHERE NOT internal")
+    }
 
 
 def execute(place: Place, sql: str) -> None:

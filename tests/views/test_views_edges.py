@@ -288,7 +288,10 @@ def test_shared_credits_count_once(edges: Warehouse) -> None:
     assert (counted["z1"], counted["z2"]) == (7, 7)
     days = edges.rows("credits_daily", "job_kind = 'extract'")
     assert sum(day["credits"] for day in days) == 39
-    assert (sum(day["jobs"] for day in days), sum(d["jobs_without_credits"] for d in days)) == (7, 1)
+    assert (sum(day["jobs"] for day in days), sum(d["jobs_without_credits"] for d in days)) == (
+        7,
+        1,
+    )
     parsed = edges.rows("credits_daily", "job_kind = 'parse' AND credits IS NOT NULL")
     assert [day["credits"] for day in parsed] == [8]
     assert [day["credits_per_page"] for day in parsed] == [2]
@@ -348,9 +351,7 @@ def test_reviews(edges: Warehouse) -> None:
 
 
 def test_pages(edges: Warehouse) -> None:
-    rows = {
-        row["page_number"]: row for row in edges.rows("page_quality", "job_id = 'exact'")
-    }
+    rows = {row["page_number"]: row for row in edges.rows("page_quality", "job_id = 'exact'")}
     reasons = {number: row["reason"] for number, row in rows.items()}
     assert reasons == {
         1: "segments of low confidence",

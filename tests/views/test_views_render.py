@@ -139,7 +139,7 @@ def test_how_instants_are_compared() -> None:
         "redshift": "CAST(created_at AT TIME ZONE 'UTC' AS DATE) AS day",
     }
     between = {
-        "postgres": "CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP - h.occurred_at) * 1000000 AS BIGINT)",
+        "postgres": "EXTRACT(EPOCH FROM CURRENT_TIMESTAMP - h.occurred_at) * 1000000",
         "snowflake": "DATEDIFF(MICROSECOND, h.occurred_at, CURRENT_TIMESTAMP())",
         "bigquery": "TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), h.occurred_at, MICROSECOND)",
         "databricks": "DATEDIFF(MICROSECOND, h.occurred_at, CURRENT_TIMESTAMP())",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter, defaultdict
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ TICK = 2e-6
 def true_seconds(job: TrueJob, phase: str) -> float:
     """The time that a job has spent in a phase, ended stays only."""
     total = 0.0
-    for stay, after in zip(job.transitions, job.transitions[1:], strict=False):
+    for stay, after in pairwise(job.transitions):
         if stay.status in PHASES[phase]:
             total += (after.at - stay.at).total_seconds()
     return total
@@ -96,7 +97,7 @@ def test_every_stay_contains_the_truth(warehouse: Warehouse, lived: Any) -> None
         rows.sort(key=lambda row: row["sequence"])
         assert [row["is_current"] for row in rows] == [False] * (len(rows) - 1) + [True]
         assert (rows[-1]["left_at"], rows[-1]["duration_seconds"]) == (None, None)
-        for row, after in zip(rows, rows[1:], strict=False):
+        for row, after in pairwise(rows):
             assert (row["left_at"], row["next_status"]) == (after["entered_at"], after["status"])
             low, high = row["duration_seconds_min"], row["duration_seconds_max"]
             assert low <= row["duration_seconds"] <= high

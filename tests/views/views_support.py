@@ -50,7 +50,9 @@ class Warehouse:
             pipelines_dir=str(self.folder / "pipelines"),
         )
 
-    def sync(self, emulator: Emulator, providers: Iterable[str] = PROVIDERS, **options: Any) -> None:
+    def sync(
+        self, emulator: Emulator, providers: Iterable[str] = PROVIDERS, **options: Any
+    ) -> None:
         """Syncs providers as `docjobs sync` does."""
         for provider in providers:
             arguments: dict[str, Any] = {
