@@ -13,9 +13,12 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from dlt_docjobs.tables import TABLES
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 # a view stands behind those that it reads
 _ORDER: Final = (
@@ -76,7 +79,8 @@ class View:
         """
         import sqlglot
 
-        names = sqlglot.parse_one(self.sql, read="duckdb").named_selects
+        tree = cast("exp.Select", sqlglot.parse_one(self.sql, read="duckdb"))
+        names = tree.named_selects
         return tuple(ViewColumn(name, self._description_of(name)) for name in names)
 
     def _description_of(self, column: str) -> str:

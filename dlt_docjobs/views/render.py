@@ -7,10 +7,11 @@ else, or to nothing that the destination has, is put right here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, cast
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.transforms import eliminate_window_clause
 
 from dlt_docjobs.tables import TABLES
@@ -103,19 +104,33 @@ def _columns(view: View, dialect: str) -> str:
     return f"({columns})\n  {of_all}"
 
 
-def _select(view: View, dialect: str, qualify: Qualify) -> exp.Expression:
-    tree = sqlglot.parse_one(view.sql, read="duckdb")
+def _select(view: View, dialect: str, qualify: Qualify) -> exp.Select:
+    tree = cast(exp.Select, sqlglot.parse_one(view.sql, read="duckdb"))
     ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
     for table in list(tree.find_all(exp.Table)):
         if table.name not in ctes:
             alias = table.alias or table.name
             table.replace(exp.alias_(_table(qualify(table.name)), alias, table=True))
     if dialect != "duckdb":
-        tree = tree.transform(_portable, dialect)
+        tree = cast(exp.Select, tree.transform(_portable, dialect))
+    _leave_order_of_nulls(tree, dialect)
     if dialect not in _NAMED_WINDOWS:
         for select in list(tree.find_all(exp.Select)):
             eliminate_window_clause(select)
     return tree
+
+
+def _leave_order_of_nulls(tree: exp.Select, dialect: str) -> None:
+    """Lets windows put nulls where the dialect does: not every one can be told.
+
+    No view's window orders by what may be null, but where a CASE before it has parted the nulls.
+    """
+    ordering = Dialect.get_or_raise(dialect).NULL_ORDERING
+    for window in tree.find_all(exp.Window):
+        for ordered in window.find_all(exp.Ordered):
+            descends = bool(ordered.args.get("desc"))
+            is_first = {"nulls_are_small": not descends, "nulls_are_large": descends}
+            ordered.set("nulls_first", is_first.get(ordering, False))
 
 
 def _table(path: Sequence[str]) -> exp.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -50,15 +50,12 @@ class Warehouse:
             pipelines_dir=str(self.folder / "pipelines"),
         )
 
-    def sync(
-        self, emulator: Emulator, providers: Iterable[str] = PROVIDERS, **options: Any
-    ) -> None:
-        """Syncs providers as `docjobs sync` does."""
-        for provider in providers:
+    def sync(self, emulator: Emulator) -> None:
+        """Syncs every provider as `docjobs sync` does."""
+        for provider in PROVIDERS:
             arguments: dict[str, Any] = {
                 "api_key": emulator.api_key,
                 "base_url": emulator.base_urls[provider],
-                **options,
             }
             if provider == "unsiloed":
                 arguments["job_ids"] = [

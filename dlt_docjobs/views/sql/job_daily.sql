@@ -68,26 +68,32 @@ ranked AS (
   SELECT
     *,
     row_number() OVER (
-      PARTITION BY day, provider, account, job_kind, tier ORDER BY queued NULLS LAST
+      PARTITION BY day, provider, account, job_kind, tier
+      ORDER BY CASE WHEN queued IS NULL THEN 1 ELSE 0 END, queued
     ) - 1 AS queued_place,
     row_number() OVER (
-      PARTITION BY day, provider, account, job_kind, tier ORDER BY queued_doubt NULLS LAST
+      PARTITION BY day, provider, account, job_kind, tier
+      ORDER BY CASE WHEN queued_doubt IS NULL THEN 1 ELSE 0 END, queued_doubt
     ) - 1 AS queued_doubt_place,
     count(queued) OVER (PARTITION BY day, provider, account, job_kind, tier) - 1
       AS queued_last,
     row_number() OVER (
-      PARTITION BY day, provider, account, job_kind, tier ORDER BY running NULLS LAST
+      PARTITION BY day, provider, account, job_kind, tier
+      ORDER BY CASE WHEN running IS NULL THEN 1 ELSE 0 END, running
     ) - 1 AS running_place,
     row_number() OVER (
-      PARTITION BY day, provider, account, job_kind, tier ORDER BY running_doubt NULLS LAST
+      PARTITION BY day, provider, account, job_kind, tier
+      ORDER BY CASE WHEN running_doubt IS NULL THEN 1 ELSE 0 END, running_doubt
     ) - 1 AS running_doubt_place,
     count(running) OVER (PARTITION BY day, provider, account, job_kind, tier) - 1
       AS running_last,
     row_number() OVER (
-      PARTITION BY day, provider, account, job_kind, tier ORDER BY total NULLS LAST
+      PARTITION BY day, provider, account, job_kind, tier
+      ORDER BY CASE WHEN total IS NULL THEN 1 ELSE 0 END, total
     ) - 1 AS total_place,
     row_number() OVER (
-      PARTITION BY day, provider, account, job_kind, tier ORDER BY total_doubt NULLS LAST
+      PARTITION BY day, provider, account, job_kind, tier
+      ORDER BY CASE WHEN total_doubt IS NULL THEN 1 ELSE 0 END, total_doubt
     ) - 1 AS total_doubt_place,
     count(total) OVER (PARTITION BY day, provider, account, job_kind, tier) - 1
       AS total_last

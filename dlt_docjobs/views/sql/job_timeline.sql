@@ -202,7 +202,7 @@ costs AS (
     -- of several jobs that read one parse job the first carries its credits
     row_number() OVER (
       PARTITION BY provider, parse_job_id, CASE WHEN parse_credits IS NULL THEN 0 ELSE 1 END
-      ORDER BY created_at, job_id
+      ORDER BY CASE WHEN created_at IS NULL THEN 1 ELSE 0 END, created_at, job_id
     ) AS place
   FROM jobs
 ),
