@@ -37,6 +37,8 @@ from dlt_docjobs.views.render import (
 MARKER: Final = "docjobs_views"
 _UNFINISHED: Final = "unfinished"
 _LOADS: Final = "_dlt_loads"
+# CREATE OR REPLACE only adds columns there; both can undo what they have dropped
+_KEEP_COLUMNS: Final = ("postgres", "redshift")
 # shorter than PostgreSQL waits before it looks for a deadlock, and picks a victim: never a load
 _LOCK_TIMEOUT: Final = "900ms"
 
@@ -107,14 +109,11 @@ def install_views(
         DatabaseException: The destination refused.
     """
     dialect = _dialect(destination)
-    if dialect is None or (only_if_needed and dialect not in DIALECTS):
-        name = destination.destination_name
+    if dialect not in DIALECTS:
+        reason = _why_not(destination.destination_name, dialect)
         if only_if_needed:
-            return Outcome((), f"{name} has no views")
-        raise ViewsRefused(
-            f"the destination {name} keeps files or documents and has no views: query its files "
-            "with DuckDB, or load into a SQL destination"
-        )
+            return Outcome((), reason)
+        raise ViewsRefused(reason)
     # an empty schema keeps dlt from reading the stored one
     dataset = dlt.dataset(destination, dataset_name, schema=Schema("docjobs_views"))
     with dataset.sql_client as client:
@@ -126,6 +125,18 @@ def _dialect(destination: AnyDestination) -> str | None:
     if not issubclass(destination.client_class, SqlJobClientBase):
         return None
     return destination.capabilities().sqlglot_dialect
+
+
+def _why_not(name: str, dialect: str | None) -> str:
+    if dialect is None:
+        return (
+            f"the destination {name} keeps files or documents and has no views: query its files "
+            "with DuckDB, or load into a SQL destination"
+        )
+    return (
+        f"the views are written for {', '.join(DIALECTS[:-1])} and {DIALECTS[-1]}, not for "
+        f"{dialect}, which the destination {name} speaks; the tables are there all the same"
+    )
 
 
 class _Installer:
@@ -140,8 +151,8 @@ class _Installer:
     def run(self) -> Outcome:
         """Creates what is missing or old.
 
-        In place where the columns allow it, since a view that is dropped loses the rights that
-        were granted on it; else anew.
+        In place, since a view that is dropped loses the rights that were granted on it; anew only
+        where the destination can't put other columns in a view's place.
         """
         found = self._look()
         if not any(name in found.kinds for name in TABLES):
@@ -156,6 +167,8 @@ class _Installer:
         except DatabaseException:
             if self._only_if_needed and not self._is_needed(self._look()):
                 return Outcome((), "another sync created the views")
+            if self._dialect not in _KEEP_COLUMNS:
+                raise
         return self._create(anew=True)
 
     def _create(self, anew: bool) -> Outcome:
@@ -177,10 +190,8 @@ class _Installer:
             return Outcome((), "another sync created the views")
         self._refuse_what_is_not_ours(found)
         self._refuse_missing_tables(found)
-        if not self._is_transactional:
-            # what is cut off in between is still known as ours
-            self._execute([self._marker_statement(_UNFINISHED)])
-        statements: list[str] = []
+        # where each statement counts at once, what is cut off in between is still known as ours
+        statements = [self._marker_statement(_UNFINISHED)]
         if anew:
             ours = [name for name in reversed(VIEWS) if name in found.own and name in found.kinds]
             statements += [drop_statement(name, self._dialect, self._path) for name in ours]

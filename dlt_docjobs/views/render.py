@@ -91,17 +91,15 @@ def _comments(
 
 
 def _columns(view: View, dialect: str) -> str:
-    """The list of columns and the comments that stand in `CREATE VIEW`."""
-    whole = text_literal(view.comment, dialect)
-    word = {"bigquery": "OPTIONS (description={})", "snowflake": "COMMENT {}"}
-    one = word.get(dialect, "COMMENT {}")
+    """The list of columns and the comments, where they are part of `CREATE VIEW`."""
+    one = "OPTIONS (description={})" if dialect == "bigquery" else "COMMENT {}"
+    of_all = "COMMENT = {}" if dialect == "snowflake" else one
     columns = ",\n  ".join(
         f"{exp.to_identifier(column.name).sql(dialect)} "
-        + one.format(text_literal(column.description, dialect))
+        f"{one.format(text_literal(column.description, dialect))}"
         for column in view.columns
     )
-    of_all = f"COMMENT = {whole}" if dialect == "snowflake" else one.format(whole)
-    return f"({columns})\n  {of_all}"
+    return f"({columns})\n  {of_all.format(text_literal(view.comment, dialect))}"
 
 
 def _select(view: View, dialect: str, qualify: Qualify) -> exp.Select:

@@ -14,6 +14,7 @@ from views_support import MakeWarehouse, Warehouse
 
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.model.vocabulary import JOB_KINDS, PROVIDERS
+from dlt_docjobs.tables import TABLES
 
 KINDS = ("duckdb", "postgres")
 
@@ -65,20 +66,23 @@ class Lived:
 
 @pytest.fixture(scope="package")
 def lived(make_warehouse: MakeWarehouse) -> Iterator[Lived]:
-    """Jobs of three weeks at the first sync, then an hour of life, looked at often at first."""
+    """Jobs of three weeks at the first sync, then an hour of life, looked at often at first.
+
+    Synced into DuckDB; PostgreSQL gets the same rows.
+    """
     warehouses = {kind: make_warehouse(kind) for kind in KINDS}
+    synced = warehouses["duckdb"]
     with Emulator(seed=11, jobs=130) as emulator:
+        synced.sync(emulator)
+        # these are looked at from their first minute on
+        for provider, kind in product(PROVIDERS, JOB_KINDS):
+            for _ in range(6):
+                emulator.add_job(provider, kind)
         for seconds in (12, 25, 60, 200, 3400):
-            for warehouse in warehouses.values():
-                warehouse.sync(emulator)
-            if seconds == 12:
-                # these are looked at from their first minute on
-                for provider, kind in product(PROVIDERS, JOB_KINDS):
-                    for _ in range(6):
-                        emulator.add_job(provider, kind)
             emulator.advance(seconds)
+            synced.sync(emulator)
+        warehouses["postgres"].load(**{name: synced.rows(name) for name in TABLES})
         for warehouse in warehouses.values():
-            warehouse.sync(emulator)
             warehouse.install()
         yield Lived(emulator, warehouses)
 

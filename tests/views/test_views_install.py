@@ -14,6 +14,7 @@ from dlt.destinations.exceptions import DatabaseException
 from views_support import MakeWarehouse, Warehouse, job
 
 import dlt_docjobs
+from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import MARKER, VIEWS, ViewsRefused, install
 
@@ -148,6 +149,22 @@ def test_a_view_that_is_missing_comes_back(name: str, loaded: Warehouse) -> None
     assert loaded.rows("segment_mix") == []
 
 
+def test_after_a_sync_into_postgres(make_warehouse: MakeWarehouse) -> None:
+    warehouse = make_warehouse("postgres")
+    with Emulator(seed=5, jobs=20) as emulator:
+        warehouse.sync(emulator)
+        assert warehouse.install(only_if_needed=True).created == ALL
+        emulator.advance(3600)
+        warehouse.sync(emulator)
+        assert warehouse.install(only_if_needed=True).created == NOTHING
+        rows = {row["job_id"]: row for row in warehouse.rows("job_timeline")}
+        truth = {job.job_id: job for job in emulator.jobs()}
+    assert set(rows) == set(truth)
+    assert {job_id for job_id, row in rows.items() if row["is_open"]} == {
+        job_id for job_id, job in truth.items() if not job.is_terminal
+    }
+
+
 # -- comments -----------------------------------------------------------------------------------
 
 
@@ -272,6 +289,16 @@ def test_plain_files_have_no_views(make_warehouse: MakeWarehouse) -> None:
         dlt_docjobs.create_views(lake.pipeline("by_hand"))
 
 
+def test_a_dialect_that_the_views_are_not_written_for(
+    loaded: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what speaks another one needs drivers that are not here
+    monkeypatch.setattr(install, "_dialect", lambda _: "tsql")
+    assert loaded.install(only_if_needed=True).created == NOTHING
+    with pytest.raises(ViewsRefused, match=f"not for tsql, which the destination {loaded} speaks"):
+        loaded.install()
+
+
 def test_a_pipeline_without_a_destination(tmp_path: Any) -> None:
     pipeline = dlt.pipeline("nowhere", pipelines_dir=str(tmp_path))
     with pytest.raises(ViewsRefused, match="no destination"):
@@ -293,9 +320,11 @@ def test_a_creation_that_fails_leaves_all_as_it_was(
 
 
 def test_without_transactions_a_broken_creation_is_mended(
-    loaded: Warehouse, monkeypatch: pytest.MonkeyPatch
+    kept: dict[str, Warehouse], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Snowflake or BigQuery, where each statement counts at once."""
+    loaded = kept["duckdb"]
+    loaded.clear()
     real = install.create_statement
 
     def broken(view: Any, *rest: Any) -> str:

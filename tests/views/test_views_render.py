@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
-from typing import Any
 
 import pytest
 import sqlglot
 from sqlglot import exp
-from views_support import Warehouse
 
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import VIEWS, catalog
@@ -154,34 +152,6 @@ def test_how_instants_are_compared() -> None:
     for dialect, wanted in day.items():
         assert wanted in render_select(daily, dialect, path)
         assert between[dialect] in render_select(open_jobs, dialect, path)
-
-
-def test_both_warehouses_have_the_same_columns_and_kinds_of_them(lived: Any) -> None:
-    """Text is text and a number a number, whatever its type is called."""
-    kinds = {
-        name: {view: kinds_of(warehouse, view) for view in VIEWS}
-        for name, warehouse in lived.warehouses.items()
-    }
-    assert kinds["duckdb"] == kinds["postgres"]
-    assert {name: list(found) for name, found in kinds["duckdb"].items()} == {
-        name: columns_of(name) for name in VIEWS
-    }
-
-
-ALIKE = {
-    "text": "varchar",
-    "character varying": "varchar",
-    "double precision": "double",
-    "timestamp with time zone": "timestamptz",
-}
-
-
-def kinds_of(warehouse: Warehouse, view: str) -> dict[str, str]:
-    rows = warehouse.execute(
-        "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema ="
-        f" '{warehouse.dataset}' AND table_name = '{view}' ORDER BY ordinal_position"
-    )
-    return {name: ALIKE.get(kind.lower(), kind.lower()) for name, kind in rows}
 
 
 # -- the files ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from views_support import Row, Warehouse
 
 from dlt_docjobs.emulator import TrueJob
+from dlt_docjobs.views import VIEWS
 
 PHASES = {"queued": ("queued",), "running": ("running", "retrying")}
 # the views count in microseconds
@@ -278,3 +279,34 @@ def test_freshness(warehouse: Warehouse) -> None:
         assert row["runs_last_day"] == 6
     assert sum(row["jobs"] for row in rows) == len(warehouse.rows("jobs"))
     assert sum(row["open_jobs"] for row in rows) == len(warehouse.rows("jobs_open"))
+
+
+# -- columns ------------------------------------------------------------------------------------
+
+
+def test_both_warehouses_have_the_same_columns_and_kinds_of_them(lived: Any) -> None:
+    """Text is text and a number a number, whatever its type is called."""
+    kinds = {
+        name: {view: kinds_of(warehouse, view) for view in VIEWS}
+        for name, warehouse in lived.warehouses.items()
+    }
+    assert kinds["duckdb"] == kinds["postgres"]
+    assert {name: list(found) for name, found in kinds["duckdb"].items()} == {
+        name: [column.name for column in view.columns] for name, view in VIEWS.items()
+    }
+
+
+ALIKE = {
+    "text": "varchar",
+    "character varying": "varchar",
+    "double precision": "double",
+    "timestamp with time zone": "timestamptz",
+}
+
+
+def kinds_of(warehouse: Warehouse, view: str) -> dict[str, str]:
+    rows = warehouse.execute(
+        "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema ="
+        f" '{warehouse.dataset}' AND table_name = '{view}' ORDER BY ordinal_position"
+    )
+    return {name: ALIKE.get(kind.lower(), kind.lower()) for name, kind in rows}
