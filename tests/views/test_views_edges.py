@@ -29,6 +29,7 @@ def jobs() -> list[Row]:
     return [
         job("exact", page_count=4, credits=8.0),
         job("unseen run"),
+        job("unseen run, exact end"),
         job("no date", created_at=None),
         job("bounded", created_at_precision="bounded", created_at_earliest=at(-3600)),
         job("two queues"),
@@ -71,6 +72,7 @@ def events() -> list[Row]:
     return [
         *history("exact", ("queued", 0), ("running", 10), ("succeeded", 70)),
         *history("unseen run", ("queued", 0), ("succeeded", 0, 90, 100)),
+        *history("unseen run, exact end", ("queued", 0), ("succeeded", 100)),
         *history("no date", ("queued", None, 50, 50), ("running", 60), ("succeeded", 100)),
         *history("bounded", ("queued", -3600, -1800, 0), ("running", 5, 10, 20), ("succeeded", 80)),
         *history(
@@ -184,6 +186,7 @@ def timeline(warehouse: Warehouse, job_id: str) -> Row:
 LIVES = {
     "exact": [(10, 10, 10), (60, 60, 60), (70, 70, 70)],
     "unseen run": [(None, 0, 100), (None, 0, 100), (90, 0, 100)],
+    "unseen run, exact end": [(None, 0, 100), (None, 0, 100), (100, 100, 100)],
     "no date": [(None, 10, None), (40, 40, 40), (None, 50, None)],
     "bounded": [(1810, 5, 3620), (70, 60, 75), (1880, 80, 3680)],
     "two queues": [(25, 20, 30), (75, 70, 80), (100, 100, 100)],
@@ -239,6 +242,9 @@ def test_stays(edges: Warehouse) -> None:
     assert (first["duration_seconds_min"], first["duration_seconds_max"]) == (0, 100)
     assert first["may_hide_statuses"] and not first["is_current"]
     assert second["is_current"] and second["left_at"] is None
+    # the end is exact; when the job left the queue nobody knows
+    exact = edges.rows("status_intervals", "job_id = 'unseen run, exact end' AND sequence = 0")
+    assert (exact[0]["duration_seconds_min"], exact[0]["duration_seconds_max"]) == (0, 100)
     undated = edges.rows("status_intervals", "job_id = 'no date' AND sequence = 0")
     assert undated[0]["duration_seconds"] == 10
     assert undated[0]["duration_seconds_uncertainty"] is None
