@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dlt_docjobs.sync.run import run
     from dlt_docjobs.sync.session import RunRequest, SyncFailed
     from dlt_docjobs.sync.settings import UsageError
+    from dlt_docjobs.views import create_views
 
 _HOMES = {
     "RunRequest": "dlt_docjobs.sync.session",
@@ -25,6 +26,7 @@ _HOMES = {
     "UsageError": "dlt_docjobs.sync.settings",
     "__version__": "dlt_docjobs._version",
     "contextual": "dlt_docjobs.sources",
+    "create_views": "dlt_docjobs.views",
     "llamacloud": "dlt_docjobs.sources",
     "run": "dlt_docjobs.sync.run",
     "unsiloed": "dlt_docjobs.sources",
@@ -37,6 +39,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "contextual",
+    "create_views",
     "llamacloud",
     "run",
     "unsiloed",

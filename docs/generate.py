@@ -22,6 +22,7 @@ from dlt_docjobs.cli.arguments import make_parser
 from dlt_docjobs.model.vocabulary import SEGMENT_TYPES, STATUSES, is_terminal
 from dlt_docjobs.sources.config import KEY_VARIABLES
 from dlt_docjobs.tables import TABLES, Table
+from dlt_docjobs.views import VIEWS, View
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CONFIG_FILE: Final = ROOT / ".dlt" / "config.toml"
@@ -106,6 +107,20 @@ def _of_table(table: Table) -> str:
         how += f" A load replaces all rows of {_code(table.replaced_by)} at once."
     columns = _table(("column", "type", "null", "meaning"), rows)
     return f"### {table.name}\n\n{table.description}\n\n{how}\n\n{columns}"
+
+
+def views() -> str:
+    """Every view with its columns."""
+    return "\n\n".join(_of_view(view) for view in VIEWS.values())
+
+
+def _of_view(view: View) -> str:
+    columns = _table(
+        ("column", "meaning"), ((f"`{name}`", description) for name, description in view.columns)
+    )
+    text = "\n\n".join(filter(None, (view.description, view.notes)))
+    source = f"[{view.name}.sql](../dlt_docjobs/views/sql/{view.name}.sql)"
+    return f"### {view.name}\n\n{text}\n\n{source}\n\n{columns}"
 
 
 def statuses() -> str:
@@ -309,6 +324,7 @@ def _argument(action: argparse.Action) -> str:
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "tables-overview": tables_overview,
     "tables": tables,
+    "views": views,
     "statuses": statuses,
     "segment-types": segment_types,
     "common-keys": common_keys,

@@ -98,6 +98,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     _add_status(commands)
     _add_reset(commands)
     _add_forget(commands)
+    _add_views(commands)
     _add_demo(commands)
     _add_emulate(commands)
 
@@ -170,6 +171,11 @@ def _add_sync(commands: Any) -> None:
         type=float,
         help="stop starting work in time, load what is there, and end with 1",
     )
+    command.add_argument(
+        "--no-views",
+        action="store_true",
+        help="leave the analytics views alone; else they are created where missing or older",
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument(
         "--progress",
@@ -207,6 +213,13 @@ def _add_reset(commands: Any) -> None:
 def _add_forget(commands: Any) -> None:
     command = _command(commands, "forget", "erase jobs from every table, and never load them again")
     command.add_argument("--job-ids-file", metavar="F", required=True, help="the jobs to erase")
+    _add_destination(command)
+
+
+def _add_views(commands: Any) -> None:
+    command = _command(
+        commands, "views", "create or replace the analytics views, and comment on all columns"
+    )
     _add_destination(command)
 
 

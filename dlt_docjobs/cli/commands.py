@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "status": "dlt_docjobs.cli.status",
     "reset": "dlt_docjobs.cli.erase",
     "forget": "dlt_docjobs.cli.erase",
+    "views": "dlt_docjobs.cli.views",
     "demo": "dlt_docjobs.cli.demo",
     "emulate": "dlt_docjobs.cli.emulate",
 }

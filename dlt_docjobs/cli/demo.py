@@ -8,10 +8,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import dlt
 import duckdb
+from dlt.common.destination import AnyDestination
 from dlt.common.runtime.run_context import switch_context
 
 from dlt_docjobs.cli import output
@@ -20,6 +21,7 @@ from dlt_docjobs.sources import contextual, llamacloud, unsiloed
 from dlt_docjobs.sync.run import run
 from dlt_docjobs.sync.settings import UsageError
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.views import install_views
 
 if TYPE_CHECKING:
     from dlt_docjobs.emulator import Emulator
@@ -80,6 +82,7 @@ def demo(args: argparse.Namespace) -> int:
             second = _sync_all(emulator, file, folder)
             _print_sync("Second sync", second)
             _print_sync("Third sync, at once", _sync_all(emulator, file, folder))
+            install_views(cast(AnyDestination, dlt.destinations.duckdb(str(file))), "docjobs")
     _print_tables(file)
     for question, query in _QUERIES:
         _print_query(file, question, query)

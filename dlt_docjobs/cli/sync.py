@@ -40,6 +40,7 @@ from dlt_docjobs.sync.session import (
 from dlt_docjobs.sync.settings import UsageError
 
 _WORST_FIRST: Final = (EXIT_USAGE, EXIT_REFUSED, EXIT_BUSY, EXIT_PARTIAL)
+_LOADED: Final = (EXIT_DONE, EXIT_PARTIAL)
 
 
 class Interrupt:
@@ -98,9 +99,30 @@ def sync(args: argparse.Namespace) -> int:
             if row.error:
                 print(f"docjobs sync: {account}: {row.error}", file=sys.stderr, flush=True)
     code = _exit_code(rows, interrupt)
+    if interrupt.signal is None and any(row.exit_code in _LOADED for row in rows):
+        _renew_views(args)
     if args.json:
         print(json.dumps(output.as_json(rows, code)), flush=True)
     return code
+
+
+def _renew_views(args: argparse.Namespace) -> None:
+    """Creates views that are missing or older; what was loaded stays loaded if that fails."""
+    if args.no_views:
+        return
+    try:
+        from dlt_docjobs.views import install_views
+
+        destination = make_destination(args.destination, args.dataset)
+        install_views(destination, args.dataset, only_if_needed=True)
+    except Exception as error:
+        message = explain(error).message
+        print(
+            f"docjobs sync: warning: the data is loaded, but the views are not up to date: "
+            f"{message}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _exit_code(rows: Sequence[SyncRun], interrupt: Interrupt) -> int:

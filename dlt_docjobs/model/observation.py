@@ -60,6 +60,7 @@ class JobObservation:
     page_count: int | None = None
     chunk_count: int | None = None
     credits: float | None = None
+    parse_credits: float | None = None
     has_progress: bool = False
     progress_percent: float | None = None
     current_step: str | None = None

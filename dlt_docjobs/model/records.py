@@ -126,6 +126,9 @@ class Job(NamedTuple):
     chunk_count: Annotated[int | None, "Rows in chunks; null until known"]
     segment_count: Annotated[int | None, "Rows in segments; null until known"]
     credits: Annotated[float | None, "Credits charged; a shared parse job's appear in each extract"]
+    parse_credits: Annotated[
+        float | None, "Of these, credits of the parse job that an extract job reads"
+    ]
     progress_percent: Annotated[float | None, "Progress of an extract job, 0-100"]
     current_step: Annotated[str | None, "Step an extract job is in"]
     current_activity: Annotated[str | None, "What an extract job is doing"]

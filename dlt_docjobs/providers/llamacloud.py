@@ -59,6 +59,7 @@ _MAX_POINT_PAGES = 1000
 
 class _Usage(base.Envelope):
     credits: base.Number = None
+    parse_credits: base.Number = None
 
 
 class _ParseJob(base.Envelope):
@@ -288,7 +289,7 @@ class LlamaCloudApi(ProviderApi):
     ) -> JobObservation:
         model = _ExtractJob if kind == "extract" else _ParseJob
         job = base.read_envelope(model, base.with_id(row, "id", job_id))
-        usage = job.usage if isinstance(job.usage, dict) else {}
+        usage = _Usage.model_validate(job.usage if isinstance(job.usage, dict) else {})
         payload = {**row, **_beside_results(beside)}
         for key in _EXTRACT_RESULT_KEYS:
             payload.pop(key, None)
@@ -306,7 +307,8 @@ class LlamaCloudApi(ProviderApi):
             project_id=job.project_id,
             error_message=job.error_message,
             tier=job.tier,
-            credits=_Usage.model_validate(usage).credits,
+            credits=usage.credits,
+            parse_credits=usage.parse_credits,
             user_metadata=job.user_metadata,
             payload=payload,
         )

@@ -37,6 +37,7 @@ _STICKY: Final = (
     "page_count",
     "chunk_count",
     "credits",
+    "parse_credits",
     "config",
     "user_metadata",
 )

@@ -22,6 +22,7 @@ from dlt_docjobs.cli.arguments import make_parser
 from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES, EXPIRED, STATUSES, UNKNOWN
 from dlt_docjobs.sync import session
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.views import VIEWS
 
 MINE = (
     *PAGES,
@@ -97,6 +98,15 @@ def test_every_configuration_key_is_documented(provider: str) -> None:
         assert f"`{key}`" in text
     settings = tomlkit.parse(read(".dlt/config.toml").replace("\n# ", "\n#")).unwrap()
     assert set(settings["sources"]["docjobs"]) == set(generate.SOURCES)
+
+
+def test_every_view_and_column_is_documented() -> None:
+    text = read("docs/views.md")
+    for view in VIEWS.values():
+        section = text.split(f"### {view.name}\n")[1].split("\n### ")[0]
+        assert view.description in section
+        for column in view.columns:
+            assert f"| `{column.name}` |" in section, (view.name, column.name)
 
 
 def test_every_status_and_segment_type_is_documented() -> None:

@@ -1,0 +1,15 @@
+"""The analytics views (contract 7): one readable SQL file each, rendered for the destination."""
+
+from dlt_docjobs.views.catalog import VIEWS, View, ViewColumn
+from dlt_docjobs.views.install import MARKER, Outcome, ViewsRefused, create_views, install_views
+
+__all__ = [
+    "MARKER",
+    "VIEWS",
+    "Outcome",
+    "View",
+    "ViewColumn",
+    "ViewsRefused",
+    "create_views",
+    "install_views",
+]

