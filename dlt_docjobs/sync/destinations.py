@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
 
 import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import DuplicateConfigProviderException
 from dlt.common.configuration.providers.doc import CustomLoaderDocProvider
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.data_types import TDataType
 from dlt.common.runtime.anon_tracker import disable_anon_tracker
+from dlt.common.schema import Schema
+from dlt.common.schema.typing import TColumnSchema
+from dlt.common.schema.utils import new_table
+from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
@@ -70,6 +75,25 @@ def connect(pipeline: Pipeline) -> Iterator[SqlClientBase[Any] | None]:
     prepare(pipeline)
     with pipeline.sql_client() as client:
         yield client if client.has_dataset() else None
+
+
+def create_table(
+    pipeline: Pipeline, client: SqlClientBase[Any], name: str, columns: Mapping[str, TDataType]
+) -> None:
+    """Creates a table that is no part of any source's schema, in the destination's own words.
+
+    Args:
+        pipeline: The pipeline, for its destination.
+        client: A connected client of its dataset.
+        name: The table's name.
+        columns: Each column's name and type, as dlt calls it.
+    """
+    fields = [TColumnSchema(name=key, data_type=of) for key, of in columns.items()]
+    schema = Schema("docjobs")
+    schema.update_table(new_table(name, columns=fields))
+    writer = cast(SqlJobClientBase, pipeline._get_destination_clients(schema)[0])
+    for statement in writer._get_table_update_sql(name, fields, False):
+        client.execute_sql(statement)
 
 
 def forget_loaded_packages(pipeline: Pipeline) -> None:

@@ -1,0 +1,53 @@
+"""A sync that is killed, anywhere: a later one completes it, and nothing is lost or twice.
+
+A handful of kills in the default run; `python -m pytest -m slow tests/chaos` for all of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import signal
+
+import pytest
+from chaos_points import PHASES, Plan
+from chaos_support import MakeWorld
+
+KILL, TERM = signal.SIGKILL, signal.SIGTERM
+FEW = [
+    Plan("after list", 2, KILL),
+    Plan("before fetch", 2, TERM),
+    Plan("after load merge of jobs", 1, KILL),
+    Plan("before state commit", 1, KILL),
+]
+RANDOM_KILLS = 24
+SEEDS = {
+    (provider, destination): place
+    for place, (provider, destination) in enumerate(
+        itertools.product(("llamacloud", "contextual", "unsiloed"), ("duckdb", "postgres"))
+    )
+}
+
+
+def test_a_handful_of_kills(make_world: MakeWorld) -> None:
+    world = make_world("llamacloud", "duckdb")
+    for plan in FEW:
+        ran = world.survive("at a point", plan=plan)
+        assert ran.code in (-KILL, 128 + TERM), f"{plan} was never reached: {ran}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("provider", "destination"), SEEDS)
+def test_kills_everywhere(provider: str, destination: str, make_world: MakeWorld) -> None:
+    world = make_world(provider, destination)
+    plans = world.plans((KILL, TERM))
+    phases = set()
+    for plan in plans:
+        ran = world.survive("at a point", plan=plan)
+        assert ran.code in (-KILL, 128 + TERM, 0), f"{plan}: {ran}"
+        phases.add(ran.phase)
+    merged = {plan.point for plan in plans if plan.point.startswith("after load merge")}
+    assert len(merged) >= 5
+    assert phases >= set(PHASES) - ({"list"} if provider == "unsiloed" else set())
+    for moment in world.moments(RANDOM_KILLS, seed=SEEDS[provider, destination]):
+        world.survive("at random", kill=moment)
