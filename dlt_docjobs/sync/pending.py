@@ -5,20 +5,27 @@ older copy of it, or one that another machine has gone on with, it would bring a
 `loaded` results without the rows beneath them. So each extraction notes the load that it builds
 on; where that is not the newest one any more, the package is dropped and its jobs are asked for
 again.
+
+And a package whose load was broken off may hold a copy into the staging dataset that came to its
+end, although nobody noted it. dlt copies again what it does not know to be done, and rows that a
+merge replaces by their job would then stand twice. So such a table is emptied and copied anew.
 """
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.sync.destinations import connect
 
+# statements that a load makes for itself: they may be run twice
+_STATEMENTS: Final = frozenset({"sql", "reference", "model"})
 _LOG = logging.getLogger(__name__)
 
 
@@ -37,6 +44,47 @@ def drop_misplaced_packages(pipeline: Pipeline, source_name: str) -> None:
     if is_misplaced:
         _LOG.warning("the warehouse has changed: what waited to be loaded is asked for again")
         pipeline._delete_pending_packages()
+
+
+def rewind_broken_copies(pipeline: Pipeline) -> None:
+    """Makes every table anew, in the staging dataset, of which a copy was broken off.
+
+    A table is merged only when all its copies are done, so none of it was merged yet.
+    """
+    if not pipeline.has_pending_data:
+        return
+    packages = pipeline._get_load_storage().normalized_packages
+    for load_id in pipeline.list_normalized_load_packages():
+        broken = {
+            job.table_name
+            for file, _ in packages.list_retried_new_jobs(load_id)
+            if (job := ParsedLoadJobFileName.parse(file)).file_format not in _STATEMENTS
+        }
+        for name in sorted(broken):
+            _rewind(pipeline, packages, load_id, name)
+
+
+def _rewind(pipeline: Pipeline, packages: PackageStorage, load_id: str, table: str) -> None:
+    if not _empty_staging(pipeline, table):
+        return
+    _LOG.info("a copy into %s was broken off: it is made anew", table)
+    for state, job in packages.list_job_with_states_for_table(load_id, table):
+        if state in ("started_jobs", "completed_jobs") and job.file_format not in _STATEMENTS:
+            packages.clear_pending_transition(load_id, job.file_name())
+            packages._move_job(load_id, state, "new_jobs", job.file_name())
+
+
+def _empty_staging(pipeline: Pipeline, table: str) -> bool:
+    """Empties a table of the staging dataset; False where there is none of that name."""
+    with connect(pipeline) as client:
+        if client is None:
+            return False
+        with client.with_staging_dataset():
+            try:
+                client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}")
+            except DestinationUndefinedEntity:
+                return False
+    return True
 
 
 def _last_load(client: SqlClientBase[Any] | None, source_name: str) -> str:

@@ -299,7 +299,8 @@ class World:
             warehouses.make("base")
         self._name_jobs()
         self._make_home("base")
-        assert self.sync("base").code == 0
+        ran = self.sync("base")
+        assert ran.code == 0, ran.err
         self.emulator.advance(seconds=5 * 3600)
         self._name_jobs()
         log = self.folder / "points.log"
@@ -364,7 +365,7 @@ class World:
         self._restore("base", "killed")
         self.emulator.clear_requests()
         ran = self.sync("killed", **options)
-        said = f"{ran.code} {ran.phase}\n{ran.err[-3000:]}"
+        said = f"{options}: {ran.code} {ran.phase}\n{ran.err[-3000:]}"
         if number == signal.SIGTERM:
             # it has not begun to listen, has ended in order, or was done already
             assert ran.code in (-signal.SIGTERM, 128 + signal.SIGTERM, 0), said
