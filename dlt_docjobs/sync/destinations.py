@@ -13,6 +13,7 @@ from dlt.common.configuration.exceptions import DuplicateConfigProviderException
 from dlt.common.configuration.providers.doc import CustomLoaderDocProvider
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.data_types import TDataType
+from dlt.common.destination import AnyDestination
 from dlt.common.runtime.anon_tracker import disable_anon_tracker
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TColumnSchema
@@ -57,16 +58,32 @@ def install_defaults() -> None:
 
 
 def prepare(pipeline: Pipeline) -> None:
-    """Gives a pipeline its own staging dataset.
+    """Gives a pipeline its own staging dataset, and its merges their transactions.
 
     Two pipelines that merge at once through a shared one mix their rows (DLT_NOTES 6).
     """
     install_defaults()
     destination = pipeline.destination
-    if destination is not None and "staging_dataset_name_layout" not in destination.config_params:
+    if destination is None:
+        return
+    _merge_in_transactions(destination)
+    if "staging_dataset_name_layout" not in destination.config_params:
         destination.config_params["staging_dataset_name_layout"] = (
             f"%s_staging_{pipeline.pipeline_name}"
         )
+
+
+def _merge_in_transactions(destination: AnyDestination) -> None:
+    """Makes a merge's DELETE and INSERT one, where the destination can.
+
+    dlt 1.31 leaves open whether DuckDB, PostgreSQL and their like have transactions, and then uses
+    none: a process that died between the two would lose what it had deleted.
+    """
+    if "supports_transactions" in destination.caps_params:
+        return
+    capabilities = destination.capabilities()
+    if capabilities.supports_transactions is None and capabilities.supports_ddl_transactions:
+        destination.caps_params["supports_transactions"] = True
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 from conformance_bench import DATASET, PROVIDERS, Bench, MakeBench
 from conformance_checks import assert_complete, assert_history_true, assert_sound
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
 
@@ -78,6 +79,27 @@ def test_after_a_torn_load_the_next_sync_makes_everything_whole(
     bench, provider = torn_bench
     tear(bench, merged)
     assert_mended(bench, provider)
+
+
+def test_a_merge_that_fails_leaves_what_was_there(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    job = bench.emulator.add_job("unsiloed", "parse", status="Succeeded", pages=3)
+    bench.sync("unsiloed")
+    before = bench.query("SELECT * FROM chunks ORDER BY chunk_index")
+    assert len(before) == job.facts.chunk_count > 0
+    # each new row lacks what this column asks for: DELETE succeeds, and INSERT does not
+    bench.query("ALTER TABLE chunks ADD COLUMN own VARCHAR DEFAULT 'mine'")
+    bench.query("ALTER TABLE chunks ALTER COLUMN own SET NOT NULL")
+    bench.query("ALTER TABLE chunks ALTER COLUMN own DROP DEFAULT")
+    with pytest.raises(PipelineStepFailed):
+        bench.sync("unsiloed", reload="all")
+    left = bench.query("SELECT * EXCLUDE own FROM chunks ORDER BY chunk_index")
+    assert left == before
+    bench.query("ALTER TABLE chunks ALTER COLUMN own DROP NOT NULL")
+    bench.sync("unsiloed", reload="all")
+    tables = bench.tables()
+    assert_sound(tables, bench.loads())
+    assert_complete(tables, bench.truth("unsiloed"))
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -97,10 +98,12 @@ def nodes(value: Any) -> Iterator[tuple[Any, Any]]:
 def mutated(body: Any, edits: list[tuple[int, str, str, Any]]) -> Any:
     """The answer with some places changed."""
     body = json.loads(json.dumps(body))
-    for where, action, key, value in edits:
+    for where, action, key, drawn in edits:
         places = list(nodes(body))
         if not places:
             break
+        # the same edits are made in many answers, and more than once in one
+        value = copy.deepcopy(drawn)
         container, at = places[where % len(places)]
         if action == "replace":
             container[at] = value
