@@ -22,7 +22,7 @@ from dlt_docjobs.sources.config import read_job_ids
 from dlt_docjobs.sync.destinations import prepare
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import pipeline_lock
-from dlt_docjobs.sync.pending import drop_misplaced_packages, rewind_broken_copies
+from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
 from dlt_docjobs.sync.settings import UsageError
 from dlt_docjobs.sync.warehouse import (
     account_status,
@@ -72,7 +72,7 @@ def forget(args: argparse.Namespace) -> int:
         with pipeline_lock(pipeline), warehouse_lock(pipeline):
             # what waits for its load would bring the rows back
             drop_misplaced_packages(pipeline, account.source_name)
-            rewind_broken_copies(pipeline)
+            mend_broken_packages(pipeline)
             while pipeline.has_pending_data:
                 pipeline.run()
             write_kept_failures(pipeline, account.source_name)

@@ -6,9 +6,12 @@ older copy of it, or one that another machine has gone on with, it would bring a
 on; where that is not the newest one any more, the package is dropped and its jobs are asked for
 again.
 
-And a package whose load was broken off may hold a copy into the staging dataset that came to its
-end, although nobody noted it. dlt copies again what it does not know to be done, and rows that a
-merge replaces by their job would then stand twice. So such a table is emptied and copied anew.
+A process that dies leaves a package in a state that dlt does not always find its way out of:
+
+- normalised, but the extracted one still beside it: dlt would normalise it again and find its place
+  taken, at every run;
+- copied into the staging dataset, but not noted: dlt copies again, and rows that a merge replaces
+  by their job would then stand twice. Such a table is emptied and copied anew.
 """
 
 from __future__ import annotations
@@ -46,15 +49,16 @@ def drop_misplaced_packages(pipeline: Pipeline, source_name: str) -> None:
         pipeline._delete_pending_packages()
 
 
-def rewind_broken_copies(pipeline: Pipeline) -> None:
-    """Makes every table anew, in the staging dataset, of which a copy was broken off.
-
-    A table is merged only when all its copies are done, so none of it was merged yet.
-    """
+def mend_broken_packages(pipeline: Pipeline) -> None:
+    """Brings packages that a dead process left half done to where dlt can go on with them."""
     if not pipeline.has_pending_data:
         return
+    normalised = set(pipeline.list_normalized_load_packages())
+    for load_id in normalised.intersection(pipeline.list_extracted_load_packages()):
+        pipeline._get_normalize_storage().extracted_packages.delete_package(load_id)
     packages = pipeline._get_load_storage().normalized_packages
-    for load_id in pipeline.list_normalized_load_packages():
+    for load_id in sorted(normalised):
+        # a table is merged only when all its copies are done, so none of it was merged yet
         broken = {
             job.table_name
             for file, _ in packages.list_retried_new_jobs(load_id)

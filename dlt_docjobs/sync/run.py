@@ -16,7 +16,7 @@ from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync.destinations import forget_loaded_packages, prepare
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import SyncLocked, pipeline_lock
-from dlt_docjobs.sync.pending import drop_misplaced_packages, rewind_broken_copies
+from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
 from dlt_docjobs.sync.private import close_working_directory, private_files
 from dlt_docjobs.sync.session import RunRequest, Session
 from dlt_docjobs.sync.settings import UsageError, refusal
@@ -123,7 +123,7 @@ def _run_packages(
     pipeline: Pipeline, source: DltSource, handle: RunHandle, run_options: dict[str, Any]
 ) -> SyncRun:
     drop_misplaced_packages(pipeline, source.name)
-    rewind_broken_copies(pipeline)
+    mend_broken_packages(pipeline)
     while pipeline.has_pending_data:
         pipeline.run(**run_options)
     write_kept_failures(pipeline, source.name)

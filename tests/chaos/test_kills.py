@@ -18,6 +18,8 @@ KILL, TERM = signal.SIGKILL, signal.SIGTERM
 FEW = [
     Plan("after list", 2, KILL),
     Plan("before fetch", 2, TERM),
+    # normalised, but its extracted twin is still there
+    Plan("after normalise commit", 1, KILL),
     # copied into staging, but not noted as done: it is copied again
     Plan("after load copy of segments", 1, KILL),
     Plan("after load merge of jobs", 1, KILL),
