@@ -20,7 +20,10 @@ _IN_THE_WAY: Final = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
 _FULL_SAID: Final = re.compile(r"No space left on device|File too large|could not extend file")
 _FILE_SAID: Final = re.compile(r"""(?:write|open|extend)\s+(?:to\s+)?file ["']([^"']+)["']""")
 _READ_ONLY_SAID: Final = re.compile(r"Read-only file system|Permission denied")
-_NO_DATABASE: Final = re.compile(r"""The file ["']([^"']+)["'] exists, but it is not a valid""")
+_NO_DATABASE: Final = re.compile(
+    r"""The file ["']([^"']+)["'] exists, but it is not a valid"""
+    r"""|Could not read [^"']*from file ["']([^"']+)["']"""
+)
 _TOO_NEW: Final = (NoMigrationPathException, PipelineStateEngineNoUpgradePathException)
 
 
@@ -51,8 +54,8 @@ def disk_fault(causes: Sequence[BaseException], working_dir: Path | None) -> str
             return f"{file or 'a file'} is in the way ({os.strerror(number)}): move it elsewhere"
         if found := _NO_DATABASE.search(said):
             return (
-                f"{found[1]} is not a DuckDB database: move it elsewhere, or put back a copy; "
-                "the next sync loads what the providers still have"
+                f"{found[1] or found[2]} is not a whole DuckDB database: move it elsewhere, or put "
+                "back a copy; the next sync loads what the providers still have"
             )
     return _unreadable(causes, working_dir) if working_dir is not None else None
 

@@ -11,7 +11,8 @@ A process that dies leaves a package in a state that dlt does not always find it
 - normalised, but the extracted one still beside it: dlt would normalise it again and find its place
   taken, at every run;
 - copied into the staging dataset, but not noted: dlt copies again, and rows that a merge replaces
-  by their job would then stand twice. Such a table is emptied and copied anew.
+  by their job would then stand twice, or their own ids forbid it and the load can never end. What
+  was copied is removed, and copied anew.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.schema.typing import PIPELINE_STATE_TABLE_NAME
 from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
@@ -69,7 +71,7 @@ def mend_broken_packages(pipeline: Pipeline) -> None:
 
 
 def _rewind(pipeline: Pipeline, packages: PackageStorage, load_id: str, table: str) -> None:
-    if not _empty_staging(pipeline, table):
+    if not _take_back(pipeline, load_id, table):
         return
     _LOG.info("a copy into %s was broken off: it is made anew", table)
     for state, job in packages.list_job_with_states_for_table(load_id, table):
@@ -78,16 +80,21 @@ def _rewind(pipeline: Pipeline, packages: PackageStorage, load_id: str, table: s
             packages._move_job(load_id, state, "new_jobs", job.file_name())
 
 
-def _empty_staging(pipeline: Pipeline, table: str) -> bool:
-    """Empties a table of the staging dataset; False where there is none of that name."""
+def _take_back(pipeline: Pipeline, load_id: str, table: str) -> bool:
+    """Removes what was copied of a table; False where there is no such table."""
     with connect(pipeline) as client:
         if client is None:
             return False
-        with client.with_staging_dataset():
-            try:
-                client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}")
-            except DestinationUndefinedEntity:
-                return False
+        try:
+            if table == PIPELINE_STATE_TABLE_NAME:
+                # not merged, but copied to where it stays
+                name = client.make_qualified_table_name(table)
+                client.execute_sql(f"DELETE FROM {name} WHERE _dlt_load_id = %s", load_id)
+            else:
+                with client.with_staging_dataset():
+                    client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}")
+        except DestinationUndefinedEntity:
+            return False
     return True
 
 

@@ -427,16 +427,19 @@ class World:
     # -- plans ------------------------------------------------------------------------------
 
     def plans(self, signals: tuple[int, ...]) -> list[Plan]:
-        """The first and a later passage of every point, and the last of each merge."""
+        """Every point, before or after in turns, and after every merge of every table."""
         found: list[Plan] = []
-        for place, (point, count) in enumerate(sorted(self.passed.items())):
-            chosen = signals[place % len(signals)]
-            if point.startswith("after load merge"):
+        names = sorted({point.split(" ", 1)[1] for point in self.passed})
+        for place, name in enumerate(names):
+            count = self.passed[f"after {name}"]
+            if name.startswith("load merge"):
                 # where the process dies at once, and the other tables' merges stay undone
-                found += [Plan(point, nth, signal.SIGKILL) for nth in sorted({1, count})]
-            else:
-                nth = 1 if place % 2 else (count + 1) // 2
-                found.append(Plan(point, nth, chosen))
+                plans = [Plan(f"after {name}", nth, signal.SIGKILL) for nth in sorted({1, count})]
+                found += plans
+                continue
+            side = ("before", "after")[place % 2]
+            nth = 1 if place % 4 < 2 else (count + 1) // 2
+            found.append(Plan(f"{side} {name}", nth, signals[place // 2 % len(signals)]))
         return found
 
     def moments(self, count: int, seed: int) -> list[tuple[float, int]]:
