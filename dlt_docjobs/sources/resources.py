@@ -29,6 +29,7 @@ from dlt_docjobs.providers.base import ProviderApi
 from dlt_docjobs.sync.destinations import connect
 from dlt_docjobs.sync.lock import pipeline_lock
 from dlt_docjobs.sync.memory import Memory
+from dlt_docjobs.sync.migration import add_missing_columns
 from dlt_docjobs.sync.package import Batch, Package
 from dlt_docjobs.sync.pending import note_base
 from dlt_docjobs.sync.progress import Progress
@@ -85,6 +86,8 @@ def build_resources(
                 locks.enter_context(pipeline_lock(pipeline))
                 handle.confirm_lock = locks.enter_context(warehouse_lock(pipeline))
             with connect(pipeline) as client:
+                if client is not None and handle.session is None:
+                    add_missing_columns(pipeline, client)
                 memory = Memory(client, settings.provider, settings.account)
                 memory.open()
                 note_base(pipeline, client, Container()[SourceInjectableContext].source.name)
