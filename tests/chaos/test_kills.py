@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 import pytest
-from chaos_points import PHASES, Plan
+from chaos_points import PHASES, Plan, phase_of
 from chaos_support import MakeWorld
 
 KILL, TERM = signal.SIGKILL, signal.SIGTERM
@@ -58,4 +58,5 @@ def test_kills_everywhere(provider: str, destination: str, make_world: MakeWorld
     assert lost == []
     merged = {plan.point for plan in plans if plan.point.startswith("after load merge")}
     assert len(merged) >= 5
-    assert phases >= set(PHASES) - ({"list"} if provider == "unsiloed" else set())
+    assert phases >= {phase_of(point) for point in world.passed}
+    assert {phase_of(point) for point in world.passed} >= set(PHASES) - {"list", "fetch"}
