@@ -147,13 +147,26 @@ def key_of(path: str, query: Sequence[tuple[str, str]]) -> str:
     return f"{path}?{'&'.join(kept)}{bulk}"
 
 
+def bound_of(query: Sequence[tuple[str, str]]) -> str:
+    """The lower bound that a list was asked with; an empty text where there was none."""
+    return next((value for name, value in query if name == "uploaded_after"), "")
+
+
+class Recorded(NamedTuple):
+    """An answer, and the bound that its list was asked with."""
+
+    bound: str
+    status: int
+    body: bytes
+
+
 @dataclass
 class Account:
     """A provider's account as it answered once: every question that a sync asks has an answer."""
 
     provider: Provider
     targets: list[tuple[str, Any]]
-    answers: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
+    answers: dict[str, list[Recorded]] = field(default_factory=dict)
 
     @classmethod
     def recorded(cls, provider: Provider, emulator: Emulator) -> Account:
@@ -170,7 +183,7 @@ class Account:
             sent = httpx.get(url, headers=header)
             path, query = _parts(request)
             account.answers.setdefault(key_of(path, query), []).append(
-                (sent.status_code, sent.content)
+                Recorded(bound_of(query), sent.status_code, sent.content)
             )
             return httpx.Response(sent.status_code, content=sent.content)
 
@@ -231,9 +244,14 @@ class Served:
         answers = self._account.answers.get(key)
         if answers is None:
             return httpx.Response(404, json={"detail": "Not found"})
-        place = min(self._next.get(key, 0), len(answers) - 1)
-        self._next[key] = place + 1
-        status, body = answers[place]
+        # no fewer jobs than were asked for: the last answer that began no later
+        bound = bound_of(query)
+        fitting = [answer for answer in answers if answer.bound <= bound]
+        if not bound or not fitting:
+            place = min(self._next.get(key, 0), len(answers) - 1)
+            self._next[key] = place + 1
+            fitting = [answers[place]] if not bound else sorted(answers)[:1]
+        _, status, body = max(fitting, key=lambda answer: answer.bound)
         if self._mutations and status == 200:
             keys = sorted(self._account.answers)
             mutation = self._mutations[keys.index(key) % len(self._mutations)]

@@ -182,6 +182,31 @@ def test_of_many_at_once_one_at_most_has_the_lease(server: Machines) -> None:
         lease.renew()
 
 
+class Overtaken(Lease):
+    """One that looked before a rival wrote, and writes after it."""
+
+    rival: Lease | None = None
+
+    def _write(self, now: int) -> None:
+        rival, self.rival = self.rival, None
+        if rival is not None:
+            rival.acquire()
+        super()._write(now)
+
+
+def test_who_looked_too_early_looks_again(duck: Machines) -> None:
+    clock = StillClock()
+    pauses: list[float] = []
+    late = Overtaken(duck.pipeline("a"), clock, pauses.append)
+    late.rival = rival = duck.lease("b", clock)
+    with pytest.raises(SyncLocked):
+        late.acquire()
+    assert len(pauses) == 1
+    clock.seconds += 60
+    rival.renew()
+    assert len(duck.query(f"SELECT * FROM {LEASES}")) == 1
+
+
 # -- PostgreSQL's advisory lock ----------------------------------------------------------------
 
 
