@@ -104,6 +104,8 @@ def attack(
     assert session.exit_code in (0, 1, 3)
     assert_storable(warehouse)
     assert session.exit_code or not warehouse.rejected, "rejected, and the run says nothing of it"
+    pending = [ref for ref, row in warehouse.jobs.items() if row.results_state == "pending"]
+    assert session.exit_code or not pending, "a result did not come, and the run says nothing"
     known = {job_id for _, job_id in warehouse.jobs}
     for key, body in served.bodies.items():
         value = decoded(body)
