@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import dlt
 import duckdb
+import psycopg2
 import pytest
 from conformance_bench import DATASET, PROVIDERS, Bench, MakeBench
 from conformance_checks import assert_complete, assert_sound
 
+import dlt_docjobs
+from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.tables import TABLES
 
 # what a version before this one might not have had
@@ -88,3 +94,46 @@ def test_columns_and_tables_that_the_user_added_survive(make_bench: MakeBench) -
     bench.forget_working_directory()
     assert bench.sync("llamacloud").exit_code == 0
     assert bench.query("SELECT count(*) FROM segments WHERE reviewed_by = 'ada'")[0][0] == before
+
+
+def test_an_older_warehouse_in_postgresql_is_migrated(make_bench: MakeBench, postgres: str) -> None:
+    bench = make_bench()
+    bench.emulator.add_job("llamacloud", status="COMPLETED", pages=1)
+
+    def sync(machine: str, **options: Any) -> SyncRun:
+        pipeline = dlt.pipeline(
+            "docjobs_llamacloud",
+            destination=dlt.destinations.postgres(postgres),
+            dataset_name=DATASET,
+            pipelines_dir=str(bench.folder / machine),
+        )
+        return dlt_docjobs.run(pipeline, bench.source("llamacloud", **options))
+
+    def execute(*statements: str) -> list[Any]:
+        connection = psycopg2.connect(postgres, options=f"-c search_path={DATASET}")
+        try:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    sync("one")
+    staging = f"{DATASET}_staging_docjobs_llamacloud"
+    execute(
+        *(
+            f"ALTER TABLE {schema}.{table} DROP COLUMN {column}"
+            for schema in (DATASET, staging)
+            for table, columns in YOUNG_COLUMNS.items()
+            for column in columns
+        ),
+        "DELETE FROM _dlt_version",
+    )
+    bench.emulator.add_job("llamacloud", status="RUNNING", pages=1, hang=True)
+    row = sync("two", reload="all")
+    assert row.exit_code == 0, row.error
+    assert sync("two").exit_code == 0
+    columns = ", ".join(YOUNG_COLUMNS["jobs"])
+    assert len(execute(f"SELECT {columns} FROM jobs")) == 2
