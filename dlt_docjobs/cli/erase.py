@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
 import dlt
+from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.cli.pipelines import (
     Account,
@@ -20,7 +22,7 @@ from dlt_docjobs.sources.config import read_job_ids
 from dlt_docjobs.sync.destinations import prepare
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import pipeline_lock
-from dlt_docjobs.sync.pending import drop_misplaced_packages
+from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
 from dlt_docjobs.sync.settings import UsageError
 from dlt_docjobs.sync.warehouse import (
     account_status,
@@ -28,6 +30,7 @@ from dlt_docjobs.sync.warehouse import (
     jobs_made_from,
     remove_account,
 )
+from dlt_docjobs.sync.warehouse_lock import warehouse_lock
 
 
 def reset(args: argparse.Namespace) -> int:
@@ -42,12 +45,18 @@ def reset(args: argparse.Namespace) -> int:
             print("nothing was removed")
             return 0
     pipeline = make_pipeline(account, args.destination, args.dataset)
-    with pipeline_lock(pipeline):
+    with pipeline_lock(pipeline), _other_machines_kept_out(pipeline, is_empty):
         removed = 0 if is_empty else remove_account(pipeline, account.provider, account.name)
         # what is pending or remembered here would bring the rows back
         pipeline.drop()
     print(f"{account}: {removed:,} jobs removed; the next sync starts anew")
     return 0
+
+
+def _other_machines_kept_out(
+    pipeline: Pipeline, is_empty: bool
+) -> contextlib.AbstractContextManager[object]:
+    return contextlib.nullcontext() if is_empty else warehouse_lock(pipeline)
 
 
 def forget(args: argparse.Namespace) -> int:
@@ -60,9 +69,10 @@ def forget(args: argparse.Namespace) -> int:
     for account in _accounts(args):
         pipeline = make_pipeline(account, args.destination, args.dataset)
         prepare(pipeline)
-        with pipeline_lock(pipeline):
+        with pipeline_lock(pipeline), warehouse_lock(pipeline):
             # what waits for its load would bring the rows back
             drop_misplaced_packages(pipeline, account.source_name)
+            mend_broken_packages(pipeline)
             while pipeline.has_pending_data:
                 pipeline.run()
             write_kept_failures(pipeline, account.source_name)

@@ -6,6 +6,7 @@ import os
 import re
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from dlt.common.configuration.exceptions import (
@@ -23,6 +24,7 @@ from dlt.common.exceptions import (
 )
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from dlt_docjobs.cli.disk import disk_fault
 from dlt_docjobs.http import ApiError
 from dlt_docjobs.sync.lock import SyncLocked
 from dlt_docjobs.sync.session import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, SyncFailed
@@ -47,11 +49,15 @@ class Explained(NamedTuple):
     is_of_destination: bool = False
 
 
-def explain(error: BaseException) -> Explained:
+def explain(error: BaseException, working_dir: Path | None = None) -> Explained:
     """What an error means.
 
     dlt wraps what a source raises, so the whole chain of causes is looked at. With DOCJOBS_DEBUG
     set the traceback is printed as well.
+
+    Args:
+        error: What was raised.
+        working_dir: The pipeline's working directory, should that be what is broken.
     """
     if os.environ.get("DOCJOBS_DEBUG"):
         traceback.print_exception(error)
@@ -59,6 +65,8 @@ def explain(error: BaseException) -> Explained:
     for explained in map(_explain_own, causes):
         if explained is not None:
             return explained
+    if (fault := disk_fault(causes, working_dir)) is not None:
+        return Explained(fault, EXIT_REFUSED)
     for explained in map(_explain_configuration, causes):
         if explained is not None:
             return explained

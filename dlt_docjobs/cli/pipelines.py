@@ -53,6 +53,11 @@ class Account(NamedTuple):
         """Name of the pipeline, which holds the cursor."""
         return f"docjobs_{self.source_name}"
 
+    @property
+    def working_dir(self) -> Path:
+        """Where the pipeline works, whether it has done so yet or not."""
+        return Path(dlt.current.run_context().get_data_entity("pipelines")) / self.pipeline_name
+
     def __str__(self) -> str:
         """As on the command line."""
         return self.provider if self.name == "default" else f"{self.provider}:{self.name}"

@@ -208,7 +208,7 @@ def _sync_account(
             message = f"{name} came; what was fetched is loaded, or the next sync loads it first"
             code = EXIT_PARTIAL
         else:
-            message, code, is_unanswered = explain(error)
+            message, code, is_unanswered = explain(error, account.working_dir)
         if is_no_jobs_named(error) and not args.providers:
             print(f"docjobs sync: warning: {message}", file=sys.stderr, flush=True)
             return _row(account, request, started_at, None, EXIT_DONE, sessions)

@@ -8,6 +8,7 @@ selected, and the run asks only for what the selected tables need.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -26,13 +27,16 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.providers.base import ProviderApi
 from dlt_docjobs.sync.destinations import connect, inserts_only
+from dlt_docjobs.sync.lock import pipeline_lock
 from dlt_docjobs.sync.memory import Memory
+from dlt_docjobs.sync.migration import add_missing_columns
 from dlt_docjobs.sync.package import Batch, Package
 from dlt_docjobs.sync.pending import note_base
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.run import RunHandle, current_run
 from dlt_docjobs.sync.session import EXIT_REFUSED, Session, SyncFailed, Wanted
 from dlt_docjobs.sync.settings import NoJobsNamed, SyncSettings, Window, refusal
+from dlt_docjobs.sync.warehouse_lock import warehouse_lock
 from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
 
 OBSERVATIONS: Final = "observations"
@@ -76,8 +80,15 @@ def build_resources(
         handle = current_run() or RunHandle()
         state = resource_state(OBSERVATIONS)
         selected = _selected_tables()
+        locks = contextlib.ExitStack()
         try:
+            if not handle.is_managed:
+                # of a plain `pipeline.run` only the extraction is ours to guard
+                locks.enter_context(pipeline_lock(pipeline))
+                handle.confirm_lock = locks.enter_context(warehouse_lock(pipeline))
             with connect(pipeline) as client:
+                if client is not None and handle.session is None:
+                    add_missing_columns(pipeline, client)
                 memory = Memory(client, settings.provider, settings.account)
                 memory.open()
                 note_base(pipeline, client, Container()[SourceInjectableContext].source.name)
@@ -96,6 +107,8 @@ def build_resources(
                     yield from _drive(session, package, wanted)
                 finally:
                     session.detach()
+            # what is written now could meet what another sync has written meanwhile
+            handle.confirm_lock()
             if session.window is None:
                 state["progress"] = session.progress.dump()
                 if session.progress.cursor is not None:
@@ -104,6 +117,7 @@ def build_resources(
                 # nobody would see the refusal in a table that says ok
                 raise SyncFailed(session.fatal, EXIT_REFUSED)
         finally:
+            locks.close()
             if not handle.is_managed and handle.session is not None:
                 handle.session.close()
 

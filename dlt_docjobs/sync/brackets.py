@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.providers.base import JobPage
+from dlt_docjobs.providers.base import JobPage, Rejection
 from dlt_docjobs.sync.settings import Window
 
 Listing = Callable[[datetime | None], AsyncIterator[JobPage]]
@@ -74,7 +74,10 @@ class Bracketing:
                 yield JobPage(known, page.rejections)
         if not waiting:
             return
-        arrived = await self._members(split, waiting)
+        arrived, unread = await self._members(split, waiting)
+        if unread:
+            yield _bounded(JobPage([], unread), list(waiting.values()), oldest, upper)
+            return
         late = [waiting.pop(job_id) for job_id in arrived]
         if late and upper is None:
             yield _bounded(None, late, split, None)
@@ -94,18 +97,28 @@ class Bracketing:
             if high - low <= self._resolution or not low < middle < high:
                 yield _bounded(None, list(jobs.values()), low, high)
                 continue
-            later = await self._members(middle, jobs)
+            later, unread = await self._members(middle, jobs)
+            if unread:
+                yield _bounded(JobPage([], unread), list(jobs.values()), low, high)
+                continue
             spans.append((low, middle, {k: v for k, v in jobs.items() if k not in later}))
             spans.append((middle, high, {k: v for k, v in jobs.items() if k in later}))
 
-    async def _members(self, since: datetime, jobs: dict[str, JobObservation]) -> set[str]:
-        """Which of the given jobs were created at or after an instant."""
+    async def _members(
+        self, since: datetime, jobs: dict[str, JobObservation]
+    ) -> tuple[set[str], list[Rejection]]:
+        """Which of the given jobs were created at or after an instant, and what can't be read.
+
+        A row that can't be read may be any of those that are missing: then nothing is proved.
+        """
         found: set[str] = set()
+        unread: list[Rejection] = []
         async for page in self._listing(since):
             found.update(seen.job_id for seen in page.observations if seen.job_id in jobs)
             if len(found) == len(jobs):
-                break
-        return found
+                return found, []
+            unread += page.rejections
+        return found, unread
 
 
 def _seconds(instant: datetime) -> datetime:

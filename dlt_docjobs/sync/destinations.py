@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
 
 import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import DuplicateConfigProviderException
 from dlt.common.configuration.providers.doc import CustomLoaderDocProvider
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.data_types import TDataType
+from dlt.common.destination import AnyDestination
 from dlt.common.runtime.anon_tracker import disable_anon_tracker
+from dlt.common.schema import Schema
+from dlt.common.schema.typing import TColumnSchema
+from dlt.common.schema.utils import new_table
+from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
@@ -54,13 +60,16 @@ def install_defaults() -> None:
 
 
 def prepare(pipeline: Pipeline) -> None:
-    """Gives a pipeline its own staging dataset.
+    """Gives a pipeline its own staging dataset, and its merges their transactions.
 
     Two pipelines that merge at once through a shared one mix their rows (DLT_NOTES 6).
     """
     install_defaults()
     destination = pipeline.destination
-    if destination is not None and "staging_dataset_name_layout" not in destination.config_params:
+    if destination is None:
+        return
+    _merge_in_transactions(destination)
+    if "staging_dataset_name_layout" not in destination.config_params:
         destination.config_params["staging_dataset_name_layout"] = (
             f"%s_staging_{pipeline.pipeline_name}"
         )
@@ -83,12 +92,44 @@ def inserts_only(pipeline: Pipeline) -> bool:
     return kind in ("duckdb", "motherduck") and "insert-only" in strategies
 
 
+def _merge_in_transactions(destination: AnyDestination) -> None:
+    """Makes a merge's DELETE and INSERT one, where the destination can.
+
+    dlt 1.31 leaves open whether DuckDB, PostgreSQL and their like have transactions, and then uses
+    none: a process that died between the two would lose what it had deleted.
+    """
+    if "supports_transactions" in destination.caps_params:
+        return
+    capabilities = destination.capabilities()
+    if capabilities.supports_transactions is None and capabilities.supports_ddl_transactions:
+        destination.caps_params["supports_transactions"] = True
+
+
 @contextlib.contextmanager
 def connect(pipeline: Pipeline) -> Iterator[SqlClientBase[Any] | None]:
     """A connection to the pipeline's dataset; None where there is no dataset yet."""
     prepare(pipeline)
     with pipeline.sql_client() as client:
         yield client if client.has_dataset() else None
+
+
+def create_table(
+    pipeline: Pipeline, client: SqlClientBase[Any], name: str, columns: Mapping[str, TDataType]
+) -> None:
+    """Creates a table that is no part of any source's schema, in the destination's own words.
+
+    Args:
+        pipeline: The pipeline, for its destination.
+        client: A connected client of its dataset.
+        name: The table's name.
+        columns: Each column's name and type, as dlt calls it.
+    """
+    fields = [TColumnSchema(name=key, data_type=of) for key, of in columns.items()]
+    schema = Schema("docjobs")
+    schema.update_table(new_table(name, columns=fields))
+    writer = cast(SqlJobClientBase, pipeline._get_destination_clients(schema)[0])
+    for statement in writer._get_table_update_sql(name, fields, False):
+        client.execute_sql(statement)
 
 
 def forget_loaded_packages(pipeline: Pipeline) -> None:

@@ -14,6 +14,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import format_instant, parse_instant
 from dlt_docjobs.sync.lock import pipeline_lock
+from dlt_docjobs.sync.warehouse_lock import warehouse_lock
 from dlt_docjobs.tables import TABLES, RowBuffer
 
 _PREFIX: Final = "docjobs_failed_run_"
@@ -38,7 +39,7 @@ def record_failure(
         path.write_text(json.dumps(row._asdict(), default=format_instant), encoding="utf-8")
         path.chmod(0o600)
         if try_now:
-            with pipeline_lock(pipeline):
+            with pipeline_lock(pipeline), warehouse_lock(pipeline):
                 write_kept_failures(pipeline, source_name)
     except Exception as error:
         _LOG.info("the row of the failed run is written by the next one: %s", type(error).__name__)

@@ -1,17 +1,24 @@
-"""One sync of a pipeline at a time: a file lock in the pipelines' directory.
+"""One sync of a pipeline at a time on this machine: a file lock in the pipelines' directory.
 
 The operating system drops the lock with the process, so that of a dead process never blocks.
+What keeps other machines out is `sync.warehouse_lock`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import fasteners
 from dlt.pipeline.pipeline import Pipeline
+
+# the system's file locks are a process's: two threads of one would both have it
+_held: Final[set[Path]] = set()
+_guard: Final = threading.Lock()
 
 
 class SyncLocked(RuntimeError):
@@ -23,22 +30,31 @@ def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
     """Holds the pipeline's lock.
 
     Raises:
-        SyncLocked: Another process holds it.
+        SyncLocked: Another process, or another thread of this one, holds it.
     """
     folder = Path(pipeline.pipelines_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{pipeline.pipeline_name}.docjobs.lock"
-    lock = fasteners.InterProcessLock(path)
-    if not lock.acquire(blocking=False):
-        if lock.lockfile is not None:
-            lock.lockfile.close()
-        raise SyncLocked(
-            f"another sync of {pipeline.pipeline_name} is running (it holds {path}); "
-            "this one did nothing"
-        )
+    path = (folder / f"{pipeline.pipeline_name}.docjobs.lock").resolve()
+    busy = SyncLocked(
+        f"another sync of {pipeline.pipeline_name} is running (it holds {path}); "
+        "this one did nothing"
+    )
+    with _guard:
+        if path in _held:
+            raise busy
+        _held.add(path)
     try:
-        with contextlib.suppress(OSError):
-            os.chmod(path, 0o600)  # noqa: PTH101
-        yield
+        lock = fasteners.InterProcessLock(path)
+        if not lock.acquire(blocking=False):
+            if lock.lockfile is not None:
+                lock.lockfile.close()
+            raise busy
+        try:
+            with contextlib.suppress(OSError):
+                os.chmod(path, 0o600)  # noqa: PTH101
+            yield
+        finally:
+            lock.release()
     finally:
-        lock.release()
+        with _guard:
+            _held.discard(path)

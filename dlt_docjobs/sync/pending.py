@@ -5,20 +5,32 @@ older copy of it, or one that another machine has gone on with, it would bring a
 `loaded` results without the rows beneath them. So each extraction notes the load that it builds
 on; where that is not the newest one any more, the package is dropped and its jobs are asked for
 again.
+
+A process that dies leaves a package in a state that dlt does not always find its way out of:
+
+- normalised, but the extracted one still beside it: dlt would normalise it again and find its place
+  taken, at every run;
+- copied into the staging dataset, but not noted: dlt copies again, and rows that a merge replaces
+  by their job would then stand twice, or their own ids forbid it and the load can never end. What
+  was copied is removed, and copied anew.
 """
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.schema.typing import PIPELINE_STATE_TABLE_NAME
+from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.sync.destinations import connect
 
+# statements that a load makes for itself: they may be run twice
+_STATEMENTS: Final = frozenset({"sql", "reference", "model"})
 _LOG = logging.getLogger(__name__)
 
 
@@ -37,6 +49,53 @@ def drop_misplaced_packages(pipeline: Pipeline, source_name: str) -> None:
     if is_misplaced:
         _LOG.warning("the warehouse has changed: what waited to be loaded is asked for again")
         pipeline._delete_pending_packages()
+
+
+def mend_broken_packages(pipeline: Pipeline) -> None:
+    """Brings packages that a dead process left half done to where dlt can go on with them."""
+    if not pipeline.has_pending_data:
+        return
+    normalised = set(pipeline.list_normalized_load_packages())
+    for load_id in normalised.intersection(pipeline.list_extracted_load_packages()):
+        pipeline._get_normalize_storage().extracted_packages.delete_package(load_id)
+    packages = pipeline._get_load_storage().normalized_packages
+    for load_id in sorted(normalised):
+        # a table is merged only when all its copies are done, so none of it was merged yet
+        broken = {
+            job.table_name
+            for file, _ in packages.list_retried_new_jobs(load_id)
+            if (job := ParsedLoadJobFileName.parse(file)).file_format not in _STATEMENTS
+        }
+        for name in sorted(broken):
+            _rewind(pipeline, packages, load_id, name)
+
+
+def _rewind(pipeline: Pipeline, packages: PackageStorage, load_id: str, table: str) -> None:
+    if not _take_back(pipeline, load_id, table):
+        return
+    _LOG.info("a copy into %s was broken off: it is made anew", table)
+    for state, job in packages.list_job_with_states_for_table(load_id, table):
+        if state in ("started_jobs", "completed_jobs") and job.file_format not in _STATEMENTS:
+            packages.clear_pending_transition(load_id, job.file_name())
+            packages._move_job(load_id, state, "new_jobs", job.file_name())
+
+
+def _take_back(pipeline: Pipeline, load_id: str, table: str) -> bool:
+    """Removes what was copied of a table; False where there is no such table."""
+    with connect(pipeline) as client:
+        if client is None:
+            return False
+        try:
+            if table == PIPELINE_STATE_TABLE_NAME:
+                # not merged, but copied to where it stays
+                name = client.make_qualified_table_name(table)
+                client.execute_sql(f"DELETE FROM {name} WHERE _dlt_load_id = %s", load_id)
+            else:
+                with client.with_staging_dataset():
+                    client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}")
+        except DestinationUndefinedEntity:
+            return False
+    return True
 
 
 def _last_load(client: SqlClientBase[Any] | None, source_name: str) -> str:

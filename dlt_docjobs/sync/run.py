@@ -15,10 +15,12 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync.destinations import forget_loaded_packages, prepare
 from dlt_docjobs.sync.failures import write_kept_failures
-from dlt_docjobs.sync.lock import pipeline_lock
-from dlt_docjobs.sync.pending import drop_misplaced_packages
+from dlt_docjobs.sync.lock import SyncLocked, pipeline_lock
+from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
+from dlt_docjobs.sync.private import close_working_directory, private_files
 from dlt_docjobs.sync.session import RunRequest, Session
 from dlt_docjobs.sync.settings import UsageError, refusal
+from dlt_docjobs.sync.warehouse_lock import warehouse_lock
 
 
 @dataclass
@@ -27,12 +29,14 @@ class RunHandle:
 
     Attributes:
         is_managed: Whether `run` loops over packages; if not, one `pipeline.run` is the run.
+        confirm_lock: Raises `SyncLocked` where the run has lost its lock in the destination.
     """
 
     request: RunRequest = field(default_factory=RunRequest)
     session: Session | None = None
     is_managed: bool = False
     on_session: Callable[[Session], None] | None = None
+    confirm_lock: Callable[[], None] = lambda: None
 
     def begin(self, session: Session) -> Session:
         """The run's session has begun."""
@@ -81,32 +85,31 @@ def run(
 
     Raises:
         UsageError: The configuration is wrong.
-        SyncLocked: Another sync of the same pipeline is running.
+        SyncLocked: Another sync of the same pipeline is running, or took over from this one.
         PipelineStepFailed: dlt could not extract or load; what was extracted stays pending.
     """
     if run_options.get("refresh"):
         # dlt ignores it where the schema is new, and so would nobody be told
         raise refusal(f"refresh={run_options['refresh']!r}")
-    prepare(pipeline)
     handle = RunHandle(request or RunRequest(), is_managed=True, on_session=on_session)
-    with pipeline_lock(pipeline), _as_current(handle):
+
+    def stop(reason: str) -> None:
+        handle.request.stop_reason = handle.request.stop_reason or reason
+
+    with private_files(), pipeline_lock(pipeline), _as_current(handle):
         try:
+            prepare(pipeline)
+            close_working_directory(pipeline)
+            # a dataset that is gone is noticed here, before a lease makes a new one
             pipeline.sync_destination()
-            drop_misplaced_packages(pipeline, source.name)
-            while pipeline.has_pending_data:
-                pipeline.run(**run_options)
-            write_kept_failures(pipeline, source.name)
-            while True:
-                pipeline.run(source, **run_options)
-                forget_loaded_packages(pipeline)
-                session = handle.session
-                assert session is not None
-                if session.done or session.must_stop:
-                    return session.row()
+            with warehouse_lock(
+                pipeline, kind=handle.request.lock, clock=handle.request.clock, on_lost=stop
+            ) as handle.confirm_lock:
+                return _run_packages(pipeline, source, handle, run_options)
         except PipelineStepFailed as error:
-            # what is the caller's to mend must not hide in what dlt says of its step
+            # what is the caller's to mend, or to wait for, must not hide in what dlt says
             cause: BaseException | None = error
-            while cause is not None and not isinstance(cause, UsageError):
+            while cause is not None and not isinstance(cause, (UsageError, SyncLocked)):
                 cause = cause.__cause__
             if cause is not None:
                 raise cause from None
@@ -114,3 +117,21 @@ def run(
         finally:
             if handle.session is not None:
                 handle.session.close()
+
+
+def _run_packages(
+    pipeline: Pipeline, source: DltSource, handle: RunHandle, run_options: dict[str, Any]
+) -> SyncRun:
+    drop_misplaced_packages(pipeline, source.name)
+    mend_broken_packages(pipeline)
+    while pipeline.has_pending_data:
+        pipeline.run(**run_options)
+    write_kept_failures(pipeline, source.name)
+    while True:
+        pipeline.run(source, **run_options)
+        forget_loaded_packages(pipeline)
+        handle.confirm_lock()
+        session = handle.session
+        assert session is not None
+        if session.done or session.must_stop:
+            return session.row()

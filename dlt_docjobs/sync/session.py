@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from dlt_docjobs._version import __version__
 from dlt_docjobs.http import (
@@ -34,6 +34,7 @@ from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.settings import SyncSettings, Window
 
 T = TypeVar("T")
+LockKind = Literal["advisory", "lease", "none"]
 
 _REMEMBERED_IDS: Final = 200_000
 
@@ -105,6 +106,7 @@ class RunRequest:
         clock: Injected in tests.
         on_progress: Called with the session now and then.
         stop_reason: Set by a signal handler: the run ends as soon as it can.
+        lock: Which lock to hold in the destination (`sync.warehouse_lock`); None for its own.
     """
 
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -113,6 +115,7 @@ class RunRequest:
     clock: Clock = field(default_factory=SystemClock)
     on_progress: Callable[[Session], None] | None = None
     stop_reason: str | None = None
+    lock: LockKind | None = None
 
 
 class Session:

@@ -15,10 +15,11 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.sync.destinations import connect
+from dlt_docjobs.sync.destinations import connect, create_table
 from dlt_docjobs.tables import TABLES
 
 FORGOTTEN: Final = "forgotten_jobs"
+_FORGOTTEN_COLUMNS: Final = ("provider", "account", "job_hash")
 _BATCH: Final = 200
 
 
@@ -112,7 +113,7 @@ def forget_jobs(
     with connect(pipeline) as client:
         if client is None:
             return 0
-        _note_forgotten(client, provider, account, targets)
+        _note_forgotten(pipeline, client, provider, account, targets)
         for start in range(0, len(targets), _BATCH):
             batch = targets[start : start + _BATCH]
             for kind in ("parse", "extract", None):
@@ -187,6 +188,7 @@ def forgotten_hash(provider: str, job_id: str) -> str:
 
 
 def _note_forgotten(
+    pipeline: Pipeline,
     client: SqlClientBase[Any],
     provider: str,
     account: str,
@@ -198,10 +200,7 @@ def _note_forgotten(
         }
     except DestinationUndefinedEntity:
         known = set()
-        text = "VARCHAR(255)"
-        client.execute_sql(
-            _named(client, f"CREATE TABLE {{f}} (provider {text}, account {text}, job_hash {text})")
-        )
+        create_table(pipeline, client, FORGOTTEN, dict.fromkeys(_FORGOTTEN_COLUMNS, "text"))
     for job_id, _ in targets:
         digest = forgotten_hash(provider, job_id)
         if digest not in known:

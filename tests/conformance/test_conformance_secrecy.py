@@ -7,10 +7,8 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from conformance_bench import (
     FAILURE_WORD,
@@ -27,6 +25,7 @@ from conformance_bench import (
     result_of,
 )
 from conformance_checks import assert_sound
+from secrecy_support import every_file, every_table
 
 from dlt_docjobs.emulator import Faults
 from dlt_docjobs.model.records import SyncRun
@@ -79,29 +78,6 @@ def heard() -> Iterator[Listener]:
     for logger, level in zip(loggers, levels, strict=True):
         logger.removeHandler(listener)
         logger.setLevel(level)
-
-
-def every_table(file: Path) -> dict[str, str]:
-    """Every table of every schema of a warehouse as text, staging and dlt's own included."""
-    connection = duckdb.connect(str(file))
-    try:
-        names = connection.execute(
-            "SELECT table_schema, table_name FROM information_schema.tables"
-        ).fetchall()
-        return {
-            f"{schema}.{table}": str(
-                connection.execute(f'SELECT * FROM "{schema}"."{table}"').fetchall()
-            )
-            for schema, table in names
-        }
-    finally:
-        connection.close()
-
-
-def every_file(folder: Path) -> dict[str, str]:
-    """Every file as text, byte by byte."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): path.read_bytes().decode("latin-1") for path in files}
 
 
 def keep(provider: str, bench: Bench, heard: Listener, **arguments: Any) -> Kept:

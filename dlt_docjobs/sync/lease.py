@@ -1,0 +1,173 @@
+"""A lease: rows in a table of its own that say who is at work, and when it was last alive.
+
+Warehouses promise little: no unique keys, no locks that are held, some no UPDATE worth the name.
+So only INSERT, SELECT and DELETE are used, each by itself, and only that a SELECT sees what was
+committed before it. Whoever wants the lease looks that there is no other, writes a row, and looks
+again: of two that come at once the later look sees both rows, so at most one goes on. Who sees
+another takes its own row back, and tries again after a random pause.
+
+Rows are dated by the clock of the machine that writes them: clocks may differ by some minutes, not
+by nine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+from dlt.common.data_types import TDataType
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.destinations.sql_client import SqlClientBase
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_docjobs.http import Clock
+from dlt_docjobs.sync.destinations import create_table
+from dlt_docjobs.sync.lock import SyncLocked
+
+LEASES: Final = "sync_leases"
+RENEWED_SECONDS: Final = 60.0
+VOID_SECONDS: Final = 600
+
+_TRIES: Final = 6
+_COLUMNS: Final[dict[str, TDataType]] = {
+    "pipeline_name": "text",
+    "holder": "text",
+    "who": "text",
+    "renewed_at": "bigint",
+}
+
+
+class Lease:
+    """The lease of a pipeline in its dataset.
+
+    Args:
+        pipeline: A pipeline with an SQL destination.
+        clock: Dates the rows.
+        pause: Waits so many seconds; for tests.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, clock: Clock, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._pipeline = pipeline
+        self._client: SqlClientBase[Any] = pipeline.sql_client()
+        self._clock = clock
+        self._pause = pause
+        self._name = pipeline.pipeline_name
+        self._holder = uuid.uuid4().hex
+        self._who = f"process {os.getpid()} on {socket.gethostname()}"
+
+    def acquire(self) -> None:
+        """Takes the lease.
+
+        Raises:
+            SyncLocked: Another sync has it.
+        """
+        with self._client:
+            self._make_table()
+            for attempt in range(_TRIES):
+                self._clear_void()
+                rivals = self._rivals()
+                if rivals:
+                    break
+                self._write(self._now())
+                rivals = self._rivals()
+                if not rivals:
+                    return
+                self._withdraw()
+                self._pause(random.uniform(0.1, 0.5) * (attempt + 1))
+        raise SyncLocked(
+            f"another sync of {self._name} into {self._client.dataset_name} is running "
+            f"({rivals[0]} holds its lease in {LEASES}); this one did nothing. A lease that "
+            f"nobody renews is void after {VOID_SECONDS // 60} minutes"
+        )
+
+    def renew(self) -> None:
+        """Writes a new row and removes the old ones.
+
+        Raises:
+            SyncLocked: The lease was void, and another sync had it since, or has it.
+        """
+        now = self._now()
+        with self._client:
+            mine = self._rows("SELECT renewed_at FROM {leases} WHERE holder = %s", self._holder)
+            if mine:
+                self._write(now)
+                if not self._rivals():
+                    self._run(
+                        "DELETE FROM {leases} WHERE holder = %s AND renewed_at < %s",
+                        *(self._holder, now),
+                    )
+                    return
+                self._withdraw()
+        raise SyncLocked(
+            f"the lease of {self._name} was not renewed for {VOID_SECONDS // 60} minutes, and "
+            "another sync has taken it; this one stopped, and what it had not loaded yet is asked "
+            "for again: nothing is lost"
+        )
+
+    def release(self) -> None:
+        """Removes the rows; where that fails, they are void after ten minutes."""
+        with contextlib.suppress(Exception), self._client:
+            self._withdraw()
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())
+
+    def _make_table(self) -> None:
+        client = self._client
+        if not client.has_dataset():
+            try:
+                client.create_dataset()
+            except Exception:
+                # another sync was faster
+                if not client.has_dataset():
+                    raise
+        look = self._sql("SELECT 1 FROM {leases} WHERE 1 = 0")
+        try:
+            client.execute_sql(look)
+        except DestinationUndefinedEntity:
+            try:
+                create_table(self._pipeline, client, LEASES, _COLUMNS)
+            except Exception:
+                client.execute_sql(look)
+
+    def _clear_void(self) -> None:
+        # also what the clock of a machine far ahead wrote: it would block for ever
+        self._run(
+            "DELETE FROM {leases} WHERE pipeline_name = %s"
+            " AND (renewed_at < %s OR renewed_at > %s)",
+            *(self._name, self._now() - VOID_SECONDS, self._now() + VOID_SECONDS),
+        )
+
+    def _rivals(self) -> list[str]:
+        rows = self._rows(
+            "SELECT who FROM {leases} WHERE pipeline_name = %s AND holder <> %s"
+            " AND renewed_at >= %s ORDER BY renewed_at",
+            *(self._name, self._holder, self._now() - VOID_SECONDS),
+        )
+        return [row[0] for row in rows]
+
+    def _write(self, now: int) -> None:
+        self._run(
+            "INSERT INTO {leases} (pipeline_name, holder, who, renewed_at) VALUES (%s, %s, %s, %s)",
+            *(self._name, self._holder, self._who, now),
+        )
+
+    def _withdraw(self) -> None:
+        self._run("DELETE FROM {leases} WHERE holder = %s", self._holder)
+
+    def _sql(self, text: str) -> str:
+        return text.replace("{leases}", self._client.make_qualified_table_name(LEASES))
+
+    def _rows(self, text: str, *values: Any) -> list[Any]:
+        return list(self._client.execute_sql(self._sql(text), *values) or [])
+
+    def _run(self, text: str, *values: Any) -> None:
+        self._client.execute_sql(self._sql(text), *values)

@@ -1,0 +1,146 @@
+"""One sync of a pipeline at a time, whichever machine it runs on: a lock in the destination.
+
+| destination | lock |
+| --- | --- |
+| DuckDB | none of ours: DuckDB lets one process have the file |
+| PostgreSQL | an advisory lock of a session of its own |
+| other SQL destinations | a lease: a row that is renewed each minute, void after ten |
+| plain files, and what else cannot delete a row | none |
+
+A dead process blocks nobody: a session's lock goes with its connection, and a lease runs out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+from dlt.destinations.job_client_impl import SqlJobClientBase
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_docjobs.http import Clock, SystemClock
+from dlt_docjobs.sync.advisory import AdvisoryLock
+from dlt_docjobs.sync.destinations import prepare
+from dlt_docjobs.sync.lease import RENEWED_SECONDS, Lease
+from dlt_docjobs.sync.lock import SyncLocked
+from dlt_docjobs.sync.session import LockKind
+
+_LOG = logging.getLogger(__name__)
+# DuckDB has a lock of its own; Athena's tables take no DELETE unless they are Iceberg's
+_WITHOUT: Final = frozenset({"duckdb", "athena", "dummy"})
+_PATIENCE: Final = 10.0
+
+
+class Hold(Protocol):
+    """A lock in a destination."""
+
+    def acquire(self) -> None:
+        """Takes it, or raises `SyncLocked`."""
+
+    def renew(self) -> None:
+        """Shows that its holder lives; raises `SyncLocked` where it is lost."""
+
+    def release(self) -> None:
+        """Gives it back; never raises."""
+
+
+def lock_kind(pipeline: Pipeline) -> LockKind:
+    """Which lock the pipeline's destination has."""
+    destination = pipeline.destination
+    name = destination.destination_type.rpartition(".")[2] if destination else ""
+    if name in _WITHOUT:
+        return "none"
+    if name == "postgres":
+        return "advisory"
+    return "lease" if isinstance(pipeline.destination_client(), SqlJobClientBase) else "none"
+
+
+@contextlib.contextmanager
+def warehouse_lock(
+    pipeline: Pipeline,
+    *,
+    kind: LockKind | None = None,
+    clock: Clock | None = None,
+    on_lost: Callable[[str], None] | None = None,
+    renewed_seconds: float = RENEWED_SECONDS,
+) -> Iterator[Callable[[], None]]:
+    """Holds the lock in the destination, and keeps it alive meanwhile.
+
+    Args:
+        pipeline: A pipeline with a destination.
+        kind: None for the destination's own.
+        clock: Tells a lease's age; None for the machine's.
+        on_lost: Called, in another thread, as soon as it is known that the lock is lost.
+        renewed_seconds: How often the holder shows that it lives.
+
+    Yields:
+        A function that raises `SyncLocked` where the lock is lost by now.
+
+    Raises:
+        SyncLocked: Another sync holds it.
+    """
+    prepare(pipeline)
+    hold = _hold(pipeline, kind or lock_kind(pipeline), clock or SystemClock())
+    if hold is None:
+        yield lambda: None
+        return
+    hold.acquire()
+    keeper = _Keeper(hold, on_lost or (lambda message: None), renewed_seconds)
+    try:
+        yield keeper.confirm
+    finally:
+        keeper.stop()
+        hold.release()
+
+
+def _hold(pipeline: Pipeline, kind: LockKind, clock: Clock) -> Hold | None:
+    if kind == "none":
+        return None
+    return AdvisoryLock(pipeline) if kind == "advisory" else Lease(pipeline, clock)
+
+
+class _Keeper:
+    """Renews a lock from a thread of its own, and when it is asked to."""
+
+    def __init__(self, hold: Hold, on_lost: Callable[[str], None], seconds: float) -> None:
+        self._hold = hold
+        self._on_lost = on_lost
+        self._seconds = seconds
+        self._lost: str | None = None
+        self._over = threading.Event()
+        self._turn = threading.Lock()
+        self._thread = threading.Thread(target=self._keep, name="docjobs-lock", daemon=True)
+        self._thread.start()
+
+    def confirm(self) -> None:
+        """Raises `SyncLocked` where the lock is lost.
+
+        A destination that does not answer is no proof of that: what follows will tell.
+        """
+        with self._turn:
+            if self._lost is None:
+                try:
+                    self._hold.renew()
+                except SyncLocked as error:
+                    self._lost = str(error)
+                except Exception as error:
+                    _LOG.warning("the lock could not be renewed: %s", type(error).__name__)
+            if self._lost is not None:
+                raise SyncLocked(self._lost)
+
+    def stop(self) -> None:
+        """Renews no more."""
+        self._over.set()
+        # a destination that hangs must not hold up the end of the run
+        self._thread.join(_PATIENCE)
+
+    def _keep(self) -> None:
+        while not self._over.wait(self._seconds):
+            try:
+                self.confirm()
+            except SyncLocked as error:
+                self._on_lost(str(error))
+                return
