@@ -221,7 +221,7 @@ class _Outlet:
     """Hands batches from the engine's thread to dlt's, a few at a time."""
 
     def __init__(self) -> None:
-        self.queue: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=3)
+        self.queue: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=2)
 
     async def __call__(self, batch: Batch) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.queue.put, batch)

@@ -43,11 +43,11 @@ from dlt_docjobs.tables import RESULT_TABLES, TABLES, RowBuffer
 Batch = dict[str, pa.Table]
 Emit = Callable[[Batch], Awaitable[None]]
 
-_ROWS_PER_BATCH: Final = 20_000
+_ROWS_PER_BATCH: Final = 10_000
 # of answers, whose rows are Python objects until the batch is full
-_BYTES_PER_BATCH: Final = 64 * 2**20
+_BYTES_PER_BATCH: Final = 32 * 2**20
 # of Arrow: what DuckDB takes in at once without more memory than `docjobs` gives it
-_BYTES_PER_PACKAGE: Final = 256 * 2**20
+_BYTES_PER_PACKAGE: Final = 192 * 2**20
 _RESULT_FORGOTTEN_SECONDS: Final = 24 * 3600
 _NO_RESULT: Final = "it succeeded, but came without a result"
 
@@ -78,6 +78,7 @@ class Package:
         self._known: dict[JobRef, KnownJob] = {}
         self._rejections: dict[str, Rejection] = {}
         self._results = {name: RowBuffer(TABLES[name]) for name in RESULT_TABLES}
+        self._writing = asyncio.Lock()
         self._waiting_bytes = 0
         self._written_bytes = 0
         self._written: set[str] = set()
@@ -605,17 +606,19 @@ class Package:
     # -- writing ----------------------------------------------------------------------------
 
     async def _flush_results(self, everything: bool = False) -> None:
-        full = self._waiting_bytes >= _BYTES_PER_BATCH or any(
-            len(buffer) >= _ROWS_PER_BATCH for buffer in self._results.values()
-        )
-        if not full and not everything:
-            return
-        batch = {name: buffer.flush() for name, buffer in self._results.items() if len(buffer)}
-        self._waiting_bytes = 0
-        if batch:
-            self._written.update(batch)
-            self._written_bytes += sum(table.nbytes for table in batch.values())
-            await self.emit(batch)
+        # one at a time: while the writer is behind, fetches must not each hold a batch of their own
+        async with self._writing:
+            full = self._waiting_bytes >= _BYTES_PER_BATCH or any(
+                len(buffer) >= _ROWS_PER_BATCH for buffer in self._results.values()
+            )
+            if not full and not everything:
+                return
+            batch = {name: buffer.flush() for name, buffer in self._results.items() if len(buffer)}
+            self._waiting_bytes = 0
+            if batch:
+                self._written.update(batch)
+                self._written_bytes += sum(table.nbytes for table in batch.values())
+                await self.emit(batch)
 
     async def _job_batch(self) -> Batch:
         """The rows of jobs, events, progress and rejections, with the run's own row."""

@@ -20,7 +20,7 @@ from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packag
 from dlt_docjobs.sync.private import close_working_directory, private_files
 from dlt_docjobs.sync.session import RunRequest, Session
 from dlt_docjobs.sync.settings import UsageError, refusal
-from dlt_docjobs.sync.warehouse_lock import warehouse_lock
+from dlt_docjobs.sync.warehouse_lock import lock_kind, warehouse_lock
 
 
 @dataclass
@@ -100,10 +100,12 @@ def run(
         try:
             prepare(pipeline)
             close_working_directory(pipeline)
-            # a dataset that is gone is noticed here, before a lease makes a new one
-            pipeline.sync_destination()
+            kind = handle.request.lock or lock_kind(pipeline)
+            if kind == "lease":
+                # dlt has to notice that a dataset is gone before the lease makes a new one
+                pipeline.sync_destination()
             with warehouse_lock(
-                pipeline, kind=handle.request.lock, clock=handle.request.clock, on_lost=stop
+                pipeline, kind=kind, clock=handle.request.clock, on_lost=stop
             ) as handle.confirm_lock:
                 return _run_packages(pipeline, source, handle, run_options)
         except PipelineStepFailed as error:

@@ -1,0 +1,261 @@
+"""What a sync costs, as far as it can be counted without a clock (docs/performance.md)."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import weakref
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import pytest
+
+import dlt_docjobs
+from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.sync import package
+from dlt_docjobs.tables import RowBuffer
+
+DONE = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
+BY_JOB = ("pages", "chunks", "segments", "segment_ocr")
+
+
+class Shop:
+    """An emulator with jobs that are done, and a DuckDB file.
+
+    Args:
+        emulator: The providers.
+        folder: Where the file and the working directory lie.
+    """
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self.emulator = emulator
+        self.folder = folder
+
+    def add(self, provider: str, count: int, pages: int = 1) -> list[str]:
+        """Adds finished parse jobs; returns their ids."""
+        add = self.emulator.add_job
+        return [
+            add(provider, status=DONE[provider], pages=pages).job_id  # type: ignore[arg-type]
+            for _ in range(count)
+        ]
+
+    def pipeline(self, provider: str) -> dlt.Pipeline:
+        """The provider's pipeline."""
+        return dlt.pipeline(
+            f"docjobs_{provider}",
+            destination=dlt.destinations.duckdb(str(self.folder / "warehouse.duckdb")),
+            dataset_name="docjobs",
+            pipelines_dir=str(self.folder / "pipelines"),
+        )
+
+    def source(self, provider: str, **options: Any) -> Any:
+        """The provider's source, with every job that there is."""
+        if provider == "unsiloed":
+            options["job_ids"] = [job.job_id for job in self.emulator.jobs("unsiloed")]
+        return getattr(dlt_docjobs, provider)(
+            api_key=self.emulator.api_key,
+            base_url=self.emulator.base_urls[provider],
+            include_extract=False,
+            **options,
+        )
+
+    def sync(self, provider: str, **options: Any) -> tuple[Any, dlt.Pipeline]:
+        """A sync; its row, and the pipeline with its last trace."""
+        pipeline = self.pipeline(provider)
+        row = dlt_docjobs.run(pipeline, self.source(provider, **options))
+        assert row.ok, row.error
+        return row, pipeline
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of the warehouse."""
+        with self.pipeline("llamacloud").sql_client() as client:
+            return list(client.execute_sql(sql) or [])
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with Emulator(seed=7, jobs=0) as emulator:
+        yield Shop(emulator, tmp_path)
+
+
+# -- requests -----------------------------------------------------------------------------------
+
+
+def test_a_named_job_that_is_done_costs_one_request(shop: Shop) -> None:
+    shop.add("unsiloed", 23)
+    assert shop.sync("unsiloed")[0].requests == 23
+
+
+def test_a_listed_job_that_is_done_costs_one_request_beside_the_pages(shop: Shop) -> None:
+    shop.add("llamacloud", 23)
+    assert shop.sync("llamacloud", page_size=10)[0].requests == 23 + ceil(23 / 10)
+
+
+def test_nothing_new_costs_a_page(shop: Shop) -> None:
+    shop.add("llamacloud", 3)
+    shop.sync("llamacloud")
+    assert shop.sync("llamacloud")[0].requests == 1
+
+
+def test_named_jobs_that_ended_before_the_lag_cost_nothing(shop: Shop) -> None:
+    long_ago = datetime.now(timezone.utc) - timedelta(hours=3)
+    for _ in range(5):
+        shop.emulator.add_job("unsiloed", status="Succeeded", created_at=long_ago, pages=1)
+    shop.add("unsiloed", 1)
+    shop.sync("unsiloed")
+    assert shop.sync("unsiloed")[0].requests == 1, "the one within the lag"
+
+
+# -- packages, files and merges -----------------------------------------------------------------
+
+
+def strategies(pipeline: dlt.Pipeline) -> dict[str, str]:
+    tables = pipeline.default_schema.tables
+    return {name: tables[name]["x-merge-strategy"] for name in BY_JOB}  # type: ignore[typeddict-item]
+
+
+def loaded_files(pipeline: dlt.Pipeline) -> dict[str, int]:
+    """How many files were loaded of each table, statements left out."""
+    (load,) = pipeline.last_trace.last_load_info.load_packages
+    files: dict[str, int] = {}
+    for job in load.jobs["completed_jobs"]:
+        parsed = job.job_file_info
+        if parsed.file_format == "parquet":
+            files[parsed.table_name] = files.get(parsed.table_name, 0) + 1
+    return files
+
+
+def test_a_first_sync_is_one_package_and_a_file_a_table(shop: Shop) -> None:
+    shop.add("unsiloed", 12)
+    _, pipeline = shop.sync("unsiloed")
+    files = loaded_files(pipeline)
+    assert set(files.values()) == {1}
+    assert {"jobs", "job_status_history", "sync_runs", *BY_JOB} <= set(files)
+
+
+def test_a_sync_that_finds_nothing_loads_its_own_row_only(shop: Shop) -> None:
+    shop.add("llamacloud", 3)
+    shop.sync("llamacloud")
+    _, pipeline = shop.sync("llamacloud")
+    assert set(loaded_files(pipeline)) - {"_dlt_pipeline_state"} == {"sync_runs"}
+
+
+def test_results_of_new_jobs_are_inserted_and_others_replaced(shop: Shop) -> None:
+    old = shop.add("unsiloed", 3)
+    _, pipeline = shop.sync("unsiloed")
+    assert set(strategies(pipeline).values()) == {"insert-only"}
+    before = shop.rows("SELECT job_id, count(*) FROM docjobs.segments GROUP BY 1")
+    shop.emulator.reprocess(old[0], pages=0)
+    shop.add("unsiloed", 2)
+    _, pipeline = shop.sync("unsiloed", reload="all")
+    assert set(strategies(pipeline).values()) == {"delete-insert"}
+    after = dict(shop.rows("SELECT job_id, count(*) FROM docjobs.segments GROUP BY 1"))
+    assert old[0] not in after, "no orphan of the earlier result"
+    assert {job_id: after[job_id] for job_id in old[1:]} == {
+        job_id: count for job_id, count in before if job_id != old[0]
+    }
+    shop.add("unsiloed", 1)
+    _, pipeline = shop.sync("unsiloed")
+    assert set(strategies(pipeline).values()) == {"insert-only"}, "and so again for new ones"
+
+
+def test_a_new_job_whose_rows_are_there_all_the_same_is_replaced(shop: Shop) -> None:
+    # whatever came over the warehouse: the jobs are gone, and a part of their rows
+    shop.add("unsiloed", 3, pages=2)
+    shop.sync("unsiloed")
+    counts = "SELECT job_id, count(*) FROM docjobs.{} GROUP BY 1 ORDER BY 1"
+    whole = {name: shop.rows(counts.format(name)) for name in BY_JOB}
+    shop.rows("DELETE FROM docjobs.jobs")
+    shop.rows("DELETE FROM docjobs.job_status_history")
+    shop.rows("DELETE FROM docjobs.segments WHERE segment_index > 0")
+    row, pipeline = shop.sync("unsiloed")
+    assert row.jobs_new == 3
+    assert {name: shop.rows(counts.format(name)) for name in BY_JOB} == whole
+    assert set(strategies(pipeline).values()) == {"delete-insert"}
+
+
+def test_a_package_is_bounded_by_bytes_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "_BYTES_PER_PACKAGE", 2**16)
+    monkeypatch.setattr(package, "_ROWS_PER_BATCH", 20)
+    shop.add("llamacloud", 12, pages=4)
+    row, _ = shop.sync("llamacloud", max_concurrency=2)
+    assert (row.jobs_new, row.results_loaded) == (12, 12)
+    assert row.requests == 13, "what did not fit is fetched by the next package, once"
+    loads = shop.rows("SELECT count(*) FROM docjobs._dlt_loads")[0][0]
+    assert loads > 2
+    states = shop.rows("SELECT results_state, count(*) FROM docjobs.jobs GROUP BY 1")
+    assert states == [("loaded", 12)]
+    jobs = shop.rows("SELECT count(DISTINCT job_id), count(*) FROM docjobs.chunks")
+    assert jobs == [(12, 48)]
+
+
+# -- bytes held ---------------------------------------------------------------------------------
+
+
+def test_few_batches_are_held_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "_ROWS_PER_BATCH", 30)
+    made: list[weakref.ref[pa.Table]] = []
+    most = 0
+    flush = RowBuffer.flush
+
+    def watched(buffer: RowBuffer) -> pa.Table:
+        nonlocal most
+        table = flush(buffer)
+        if buffer.table.name == "segments":
+            gc.collect()
+            most = max(most, sum(ref() is not None for ref in made))
+            made.append(weakref.ref(table))
+        return table
+
+    monkeypatch.setattr(RowBuffer, "flush", watched)
+    shop.add("unsiloed", 60, pages=3)
+    shop.sync("unsiloed")
+    assert len(made) > 15
+    # two wait in the queue, one is put into it, and dlt writes one
+    assert most <= 5
+
+
+def test_batches_are_bounded_by_rows(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "_ROWS_PER_BATCH", 30)
+    sizes: list[int] = []
+    flush = RowBuffer.flush
+
+    def watched(buffer: RowBuffer) -> pa.Table:
+        table = flush(buffer)
+        sizes.append(table.num_rows)
+        return table
+
+    monkeypatch.setattr(RowBuffer, "flush", watched)
+    shop.add("unsiloed", 30, pages=2)
+    shop.sync("unsiloed", include_ocr=False, max_concurrency=2)
+    most = max(row[0] for row in shop.rows("SELECT segment_count FROM docjobs.jobs"))
+    # twice as many answers as requests in flight may wait behind a batch that is full
+    assert max(sizes) < 30 + 4 * most
+
+
+# -- imports ------------------------------------------------------------------------------------
+
+
+def imported_by(code: str) -> set[str]:
+    """Top-level packages and our own modules that a fresh Python imports."""
+    script = f"{code}\nimport sys\nprint(' '.join(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(ran.stdout.split())
+
+
+def test_help_imports_nothing_that_it_has_no_need_of() -> None:
+    modules = imported_by("from dlt_docjobs.cli.arguments import make_parser\nmake_parser()")
+    heavy = {"dlt", "duckdb", "httpx", "pyarrow", "pydantic", "msgspec", "sqlglot", "starlette"}
+    assert modules & heavy == set()
+
+
+def test_status_imports_no_provider_and_no_client() -> None:
+    modules = imported_by("import dlt_docjobs.cli.status")
+    unneeded = {"httpx", "pydantic", "altair", "starlette", "dlt_docjobs.sources"}
+    assert modules & unneeded == set()
