@@ -99,6 +99,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     _add_reset(commands)
     _add_forget(commands)
     _add_views(commands)
+    _add_report(commands)
     _add_demo(commands)
     _add_emulate(commands)
 
@@ -219,6 +220,26 @@ def _add_forget(commands: Any) -> None:
 def _add_views(commands: Any) -> None:
     command = _command(
         commands, "views", "create or replace the analytics views, and comment on all columns"
+    )
+    _add_destination(command)
+
+
+def _add_report(commands: Any) -> None:
+    command = _command(
+        commands, "report", "write one HTML page of figures and charts over the views"
+    )
+    command.add_argument(
+        "--out", metavar="FILE", default="report.html", help="file (default: report.html)"
+    )
+    command.add_argument(
+        "--days",
+        metavar="N",
+        type=int,
+        default=90,
+        help="how many days the charts by day show, up to the newest job's (default: 90)",
+    )
+    command.add_argument(
+        "--no-text", action="store_true", help="leave out excerpts of the documents' text"
     )
     _add_destination(command)
 

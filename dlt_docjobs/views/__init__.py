@@ -2,6 +2,7 @@
 
 from dlt_docjobs.views.catalog import VIEWS, View, ViewColumn
 from dlt_docjobs.views.install import MARKER, Outcome, ViewsRefused, create_views, install_views
+from dlt_docjobs.views.render import render_select
 
 __all__ = [
     "MARKER",
@@ -12,4 +13,5 @@ __all__ = [
     "ViewsRefused",
     "create_views",
     "install_views",
+    "render_select",
 ]
