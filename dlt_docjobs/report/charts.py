@@ -7,8 +7,8 @@ drawing stays the same. Widths are those of the container, but for what a chart 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Final
 
 import altair as alt
@@ -38,6 +38,7 @@ _DURATION_LABEL: Final = (
     "datum.value < 86400 ? datum.value / 3600 + ' h' : datum.value / 86400 + ' d'"
 )
 _HEIGHT: Final = 220
+_LOW_HEIGHT: Final = 130
 
 CONFIG: Final[dict[str, Any]] = {
     "background": None,
@@ -55,20 +56,10 @@ CONFIG: Final[dict[str, Any]] = {
         "titleColor": "var(--muted)",
         "titleFontSize": 12,
         "titleFontWeight": "normal",
+        "titlePadding": 8,
     },
     "axisX": {"grid": False},
     "axisY": {"domain": False, "ticks": False},
-    "legend": {
-        "columns": 3,
-        "labelColor": "var(--text)",
-        "labelFontSize": 12,
-        "labelLimit": 0,
-        "orient": "top",
-        "offset": 8,
-        "symbolSize": 90,
-        "symbolStrokeWidth": 2,
-        "title": None,
-    },
     "text": {"fill": "var(--text)", "fontSize": 12},
     "rule": {"color": "var(--muted)"},
 }
@@ -87,7 +78,8 @@ class Chart:
         spec: The Vega-Lite specification; None where there is nothing to draw.
         head: Column titles of the same data as a table.
         rows: Its rows; numbers are numbers.
-        is_wide: Whether it takes the page's whole width.
+        is_tall: Whether it stands beside all others of its part.
+        providers: Whose colours it shows: the legend, which stands outside the drawing.
     """
 
     id: str
@@ -97,7 +89,8 @@ class Chart:
     spec: dict[str, Any] | None = None
     head: Sequence[str] = ()
     rows: Sequence[Sequence[Any]] = ()
-    is_wide: bool = field(default=False)
+    is_tall: bool = False
+    providers: Sequence[str] = ()
 
 
 def all_charts(facts: Facts) -> dict[str, list[Chart]]:
@@ -140,7 +133,7 @@ def _daily(facts: Facts, figure: str, title: str, what: str) -> Chart:
         for row in rows
     ]
     chart = (
-        alt.Chart(alt.Data(values=data))
+        _chart(data)
         .mark_bar(cornerRadiusEnd=1)
         .encode(
             x=_day_axis(facts, binned=True),
@@ -163,6 +156,7 @@ def _daily(facts: Facts, figure: str, title: str, what: str) -> Chart:
         rows=[
             (words.day(row["day"]), words.provider(row["provider"]), row[figure]) for row in rows
         ],
+        providers=_ids(rows),
     )
 
 
@@ -187,10 +181,8 @@ def _durations(facts: Facts, phase: str) -> Chart:
     ]
     x = _day_axis(facts)
     chart = (
-        alt.Chart(alt.Data(values=data))
-        .mark_line(
-            point=alt.OverlayMarkDef(size=28, filled=True, strokeWidth=0), strokeWidth=2, clip=True
-        )
+        _chart(data)
+        .mark_line(point=alt.OverlayMarkDef(size=28, filled=True, strokeWidth=0), strokeWidth=2)
         .encode(
             x=x,
             y=alt.Y(
@@ -202,9 +194,7 @@ def _durations(facts: Facts, phase: str) -> Chart:
             strokeDash=alt.StrokeDash(
                 "percentile:N",
                 scale=alt.Scale(domain=["p50", "p95"], range=[[1, 0], [5, 4]]),
-                legend=alt.Legend(
-                    symbolStrokeColor="var(--text)", symbolType="stroke", symbolSize=300
-                ),
+                legend=None,
             ),
             tooltip=[
                 alt.Tooltip("day:T", format="%Y-%m-%d", title="day"),
@@ -222,7 +212,8 @@ def _durations(facts: Facts, phase: str) -> Chart:
         f"Median and 95th percentile of {name} time. The longest p95, "
         f"{words.duration(longest['p95'])}, is {words.provider(longest['provider'])}'s of "
         f"{words.day(longest['day'])}.",
-        "Logarithmic scale; only times that are known to within an hour, or to within themselves.",
+        "Solid: the median (p50); dashed: the 95th percentile (p95). Logarithmic scale; only times "
+        "that are known to within an hour, or to within themselves.",
         _spec(chart),
         ("Day", "Provider", "Jobs measured", "p50", "p95"),
         [
@@ -235,15 +226,19 @@ def _durations(facts: Facts, phase: str) -> Chart:
             )
             for row in rows
         ],
+        providers=_ids(rows),
     )
 
 
 def _day_axis(facts: Facts, binned: bool = False) -> alt.X:
     assert facts.days is not None
-    first, last = (day.isoformat() for day in facts.days)
+    first, last = facts.days
+    # a bar reaches to the end of its day
+    ends = (first, last + timedelta(days=1)) if binned else (first, last)
+    domain = [alt.DateTime(year=day.year, month=day.month, date=day.day, utc=True) for day in ends]
     return alt.X(
-        "day:T" if not binned else "utcyearmonthdate(day):T",
-        scale=alt.Scale(type="utc", domain=[first, last] if not binned else alt.Undefined),
+        "utcyearmonthdate(day):T" if binned else "day:T",
+        scale=alt.Scale(type="utc", domain=domain),
         axis=alt.Axis(
             format="%-d %b",
             labelOverlap="greedy",
@@ -284,7 +279,7 @@ def _flow(facts: Facts) -> Chart:
     sources = [status for status in _STATUSES if any(row["from"] == status for row in data)]
     targets = [status for status in _STATUSES if any(row["to"] == status for row in data)]
     targets.append(_STAYS)
-    base = alt.Chart(alt.Data(values=data)).encode(
+    base = _chart(data).encode(
         x=alt.X(
             "to:N",
             sort=targets,
@@ -306,7 +301,9 @@ def _flow(facts: Facts) -> Chart:
         )
     )
     numbers = base.mark_text(fontSize=12, fontWeight=500).encode(
-        text=alt.Text("stays:Q", format=".3~s" if max(row["stays"] for row in data) > 9999 else ","),
+        text=alt.Text(
+            "stays:Q", format=".3~s" if max(row["stays"] for row in data) > 9999 else ","
+        ),
         color=alt.condition(
             f"datum.share > {most * 0.6}", alt.value("var(--on-accent)"), alt.value("var(--text)")
         ),
@@ -358,7 +355,7 @@ def _mix(facts: Facts) -> Chart:
     types = sorted(by_type, key=lambda name: (-by_type[name], name))
     providers = _providers(data)
     chart = (
-        alt.Chart(alt.Data(values=data))
+        _chart(data)
         .mark_bar(cornerRadiusEnd=1)
         .encode(
             x=alt.X(
@@ -388,7 +385,7 @@ def _mix(facts: Facts) -> Chart:
         f"{words.count(total, 'segment')}; the most frequent type is {words.label(types[0])} with "
         f"{words.percent(by_type[types[0]], total)}.",
         "Share of each provider's own segments.",
-        _spec(chart, height=len(types) * (9 * len(providers) + 9)),
+        _spec(chart, height=len(types) * (11 * len(providers) + 13)),
         ("Type", "Provider", "Segments", "Share"),
         [
             (
@@ -398,9 +395,12 @@ def _mix(facts: Facts) -> Chart:
                 words.percent(row["segments"], totals[row["provider"]]),
             )
             for row in sorted(
-                facts.segment_mix, key=lambda row: (types.index(row["segment_type"]), row["provider"])
+                facts.segment_mix,
+                key=lambda row: (types.index(row["segment_type"]), row["provider"]),
             )
         ],
+        is_tall=True,
+        providers=_ids(facts.segment_mix),
     )
 
 
@@ -431,17 +431,17 @@ def _confidence_steps(provider: str, rows: list[Row], total: int) -> Chart:
         for start, count in sorted(steps.items())
     ]
     bars = (
-        alt.Chart(alt.Data(values=data))
-        .mark_bar(color=_color_of(provider), binSpacing=1, cornerRadiusEnd=1)
+        _chart(data)
+        .mark_bar(color=_color_of(provider), stroke="var(--card)", strokeWidth=1)
         .encode(
             x=alt.X(
                 "from:Q",
-                bin="binned",
                 scale=alt.Scale(domain=[0, 1]),
                 axis=alt.Axis(format=".1f", values=[0, 0.2, 0.4, 0.6, 0.8, 1], title="confidence"),
             ),
             x2="to:Q",
-            y=alt.Y("segments:Q", axis=_count_axis(steps.values())),
+            y=alt.Y("segments:Q", axis=_count_axis(steps.values(), 3), scale=alt.Scale(zero=True)),
+            y2=alt.datum(0),
             tooltip=[
                 alt.Tooltip("from:Q", format=".2f", title="from"),
                 alt.Tooltip("to:Q", format=".2f", title="to"),
@@ -449,11 +449,7 @@ def _confidence_steps(provider: str, rows: list[Row], total: int) -> Chart:
             ],
         )
     )
-    limit = (
-        alt.Chart(alt.Data(values=[{"limit": _LOW}]))
-        .mark_rule(strokeDash=[4, 4])
-        .encode(x=alt.X("limit:Q"))
-    )
+    limit = _chart([{"limit": _LOW}]).mark_rule(strokeDash=[4, 4]).encode(x=alt.X("limit:Q"))
     scored = sum(steps.values())
     low = sum(count for start, count in steps.items() if start < _LOW)
     return _of_confidence(
@@ -461,7 +457,7 @@ def _confidence_steps(provider: str, rows: list[Row], total: int) -> Chart:
         f"{words.count(low, 'segment')} of {scored:,} below {_LOW}, the dashed line "
         f"({words.percent(low, scored)}).",
         total - scored,
-        _spec(alt.layer(bars, limit)),
+        _spec(alt.layer(bars, limit), _LOW_HEIGHT),
         ("Confidence from", "To", "Segments"),
         [(f"{row['from']:.2f}", f"{row['to']:.2f}", row["segments"]) for row in data],
     )
@@ -475,7 +471,7 @@ def _confidence_levels(provider: str, rows: list[Row], total: int) -> Chart:
     names = [*(name for name in _LEVELS), *sorted(set(levels) - set(_LEVELS))]
     data = [{"level": name, "segments": levels.get(name, 0)} for name in names]
     chart = (
-        alt.Chart(alt.Data(values=data))
+        _chart(data)
         .mark_bar(color=_color_of(provider), cornerRadiusEnd=1)
         .encode(
             x=alt.X(
@@ -484,7 +480,7 @@ def _confidence_levels(provider: str, rows: list[Row], total: int) -> Chart:
                 scale=alt.Scale(paddingInner=0.4, paddingOuter=0.3),
                 axis=alt.Axis(labelAngle=0, title="confidence"),
             ),
-            y=alt.Y("segments:Q", axis=_count_axis(levels.values())),
+            y=alt.Y("segments:Q", axis=_count_axis(levels.values(), 3)),
             tooltip=[
                 alt.Tooltip("level:N", title="confidence"),
                 alt.Tooltip("segments:Q", format=",", title="segments"),
@@ -497,7 +493,7 @@ def _confidence_levels(provider: str, rows: list[Row], total: int) -> Chart:
         provider,
         f"{words.count(low, 'segment')} of {rated:,} rated low ({words.percent(low, rated)}).",
         total - rated,
-        _spec(chart),
+        _spec(chart, _LOW_HEIGHT),
         ("Confidence", "Segments"),
         [(row["level"], row["segments"]) for row in data],
     )
@@ -526,6 +522,13 @@ def _providers(data: Iterable[Row]) -> list[str]:
     return [*known, *sorted(found - set(known))]
 
 
+def _ids(rows: Iterable[Row]) -> list[str]:
+    """The ids of the providers that have rows, in the same order."""
+    found = {row["provider"] for row in rows}
+    known = [provider for provider in words.PROVIDER_NAMES if provider in found]
+    return [*known, *sorted(found - set(known))]
+
+
 def _color_of(provider: str) -> str:
     """The style sheet's colour of a provider."""
     return f"var(--{provider})" if provider in words.PROVIDER_NAMES else "var(--accent)"
@@ -537,17 +540,22 @@ def _provider_color(data: Iterable[Row]) -> alt.Color:
     return alt.Color(
         "provider:N",
         scale=alt.Scale(domain=names, range=[_color_of(ids.get(name, "")) for name in names]),
+        legend=None,
     )
 
 
-def _count_axis(values: Iterable[int]) -> alt.Axis:
+def _count_axis(values: Iterable[int], ticks: int = 5) -> alt.Axis:
     """An axis of numbers of things: no fractions, thousands as `12k`."""
     most = max(values, default=0)
     return alt.Axis(
         format="~s" if most >= 10_000 else ",d",
-        tickCount=min(5, most),
+        tickCount=min(ticks, most),
         tickMinStep=1,
     )
+
+
+def _chart(rows: list[Row]) -> alt.Chart:
+    return alt.Chart(alt.InlineData(values=rows))
 
 
 def _spec(chart: Any, height: int = _HEIGHT) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from dlt.destinations.sql_client import SqlClientBase
 
 from dlt_docjobs.model.times import UTC, parse_instant
+from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.report import questions
 from dlt_docjobs.views import View, render_select
 
@@ -128,13 +129,13 @@ def read_facts(
         days=(since, last) if since else None,
         first_day=first,
         jobs_without_day=found["jobs_without_day"] or 0,
-        outcomes=ask.all(questions.OUTCOMES),
+        outcomes=_in_order(ask.all(questions.OUTCOMES)),
         total_duration=ask.one(questions.TOTAL_DURATION),
         by_day=ask.all(questions.BY_DAY),
         durations=ask.all(questions.DURATIONS_BY_DAY),
         flow=ask.all(questions.FLOW),
         segment_mix=ask.all(questions.SEGMENT_MIX),
-        confidence=ask.all(questions.CONFIDENCE),
+        confidence=_in_order(ask.all(questions.CONFIDENCE)),
         pages=pages,
         pages_to_review=listed(questions.PAGES_TO_REVIEW, _LONG, pages["to_review"]),
         segments_to_review=listed(
@@ -145,7 +146,7 @@ def read_facts(
         open_jobs=opened,
         oldest_open=listed(questions.OPEN_JOBS, _SHORT, opened["open_jobs"]),
         failures=listed(questions.FAILURES, _SHORT, counted(questions.FAILURES_COUNT)),
-        freshness=ask.all(questions.FRESHNESS),
+        freshness=_in_order(ask.all(questions.FRESHNESS)),
         runs=listed(questions.RUNS, _SHORT, counted(questions.RUNS_COUNT)),
     )
 
@@ -176,6 +177,12 @@ class _Asker:
 
     def _path(self, name: str) -> Sequence[str]:
         return self._client.make_qualified_table_name_path(name, quote=False)
+
+
+def _in_order(rows: list[Row]) -> list[Row]:
+    """Providers in the order that they always have; what is alike keeps its own."""
+    order = {provider: place for place, provider in enumerate(PROVIDERS)}
+    return sorted(rows, key=lambda row: order.get(row["provider"], len(order)))
 
 
 def _plain(value: Any) -> Any:

@@ -1,8 +1,8 @@
 """What the page asks of the warehouse: SELECTs over the views, in DuckDB's dialect.
 
 Everything is counted there, so that what comes back does not grow with the number of segments.
-`{since}` is the first day that is shown by day, `{limit}` the longest table. Percentiles are made as
-in the view `job_daily`, from sums that every warehouse has, over the durations that it takes too.
+`{since}` is the first day that is shown by day, `{limit}` the longest table. Percentiles are made
+as in the view `job_daily`, from sums that every warehouse has, over the durations that it takes.
 """
 
 from __future__ import annotations
@@ -176,6 +176,7 @@ SELECT
   segment_type,
   reason,
   confidence,
+  confidence_level,
   excerpt
 FROM review_queue
 ORDER BY sort_confidence, provider, job_id, segment_index

@@ -87,7 +87,7 @@ def check_extra() -> None:
 
 
 def _renew_views(destination: AnyDestination, dataset_name: str) -> str | None:
-    """Creates views that are missing or older; who may only read reports on those that are there."""
+    """Creates views that are missing or older; who may only read goes on with what is there."""
     try:
         outcome = install_views(destination, dataset_name, only_if_needed=True)
     except (DatabaseException, ViewsRefused) as error:
