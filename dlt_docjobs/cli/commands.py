@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "report": "dlt_docjobs.cli.report",
     "demo": "dlt_docjobs.cli.demo",
     "emulate": "dlt_docjobs.cli.emulate",
+    "completion": "dlt_docjobs.cli.completion",
 }
 
 
