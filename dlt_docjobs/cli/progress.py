@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import IO, Final
 
@@ -89,29 +89,22 @@ class Pulse:
 
 def describe(standing: Standing, pulse: Pulse, wait: str = "") -> list[str]:
     """A run's standing in short parts, the most important ones first."""
+    jobs = [f"{standing.jobs:,} listed"]
+    if standing.open_jobs:
+        jobs.append(f"{standing.open_jobs:,} open")
+    results = [f"{standing.results:,} results fetched"] if standing.results else []
     if standing.is_loading:
-        return ["loading what was fetched", *_counts(standing)]
-    parts = [wait] if wait else []
-    parts += _counts(standing)
+        return ["loading what was fetched", *results, *jobs]
+    if standing.pending:
+        results.append(f"{standing.pending:,} pending")
     if fetched := pulse.rate(lambda seen: seen.results):
-        parts.append(f"{_rate(fetched)} results/s")
+        results.append(f"{_rate(fetched)} results/s")
     elif not standing.pending and (listed := pulse.rate(lambda seen: seen.jobs)):
-        parts.append(f"{_rate(listed)} jobs/s")
+        jobs.append(f"{_rate(listed)} jobs/s")
     ended = pulse.rate(lambda seen: seen.known - seen.pending)
     if standing.is_listed and standing.pending and ended and not wait:
-        parts.append(f"{_about(standing.pending / ended)} left")
-    return parts
-
-
-def _counts(standing: Standing) -> list[str]:
-    parts = [f"{standing.jobs:,} listed"]
-    if standing.results or standing.pending:
-        parts.append(f"{standing.results:,} results fetched")
-    if standing.pending:
-        parts.append(f"{standing.pending:,} pending")
-    if standing.open_jobs:
-        parts.append(f"{standing.open_jobs:,} open")
-    return parts
+        results.append(f"{_about(standing.pending / ended)} left")
+    return [*([wait] if wait else []), *results, *jobs]
 
 
 def _rate(a_second: float) -> str:
@@ -128,7 +121,7 @@ def _about(seconds: float) -> str:
 
 def bar(standing: Standing) -> str:
     """How much of what is known of has been fetched; empty where nothing is known of."""
-    if not standing.is_listed or not standing.known:
+    if standing.is_loading or not standing.is_listed or not standing.known:
         return ""
     share = (standing.known - standing.pending) / standing.known
     full = int(_BAR * share)
@@ -159,7 +152,7 @@ class ProgressView:
         self._session: Session | None = None
         self._wait: tuple[float, Wait] | None = None
         self._told = clock()
-        self._told_text = ""
+        self._told_of: Standing | None = None
         self._is_drawn = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="docjobs-progress", daemon=True)
@@ -234,11 +227,11 @@ class ProgressView:
     def _log(self, now: float, parts: list[str], standing: Standing) -> None:
         if now - self._told < LINES_EVERY:
             return
-        # rates and requests change while nothing happens
-        text = ", ".join(_counts(standing)) + str(standing.is_loading)
-        if text == self._told_text and now - self._told < UNCHANGED_EVERY:
+        # requests are sent while nothing happens
+        same = replace(standing, requests=0)
+        if same == self._told_of and now - self._told < UNCHANGED_EVERY:
             return
-        self._told, self._told_text = now, text
+        self._told, self._told_of = now, same
         self._say(f"{self._name}: {', '.join(parts)} ({standing.requests:,} requests)")
 
     def _say(self, line: str) -> None:

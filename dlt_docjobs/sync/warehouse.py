@@ -44,7 +44,8 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
         cursors = _by_account(
             client,
             "SELECT provider, account, MAX(cursor),"
-            " MAX(CASE WHEN exit_code = 0 THEN finished_at END) FROM {sync_runs} GROUP BY provider, account",
+            " MAX(CASE WHEN exit_code = 0 THEN finished_at END)"
+            " FROM {sync_runs} GROUP BY provider, account",
         )
         jobs = _by_account(
             client,
