@@ -12,7 +12,7 @@ from dlt.destinations.exceptions import DatabaseException
 
 from dlt_docjobs.report.facts import Facts, read_facts
 from dlt_docjobs.sync.settings import UsageError
-from dlt_docjobs.views import ViewsRefused, install_views
+from dlt_docjobs.views import ViewsRefused, dialect_of, install_views
 
 DAYS: Final = 90
 _PACKAGES: Final = ("altair", "jinja2", "vl_convert")
@@ -56,8 +56,9 @@ def write_report(
         DatabaseException: The destination refused.
     """
     check_extra()
+    dialect = dialect_of(destination)
     warning = _renew_views(destination, dataset_name)
-    facts = _ask(destination, dataset_name, days)
+    facts = _ask(destination, dialect, dataset_name, days)
     from dlt_docjobs.report.page import make_page
 
     text = make_page(facts, include_text=include_text).encode("utf-8")
@@ -99,9 +100,8 @@ def _renew_views(destination: AnyDestination, dataset_name: str) -> str | None:
     return None
 
 
-def _ask(destination: AnyDestination, dataset_name: str, days: int) -> Facts:
-    dialect = destination.capabilities().sqlglot_dialect
+def _ask(destination: AnyDestination, dialect: str, dataset_name: str, days: int) -> Facts:
     # an empty schema keeps dlt from reading the stored one
     dataset = dlt.dataset(destination, dataset_name, schema=Schema("docjobs_report"))
     with dataset.sql_client as client:
-        return read_facts(client, dialect or "", destination.destination_name, days)
+        return read_facts(client, dialect, destination.destination_name, days)

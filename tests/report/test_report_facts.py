@@ -63,9 +63,7 @@ def plain(facts: Facts) -> dict[str, Any]:
 
     def rounded(value: Any) -> Any:
         if isinstance(value, dict):
-            return {
-                key: rounded(one) for key, one in value.items() if not key.startswith(moving)
-            }
+            return {key: rounded(one) for key, one in value.items() if not key.startswith(moving)}
         if isinstance(value, list):
             return [rounded(one) for one in value]
         return float(f"{value:.9g}") if isinstance(value, float) else value
@@ -89,7 +87,12 @@ def test_instants_are_in_utc_wherever_the_database_is(lived: dict[str, Warehouse
 
 def test_an_empty_dataset_has_facts_too(make_warehouse: MakeWarehouse) -> None:
     facts = facts_of(loaded(make_warehouse("duckdb")))
-    assert (facts.jobs, facts.days, facts.by_day, facts.total_duration["p50"]) == (0, None, [], None)
+    assert (facts.jobs, facts.days, facts.by_day, facts.total_duration["p50"]) == (
+        0,
+        None,
+        [],
+        None,
+    )
     assert all(chart.spec is None for charts in all_charts(facts).values() for chart in charts)
 
 
@@ -109,7 +112,12 @@ def test_long_lists_are_cut_in_the_database_and_counted(
 ) -> None:
     rows: dict[str, Any] = {
         "jobs": [
-            job(f"job-{number:04}", results_state="failed", status="failed", error_message=f"{number}")
+            job(
+                f"job-{number:04}",
+                results_state="failed",
+                status="failed",
+                error_message=f"{number}",
+            )
             for number in range(120)
         ],
         "job_status_history": [
