@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 FOLLOW_SECONDS: Final = 10.0
+SHELLS: Final = ("bash", "zsh", "fish")
 _INVALID_CHOICE: Final = re.compile(
     r"invalid choice: '(?P<word>[^']*)' \(choose from (?P<choices>.*)\)"
 )
@@ -99,8 +100,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     _add_reset(commands)
     _add_forget(commands)
     _add_views(commands)
+    _add_report(commands)
     _add_demo(commands)
     _add_emulate(commands)
+    _add_completion(commands)
 
 
 def _command(commands: Any, name: str, text: str, **options: Any) -> argparse.ArgumentParser:
@@ -181,7 +184,8 @@ def _add_sync(commands: Any) -> None:
         "--progress",
         choices=("log", "tqdm", "none"),
         default="log",
-        help="how long work is shown on standard error (default: log)",
+        help="how long work is shown on standard error: log, a line that lives on a terminal, else "
+        "plain lines; tqdm, dlt's own bars; none (default: log)",
     )
 
 
@@ -195,7 +199,7 @@ def _add_check(commands: Any) -> None:
 
 def _add_status(commands: Any) -> None:
     command = _command(
-        commands, "status", "cursor, open jobs, pending results and last run, from the destination"
+        commands, "status", "what is open, pending and at risk, and how fresh it is, by account"
     )
     _add_destination(command)
     command.add_argument("--json", action="store_true", help="print one JSON object")
@@ -223,11 +227,31 @@ def _add_views(commands: Any) -> None:
     _add_destination(command)
 
 
+def _add_report(commands: Any) -> None:
+    command = _command(
+        commands, "report", "write one HTML page of figures and charts over the views"
+    )
+    command.add_argument(
+        "--out", metavar="FILE", default="report.html", help="file (default: report.html)"
+    )
+    command.add_argument(
+        "--days",
+        metavar="N",
+        type=int,
+        default=90,
+        help="how many days the charts by day show, up to the newest job's (default: 90)",
+    )
+    command.add_argument(
+        "--no-text", action="store_true", help="leave out excerpts of the documents' text"
+    )
+    _add_destination(command)
+
+
 def _add_demo(commands: Any) -> None:
     command = _command(
         commands,
         "demo",
-        "run the emulator, two syncs and a few queries in a fresh DuckDB file; no key, no network",
+        "run the emulator, syncs, views and a report in a fresh DuckDB file; no key, no network",
     )
     _add_seed(command)
 
@@ -243,6 +267,11 @@ def _add_emulate(commands: Any) -> None:
     command.add_argument(
         "--jobs", metavar="N", type=int, default=300, help="how many (default: 300)"
     )
+
+
+def _add_completion(commands: Any) -> None:
+    command = _command(commands, "completion", "print a script that completes words in a shell")
+    command.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
 
 
 def _add_seed(command: argparse.ArgumentParser) -> None:

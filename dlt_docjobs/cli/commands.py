@@ -14,8 +14,10 @@ COMMANDS: Final = {
     "reset": "dlt_docjobs.cli.erase",
     "forget": "dlt_docjobs.cli.erase",
     "views": "dlt_docjobs.cli.views",
+    "report": "dlt_docjobs.cli.report",
     "demo": "dlt_docjobs.cli.demo",
     "emulate": "dlt_docjobs.cli.emulate",
+    "completion": "dlt_docjobs.cli.completion",
 }
 
 

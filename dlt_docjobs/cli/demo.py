@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,9 @@ import duckdb
 from dlt.common.destination import AnyDestination
 from dlt.common.runtime.run_context import switch_context
 
-from dlt_docjobs.cli import output
+from dlt_docjobs.cli import output, terminal
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.report import ReportRefused, write_report
 from dlt_docjobs.sources import contextual, llamacloud, unsiloed
 from dlt_docjobs.sync.run import run
 from dlt_docjobs.sync.settings import UsageError
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from dlt_docjobs.emulator import Emulator
 
 FILE: Final = "docjobs_demo.duckdb"
+REPORT: Final = "docjobs_demo.html"
 _HOURS: Final = 2
 
 _QUERIES: Final = (
@@ -56,7 +59,7 @@ _QUERIES: Final = (
 
 
 def demo(args: argparse.Namespace) -> int:
-    """Runs the emulator, two syncs with two hours of its life between them, and three queries."""
+    """Runs the emulator, syncs with two hours of its life between them, queries and the report."""
     try:
         from dlt_docjobs.emulator import Emulator
     except ImportError as error:
@@ -81,12 +84,15 @@ def demo(args: argparse.Namespace) -> int:
             print(f"\n… {_HOURS} hours of the providers' life pass …\n", flush=True)
             second = _sync_all(emulator, file, folder)
             _print_sync("Second sync", second)
-            _print_sync("Third sync, at once", _sync_all(emulator, file, folder))
-            install_views(cast(AnyDestination, dlt.destinations.duckdb(str(file))), "docjobs")
+            _print_sync("\nThird sync, at once", _sync_all(emulator, file, folder))
+            destination = cast(AnyDestination, dlt.destinations.duckdb(str(file)))
+            install_views(destination, "docjobs")
+            report = _write_report(destination)
     _print_tables(file)
     for question, query in _QUERIES:
         _print_query(file, question, query)
     print(f"\nThe warehouse is {FILE}: explore it with duckdb, or any client of it.")
+    print(report)
     print("With keys of your own: set LLAMA_CLOUD_API_KEY (or another), then run `docjobs sync`.")
     return max(row.exit_code for row in (*first, *second))
 
@@ -113,6 +119,15 @@ def _sync_all(emulator: Emulator, file: Path, folder: str) -> list[SyncRun]:
     return rows
 
 
+def _write_report(destination: AnyDestination) -> str:
+    """Writes the report beside the warehouse; says where, or what it takes."""
+    try:
+        written = write_report(destination, "docjobs", Path(REPORT))
+    except ReportRefused as error:
+        return f"There is no page of charts: {error}"
+    return f"The charts are in {written.path}: open it in a browser; it needs no network."
+
+
 @contextlib.contextmanager
 def _without_configuration(folder: str) -> Iterator[None]:
     """Keeps the configuration of a project in the current folder out of the demo."""
@@ -129,8 +144,8 @@ def _without_configuration(folder: str) -> Iterator[None]:
 
 def _print_sync(title: str, rows: list[SyncRun]) -> None:
     print(f"{title}:")
-    for row in rows:
-        print(f"  {output.line(row)}", flush=True)
+    for line in output.table(rows, terminal.Paint(sys.stdout)):
+        print(f"  {line}", flush=True)
 
 
 def _print_tables(file: Path) -> None:
@@ -150,8 +165,6 @@ def _print_query(file: Path, question: str, query: str) -> None:
         cursor = connection.execute(query)
         names = [column[0] for column in cursor.description or []]
         cells = [[str(cell) for cell in row] for row in cursor.fetchall()]
-    widths = [max(len(row[place]) for row in [names, *cells]) for place in range(len(names))]
     print()
-    for row in [names, *cells]:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print(f"  {line.rstrip()}")
+    for line in terminal.columns(names, cells, frozenset(), terminal.Paint(sys.stdout)):
+        print(f"  {line}")

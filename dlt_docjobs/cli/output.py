@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import sys
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from dlt_docjobs.cli import terminal
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import format_instant
-from dlt_docjobs.sync.session import Session
+from dlt_docjobs.sync.session import EXIT_BUSY, EXIT_DONE, EXIT_PARTIAL
 
 JSON_FIELDS: Final = (
     "provider",
@@ -35,8 +36,20 @@ JSON_FIELDS: Final = (
     "pending_results",
     "duration_seconds",
 )
-_LOG_EVERY: Final = 5.0
-_LOG_UNCHANGED_EVERY: Final = 60.0
+# the table's columns of figures, and the fields of `sync_runs` that they show
+_FIGURES: Final = {
+    "new": "jobs_new",
+    "changed": "jobs_changed",
+    "events": "status_events",
+    "results": "results_loaded",
+    "segments": "segments",
+    "open": "open_jobs",
+    "pending": "pending_results",
+    "rejected": "rejected",
+    "requests": "requests",
+}
+_TROUBLE: Final = ("pending", "rejected")
+_PLAIN: Final = terminal.Paint(io.StringIO())
 
 
 def as_json(rows: Sequence[SyncRun], exit_code: int) -> dict[str, Any]:
@@ -56,69 +69,97 @@ def account_name(row: SyncRun) -> str:
     return row.provider if row.account == "default" else f"{row.provider}:{row.account}"
 
 
-def print_row(row: SyncRun) -> None:
-    """What became of a provider's run: a line, as soon as it is known."""
-    print(line(row), flush=True)
+def print_runs(rows: Sequence[SyncRun]) -> None:
+    """What became of each provider's run: a table, and all of them in a sentence."""
+    paint = terminal.Paint(sys.stdout)
+    for text in table(rows, paint, terminal.width() if terminal.is_terminal(sys.stdout) else None):
+        print(text)
+    print(paint(sentence(rows), "bold"), flush=True)
 
 
-def line(row: SyncRun) -> str:
-    """A run in a line."""
-    return f"{account_name(row):<12} {_sentence(row)}"
+def table(rows: Sequence[SyncRun], paint: terminal.Paint, wide: int | None = None) -> list[str]:
+    """The runs as lines of a table.
+
+    Args:
+        rows: The runs.
+        paint: For the outcomes.
+        wide: Columns of the terminal: where they don't suffice, what is 0 everywhere is left out.
+    """
+    names = list(_FIGURES)
+    lines = _table(rows, names, paint)
+    if wide is not None and any(len(line) > wide for line in _table(rows, names, _PLAIN)):
+        names = [
+            name for name in names if any(getattr(row, _FIGURES[name]) for row in rows)
+        ] or names[:1]
+        lines = _table(rows, names, paint)
+    return lines
 
 
-def _sentence(row: SyncRun) -> str:
-    if row.exit_code != 0 and not row.jobs_listed and not row.jobs_new:
-        return "nothing was loaded"
-    parts = []
-    if row.jobs_new:
-        parts.append(f"{_count(row.jobs_new, 'new job')}")
-    if row.jobs_changed:
-        parts.append(f"{row.jobs_changed:,} changed")
-    if row.status_events:
-        parts.append(_count(row.status_events, "status event"))
-    if row.results_loaded:
-        parts.append(
-            f"{_count(row.results_loaded, 'result')} with {_count(row.segments, 'segment')}"
+def _table(rows: Sequence[SyncRun], names: Sequence[str], paint: terminal.Paint) -> list[str]:
+    head = ("provider", *names, "seconds", "outcome")
+    cells = [
+        (
+            account_name(row),
+            *(_figure(getattr(row, _FIGURES[name]), name) for name in names),
+            f"{row.duration_seconds:,.1f}",
+            _outcome(row),
         )
+        for row in rows
+    ]
+    return terminal.columns(head, cells, frozenset((*names, "seconds")), paint)
+
+
+def _figure(value: int, name: str) -> terminal.Cell:
+    style = "" if value else "dim"
+    return terminal.Cell(f"{value:,}", "yellow" if value and name in _TROUBLE else style)
+
+
+def _outcome(row: SyncRun) -> terminal.Cell:
+    if row.exit_code == EXIT_DONE:
+        return terminal.Cell("ok" if _has_changed([row]) else "nothing changed", "green")
+    if row.exit_code == EXIT_PARTIAL:
+        return terminal.Cell("in part", "yellow")
+    return terminal.Cell("busy" if row.exit_code == EXIT_BUSY else "failed", "red")
+
+
+def _has_changed(rows: Sequence[SyncRun]) -> bool:
+    return any(
+        row.jobs_new or row.jobs_changed or row.status_events or row.results_loaded for row in rows
+    )
+
+
+def sentence(rows: Sequence[SyncRun]) -> str:
+    """All runs in a sentence that somebody new to it understands."""
+    if all(row.exit_code not in (EXIT_DONE, EXIT_PARTIAL) for row in rows) and not any(
+        row.jobs_listed or row.jobs_new for row in rows
+    ):
+        return "nothing was loaded"
+
+    def total(name: str) -> int:
+        return sum(getattr(row, name) for row in rows)
+
+    parts = []
+    if total("jobs_new"):
+        parts.append(f"{_count(total('jobs_new'), 'new job')}")
+    if total("jobs_changed"):
+        parts.append(f"{total('jobs_changed'):,} changed")
+    if total("status_events"):
+        parts.append(_count(total("status_events"), "status event"))
+    if total("results_loaded"):
+        results, segments = total("results_loaded"), total("segments")
+        parts.append(f"{_count(results, 'result')} with {_count(segments, 'segment')}")
     if not parts:
         parts.append("nothing changed")
-    if row.open_jobs:
-        parts.append(f"{row.open_jobs:,} open")
-    if row.pending_results:
-        parts.append(f"{_count(row.pending_results, 'result')} pending")
-    if row.rejected:
-        parts.append(f"{row.rejected:,} rejected")
-    asked = _count(row.requests, "request")
-    if row.throttled:
-        asked += f", {row.throttled:,} throttled"
-    return f"{', '.join(parts)} ({asked}, {row.duration_seconds:.1f} s)"
+    if total("open_jobs"):
+        parts.append(f"{total('open_jobs'):,} open")
+    if total("pending_results"):
+        parts.append(f"{_count(total('pending_results'), 'result')} pending")
+    if total("rejected"):
+        parts.append(f"{total('rejected'):,} rejected")
+    if total("throttled"):
+        parts.append(f"{_count(total('throttled'), 'request')} throttled")
+    return ", ".join(parts)
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-class ProgressLog:
-    """Plain lines on standard error while a run takes long."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._last = time.monotonic()
-        self._last_text = ""
-
-    def __call__(self, session: Session) -> None:
-        """Prints a line if the last one is long enough ago and something has changed since."""
-        now = time.monotonic()
-        if now - self._last < _LOG_EVERY:
-            return
-        figures = session.figures
-        text = (
-            f"{self._name}: {_count(figures.jobs_listed, 'job')} listed, "
-            f"{_count(figures.results_loaded, 'result')} with "
-            f"{_count(figures.segments, 'segment')} fetched, {len(session.open_refs):,} open"
-        )
-        if text == self._last_text and now - self._last < _LOG_UNCHANGED_EVERY:
-            return
-        self._last, self._last_text = now, text
-        requests = _count(session.api.counters.requests, "request")
-        print(f"{text} ({requests})", file=sys.stderr, flush=True)

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from dlt_docjobs.cli import terminal
 from dlt_docjobs.cli.pipelines import is_missing, make_destination
-from dlt_docjobs.model.times import UTC, format_instant, parse_instant
+from dlt_docjobs.model.times import UTC, format_instant
 from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.sync.session import EXIT_PARTIAL
 from dlt_docjobs.sync.warehouse import account_status
 
+# the table's columns of figures, and the keys of `account_status` that they show
+_FIGURES: Final = {
+    "jobs": "jobs",
+    "open": "open_jobs",
+    "given up": "given_up_jobs",
+    "pending": "pending_results",
+    "at risk": "results_at_risk",
+}
+_TROUBLE: Final = ("given up", "pending", "at risk")
+
 
 def status(args: argparse.Namespace) -> int:
-    """Cursor, open jobs, pending results and last run of each account, from the destination."""
+    """What is open, pending and at risk in each account, and how fresh it is."""
     destination = make_destination(args.destination, args.dataset)
     accounts = [] if is_missing(destination) else account_status(destination, args.dataset)
     if args.json:
@@ -24,8 +37,15 @@ def status(args: argparse.Namespace) -> int:
     if not accounts:
         print(f"nothing has been synced into {args.dataset} yet: run `docjobs sync`")
         return 0
-    for account in sorted(accounts, key=lambda one: PROVIDERS.index(one["provider"])):
-        _print(account)
+    accounts = sorted(accounts, key=lambda one: PROVIDERS.index(one["provider"]))
+    paint = terminal.Paint(sys.stdout)
+    head = ("account", *_FIGURES, "last sync", "cursor (UTC)")
+    rows = [_row(account) for account in accounts]
+    for line in terminal.columns(head, rows, frozenset(_FIGURES), paint):
+        print(line)
+    for account in accounts:
+        for note in _notes(account):
+            print(f"{paint(_name(account), 'bold')}: {note}")
     return 0
 
 
@@ -36,23 +56,46 @@ def _json(account: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _print(account: dict[str, Any]) -> None:
-    name = account["provider"]
-    if account["account"] != "default":
-        name += f":{account['account']}"
-    run_at = parse_instant(account["last_run_at"])
-    outcome = "ok"
-    if not account["last_run_ok"]:
-        word = "in part" if account["last_run_exit_code"] == EXIT_PARTIAL else "failed"
-        outcome = f"{word}: {account['last_run_error']}"
+def _name(account: dict[str, Any]) -> str:
+    name = str(account["provider"])
+    return name if account["account"] == "default" else f"{name}:{account['account']}"
+
+
+def _row(account: dict[str, Any]) -> list[str]:
+    figures = [
+        terminal.Cell(
+            f"{account[key]:,}",
+            "yellow" if account[key] and label in _TROUBLE else "" if account[key] else "dim",
+        )
+        for label, key in _FIGURES.items()
+    ]
     cursor = account["cursor"]
-    print(name)
-    print(f"  last run         {_ago(run_at)} ({outcome})")
-    print(f"  cursor           {format_instant(cursor) if cursor else 'none yet'}")
-    print(f"  jobs             {account['jobs']:,}")
-    given_up = f" ({account['given_up_jobs']:,} given up)" if account["given_up_jobs"] else ""
-    print(f"  open jobs        {account['open_jobs']:,}{given_up}")
-    print(f"  pending results  {account['pending_results']:,}")
+    listed = cursor.strftime("%Y-%m-%d %H:%M:%S") if cursor else "none yet"
+    outcome, style = "ok", "green"
+    if not account["last_run_ok"]:
+        is_partial = account["last_run_exit_code"] == EXIT_PARTIAL
+        outcome, style = ("in part", "yellow") if is_partial else ("failed", "red")
+    last = terminal.Cell(f"{_ago(account['last_run_at'])}, {outcome}", style)
+    return [_name(account), *figures, last, listed]
+
+
+def _notes(account: dict[str, Any]) -> Iterator[str]:
+    """What the table has no room for, and what to do about it."""
+    if not account["last_run_ok"]:
+        yield f"the last sync said: {account['last_run_error']}"
+        whole = account["last_ok_run_at"]
+        yield f"the last one that did everything: {_ago(whole)}"
+    if account["results_at_risk"]:
+        number = account["results_at_risk"]
+        results = "1 result is" if number == 1 else f"{number:,} results are"
+        expiry = account["results_expire_at"]
+        until = f"; the first is kept until {expiry:%Y-%m-%d %H:%M} UTC" if expiry else ""
+        yield (
+            f"{results} not loaded{until}. `docjobs sync` fetches what is pending, "
+            "`docjobs sync --reload failed` or `skipped` the rest"
+        )
+    if account["given_up_jobs"]:
+        yield f"{account['given_up_jobs']:,} open too long to be asked for any more (given up)"
 
 
 def _ago(instant: datetime | None) -> str:

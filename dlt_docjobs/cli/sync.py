@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ from dlt_docjobs._version import __version__
 from dlt_docjobs.cli import output
 from dlt_docjobs.cli.errors import explain, is_no_jobs_named, signal_of
 from dlt_docjobs.cli.pipelines import Account, chosen_accounts, make_destination, make_pipeline
+from dlt_docjobs.cli.progress import ProgressView
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import UTC, parse_instant
 from dlt_docjobs.sources.config import read_job_ids
@@ -94,10 +95,10 @@ def sync(args: argparse.Namespace) -> int:
                 break
             row = _sync_account(account, args, interrupt, deadline)
             rows.append(row)
-            if not args.json:
-                output.print_row(row)
             if row.error:
                 print(f"docjobs sync: {account}: {row.error}", file=sys.stderr, flush=True)
+    if not args.json and rows:
+        output.print_runs(rows)
     code = _exit_code(rows, interrupt)
     if interrupt.signal is None and any(row.exit_code in _LOADED for row in rows):
         _renew_views(args)
@@ -186,17 +187,25 @@ def _sync_account(
 ) -> SyncRun:
     started_at = datetime.now(UTC)
     request = RunRequest(deadline=deadline, follow=args.follow)
-    if args.progress == "log":
-        request.on_progress = output.ProgressLog(str(account))
+    view = ProgressView(str(account)) if args.progress == "log" else None
+    if view is not None:
+        view.watch(request)
     interrupt.watch(request)
     pipeline = None
     is_unanswered = False
     sessions: list[Session] = []
+
+    def began(session: Session) -> None:
+        sessions.append(session)
+        if view is not None:
+            view.begin(session)
+
     try:
         progress = "tqdm" if args.progress == "tqdm" else None
         pipeline = make_pipeline(account, args.destination, args.dataset, progress)
         source = account.source(**_source_arguments(args))
-        return run(pipeline, source, request=request, on_session=sessions.append)
+        with view or nullcontext():
+            return run(pipeline, source, request=request, on_session=began)
     except (Exception, KeyboardInterrupt) as error:
         number = signal_of(error)
         if isinstance(error, KeyboardInterrupt):

@@ -73,6 +73,7 @@ class ApiClient:
         counters: What was sent so far.
         deadline: Seconds on the clock's `monotonic` after which no request starts and which no
             wait crosses; None for none. May be set at any time.
+        on_wait: Called before each pause worth telling; None for nobody. May be set at any time.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class ApiClient:
         self._secrets = _secrets(headers)
         self._transport = transport
         self._clock = clock
-        self._on_wait = on_wait
+        self.on_wait = on_wait
         self._region_hint = region_hint
         self._random = random
         self._timeout = httpx.Timeout(settings.timeout_seconds).as_dict()
@@ -377,8 +378,8 @@ class ApiClient:
         await self._clock.sleep(seconds)
 
     def _tell(self, wait: Wait) -> None:
-        if self._on_wait is not None:
-            self._on_wait(wait)
+        if self.on_wait is not None:
+            self.on_wait(wait)
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[httpx.AsyncClient]:

@@ -162,6 +162,8 @@ class Package:
             entry = self._entry(item.ref)
             if entry.row is not None and not entry.is_fetching:
                 await self._start_fetch(entry)
+            else:
+                self._session.results_ended += 1
 
     async def _take_page(self, item: Seen) -> None:
         session = self._session
@@ -186,10 +188,13 @@ class Package:
             if entry is not None and self._is_due(entry):
                 due.append(entry)
         # the whole page is known before a fetch makes it wait: a stop then loses none of it
+        session.results_known += len(due)
         while due and not self._is_heavy:
             entry = due.pop(0)
             if self._is_due(entry):
                 await self._start_fetch(entry)
+            else:
+                session.results_ended += 1
         session.carried[:0] = [Fetch(entry.ref) for entry in due if self._is_due(entry)]
 
     async def _take_answer(self, answer: JobAnswer) -> JobEntry | None:
@@ -219,6 +224,8 @@ class Package:
             if ref not in self._known and ref not in self._entries and ref not in self._looking:
                 self._looking.add(ref)
                 await self._start(self._look(ref, item.progress[ref[0]]))
+            else:
+                self._session.results_ended += 1
 
     def _is_forgotten(self, job_id: str | None) -> bool:
         return job_id is not None and self._session.is_forgotten(job_id)
@@ -385,6 +392,7 @@ class Package:
     def _fetch_ended(self, task: asyncio.Task[None]) -> None:
         self._places.release()
         self._fetches.discard(task)
+        self._session.results_ended += 1
         if not task.cancelled() and (error := task.exception()) is not None:
             self._session.problems.append(str(error))
             self._session.fatal = self._session.fatal or f"a result could not be handled: {error!r}"

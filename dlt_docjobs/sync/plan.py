@@ -148,6 +148,7 @@ class Plan:
             stream = self._incremental()
         async for item in stream:
             yield item
+        session.is_listed = True
         if session.follow is not None:
             async for item in self._follow(session.follow):
                 yield item
@@ -165,15 +166,20 @@ class Plan:
         apart += [ref for ref in sorted(torn) if ref not in set(apart)]
         async for item in self._poll(apart):
             yield item
-        for ref in await session.read(lambda memory: memory.jobs_in_states("pending")):
+        pending = await session.read(lambda memory: memory.jobs_in_states("pending"))
+        session.results_known += len(pending)
+        for ref in pending:
             if ref not in session.observed:
                 yield Fetch(ref)
+            else:
+                session.results_ended += 1
         for kind, window in ranges.items():
             async for item in self._guarded(kind, self._list_kind(kind, window, opened)):
                 yield item
         if not self._api.lists:
             async for item in self._named():
                 yield item
+        session.is_listed = True
         # a list may leave out what its filter promised
         missed = [job.ref for job in opened if job.ref not in session.observed]
         async for item in self._poll(missed):
@@ -430,6 +436,7 @@ class Plan:
         began = self._clock.now()
         async for unseen, refs in self._due_targets(lag_start):
             if unseen:
+                session.results_known += len(unseen)
                 yield Look(unseen, session.progress.kinds)
             async for item in self._poll(refs, is_list=True):
                 if isinstance(item, Seen):
@@ -589,7 +596,10 @@ class Plan:
         states = {"failed": ("failed",), "skipped": ("skipped",)}.get(
             self._settings.reload or "", ("loaded", "failed", "skipped", "pending")
         )
-        for ref in await session.read(lambda memory: memory.jobs_in_states(*states)):
+        refs = await session.read(lambda memory: memory.jobs_in_states(*states))
+        session.results_known += len(refs)
+        session.is_listed = True
+        for ref in refs:
             yield Fetch(ref)
 
     async def _follow(self, every: float) -> AsyncIterator[Item]:

@@ -23,6 +23,7 @@ from dlt_docjobs.http import (
     Forbidden,
     NotFound,
     SystemClock,
+    Wait,
 )
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import SyncRun
@@ -105,6 +106,7 @@ class RunRequest:
         follow: Seconds between polls of open jobs; None does not follow.
         clock: Injected in tests.
         on_progress: Called with the session now and then.
+        on_wait: Called before each pause that the HTTP client makes and that is worth telling.
         stop_reason: Set by a signal handler: the run ends as soon as it can.
         lock: Which lock to hold in the destination (`sync.warehouse_lock`); None for its own.
     """
@@ -114,6 +116,7 @@ class RunRequest:
     follow: float | None = None
     clock: Clock = field(default_factory=SystemClock)
     on_progress: Callable[[Session], None] | None = None
+    on_wait: Callable[[Wait], None] | None = None
     stop_reason: str | None = None
     lock: LockKind | None = None
 
@@ -167,7 +170,14 @@ class Session:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="docjobs-warehouse")
         self._items: AsyncIterator[Item] | None = None
         self.loop = asyncio.new_event_loop()
+        # for who watches the run: results known of, and those that were fetched or given up
+        self.results_known = 0
+        self.results_ended = 0
+        self.is_listed = False
+        self.is_loading = False
         api.client.deadline = request.deadline
+        if request.on_wait is not None:
+            api.client.on_wait = request.on_wait
 
     @property
     def client(self) -> ApiClient:
@@ -234,6 +244,7 @@ class Session:
     def attach(self, memory: Memory) -> None:
         """A package begins: reads come from this connection."""
         self._memory = memory
+        self.is_loading = False
         self.memory_open = memory.open_jobs()
         self.open_refs = {job.ref for job in self.memory_open if not job.is_given_up}
         pending = memory.jobs_in_states("pending")
@@ -250,6 +261,7 @@ class Session:
     def detach(self) -> None:
         """A package ended: its connection is closed."""
         self._memory = None
+        self.is_loading = True
 
     async def read(self, query: Callable[[Memory], T]) -> T:
         """Runs a query beside the event loop, one at a time."""

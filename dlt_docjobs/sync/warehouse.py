@@ -28,7 +28,9 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
 
     Returns:
         A mapping an account: provider, account, cursor, jobs, open_jobs, given_up_jobs,
-        pending_results, last_run_at, last_run_ok, last_run_exit_code, last_run_error.
+        pending_results, last_run_at, last_run_ok, last_run_exit_code, last_run_error,
+        last_ok_run_at, results_at_risk (not loaded, and neither gone), results_expire_at (when the
+        provider forgets the first of them).
     """
     dataset = dlt.dataset(destination, dataset_name)
     with dataset.sql_client as client:
@@ -42,12 +44,17 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
         )
         cursors = _by_account(
             client,
-            "SELECT provider, account, MAX(cursor) FROM {sync_runs} GROUP BY provider, account",
+            "SELECT provider, account, MAX(cursor),"
+            " MAX(CASE WHEN exit_code = 0 THEN finished_at END)"
+            " FROM {sync_runs} GROUP BY provider, account",
         )
         jobs = _by_account(
             client,
             "SELECT provider, account, COUNT(*), SUM(CASE WHEN results_state = 'pending'"
-            " THEN 1 ELSE 0 END), SUM(CASE WHEN given_up_at IS NOT NULL THEN 1 ELSE 0 END)"
+            " THEN 1 ELSE 0 END), SUM(CASE WHEN given_up_at IS NOT NULL THEN 1 ELSE 0 END),"
+            " SUM(CASE WHEN results_state IN ('pending', 'failed', 'skipped') THEN 1 ELSE 0 END),"
+            " MIN(CASE WHEN results_state IN ('pending', 'failed', 'skipped')"
+            " THEN results_expire_at END)"
             " FROM {jobs} GROUP BY provider, account",
         )
         opened = _by_account(
@@ -60,12 +67,13 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
     result = []
     for provider, account, finished_at, ok, exit_code, error in runs:
         key = (provider, account)
-        counts = jobs.get(key, (0, 0, 0))
+        counts = jobs.get(key, (0, 0, 0, 0, None))
+        cursor, last_ok = cursors.get(key, (None, None))
         result.append(
             {
                 "provider": provider,
                 "account": account,
-                "cursor": parse_instant(cursors.get(key, (None,))[0]),
+                "cursor": parse_instant(cursor),
                 "jobs": int(counts[0]),
                 "open_jobs": int(opened.get(key, (0,))[0]),
                 "given_up_jobs": int(counts[2] or 0),
@@ -74,6 +82,9 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
                 "last_run_ok": bool(ok),
                 "last_run_exit_code": int(exit_code),
                 "last_run_error": error,
+                "last_ok_run_at": parse_instant(last_ok),
+                "results_at_risk": int(counts[3] or 0),
+                "results_expire_at": parse_instant(counts[4]),
             }
         )
     return result

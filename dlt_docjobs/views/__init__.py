@@ -1,7 +1,15 @@
 """The analytics views (contract 7): one readable SQL file each, rendered for the destination."""
 
 from dlt_docjobs.views.catalog import VIEWS, View, ViewColumn
-from dlt_docjobs.views.install import MARKER, Outcome, ViewsRefused, create_views, install_views
+from dlt_docjobs.views.install import (
+    MARKER,
+    Outcome,
+    ViewsRefused,
+    create_views,
+    dialect_of,
+    install_views,
+)
+from dlt_docjobs.views.render import render_select
 
 __all__ = [
     "MARKER",
@@ -11,5 +19,7 @@ __all__ = [
     "ViewColumn",
     "ViewsRefused",
     "create_views",
+    "dialect_of",
     "install_views",
+    "render_select",
 ]

@@ -108,16 +108,28 @@ def install_views(
             `only_if_needed`.
         DatabaseException: The destination refused.
     """
-    dialect = _dialect(destination)
-    if dialect not in DIALECTS:
-        reason = _why_not(destination.destination_name, dialect)
+    try:
+        dialect = dialect_of(destination)
+    except ViewsRefused as refused:
         if only_if_needed:
-            return Outcome((), reason)
-        raise ViewsRefused(reason)
+            return Outcome((), str(refused))
+        raise
     # an empty schema keeps dlt from reading the stored one
     dataset = dlt.dataset(destination, dataset_name, schema=Schema("docjobs_views"))
     with dataset.sql_client as client:
         return _Installer(client, dialect, only_if_needed).run()
+
+
+def dialect_of(destination: AnyDestination) -> str:
+    """The dialect in which the views stand on a destination.
+
+    Raises:
+        ViewsRefused: It can't have them.
+    """
+    dialect = _dialect(destination)
+    if dialect is None or dialect not in DIALECTS:
+        raise ViewsRefused(_why_not(destination.destination_name, dialect))
+    return dialect
 
 
 def _dialect(destination: AnyDestination) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import duckdb
@@ -63,13 +64,15 @@ def test_a_sync_in_part_is_1_and_loads_the_rest(synced: Synced) -> None:
 def test_status_says_how_each_account_stands(synced: Synced) -> None:
     ran = synced.place.run("status")
     assert (ran.code, ran.err) == (0, "")
-    lines = ran.out.splitlines()
-    assert (lines[0], lines[6]) == ("llamacloud", "unsiloed")
-    start = "  last run         just now (in part: the result of parse job pjb-late"
-    assert lines[1].startswith(start)
-    assert lines[2].startswith("  cursor           20")
-    assert lines[3:6] == ["  jobs             4", "  open jobs        1", "  pending results  1"]
-    assert lines[7] == "  last run         just now (ok)"
+    head, llamacloud, unsiloed, *notes = ran.out.splitlines()
+    assert head.split("  ")[0] == "account"
+    start = r"llamacloud +4 +1 +0 +1 +2 +just now, in part +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d"
+    assert re.fullmatch(start, llamacloud), llamacloud
+    assert re.fullmatch(r"unsiloed +1 +0 +0 +0 +0 +just now, ok +20.*", unsiloed), unsiloed
+    assert notes[0].startswith("llamacloud: the last sync said: the result of parse job pjb-late")
+    assert notes[1] == "llamacloud: the last one that did everything: never"
+    assert notes[2].startswith("llamacloud: 2 results are not loaded. `docjobs sync` fetches")
+    assert len(notes) == 3
 
 
 def test_status_as_json(synced: Synced) -> None:
@@ -80,6 +83,9 @@ def test_status_as_json(synced: Synced) -> None:
     assert numbers == [4, 1, 1]
     assert (llamacloud["last_run_ok"], llamacloud["last_run_exit_code"]) == (False, 1)
     assert llamacloud["cursor"] is not None
+    risk = [llamacloud[key] for key in ("last_ok_run_at", "results_at_risk", "results_expire_at")]
+    assert risk == [None, 2, None]
+    assert (unsiloed["last_ok_run_at"], unsiloed["results_at_risk"]) == (unsiloed["last_run_at"], 0)
 
 
 def test_check_says_what_is_well(synced: Synced) -> None:
@@ -252,5 +258,8 @@ def test_the_demo_needs_no_key_and_leaves_its_warehouse(make_place: MakePlace) -
     assert "First sync:" in ran.out and "Second sync:" in ran.out
     assert ran.out.split("Third sync")[1].count("nothing changed") == 3
     assert [path.name for path in place.folder.glob("*.duckdb")] == ["docjobs_demo.duckdb"]
+    page = place.folder / "docjobs_demo.html"
+    assert f"The charts are in {page.name}" in ran.out
+    assert page.read_text("utf-8").count('class="chart"') >= 8
     names = place.query("SELECT document_name FROM docjobs.jobs", "docjobs_demo.duckdb")
     assert any("." in (name or "") for (name,) in names), "the folder's settings are not its own"

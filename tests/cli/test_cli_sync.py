@@ -81,7 +81,7 @@ def test_an_account_has_its_own_rows_and_pipeline(life: Life) -> None:
     rows = life.place.query("SELECT DISTINCT provider, account FROM docjobs.jobs ORDER BY 1")
     assert rows == [("contextual", "eu"), ("llamacloud", "default"), ("unsiloed", "default")]
     assert (life.place.folder / ".data/pipelines/docjobs_contextual_eu").is_dir()
-    assert "\ncontextual:eu\n" in life.place.run("status").out
+    assert "\ncontextual:eu  " in life.place.run("status").out
 
 
 def test_a_provider_without_named_jobs_is_a_warning_in_a_sync_of_all(life: Life) -> None:
@@ -97,9 +97,11 @@ def test_named_jobs_are_loaded_and_known_from_then_on(life: Life) -> None:
 
 def test_another_sync_changes_nothing_and_says_so(life: Life) -> None:
     assert life.again.code == 0
-    lines = life.again.out.splitlines()
+    head, *lines, last = life.again.out.splitlines()
+    assert head.split()[0] == "provider"
     assert [line.split()[0] for line in lines] == ["llamacloud", "contextual:eu", "unsiloed"]
-    assert all("nothing changed" in line for line in lines)
+    assert all(line.endswith("nothing changed") for line in lines)
+    assert last == "nothing changed"
     assert life.counts[1] == life.counts[2]
 
 

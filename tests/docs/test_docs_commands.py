@@ -57,12 +57,12 @@ def test_the_status_on_the_page_looks_like_the_real_one(
     project = make_project(providers)
     said = project.shell("docjobs sync llamacloud; docjobs status")
     shown = next(block.text for block in of_page("README.md", "text"))
-
-    def labels(text: str) -> list[str]:
-        return re.findall(r"^  ([a-z ]+?)  ", text, re.MULTILINE)
-
-    assert labels(shown) == labels(said)
-    assert labels(shown)
+    head, row = shown.splitlines()
+    *_, real_head, real_row = said.splitlines()
+    assert re.split(" {2,}", head) == re.split(" {2,}", real_head)
+    assert re.sub(r"\d+", "0", " ".join(row.split())) == re.sub(
+        r"\d+", "0", " ".join(real_row.split())
+    )
 
 
 @pytest.mark.slow

@@ -1,0 +1,37 @@
+"""`docjobs completion`."""
+
+from __future__ import annotations
+
+import argparse
+
+from dlt_docjobs.cli.arguments import make_parser
+from dlt_docjobs.model.vocabulary import PROVIDERS
+from dlt_docjobs.sync.settings import UsageError
+
+_FILES = ("--job-ids-file", "--out")
+
+
+def completion(args: argparse.Namespace) -> int:
+    """Prints a script that completes commands and options in a shell."""
+    try:
+        import shtab
+    except ImportError:
+        raise UsageError(
+            "completion needs the extra `completion`: pip install 'dlt-docjobs[completion]'"
+        ) from None
+    parser = make_parser()
+    for command in _commands(parser):
+        for action in command._actions:
+            if action.dest in ("provider", "providers"):
+                action.choices = PROVIDERS
+            elif set(action.option_strings) & set(_FILES):
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+    print(shtab.complete(parser, args.shell))
+    return 0
+
+
+def _commands(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return list(action.choices.values())
+    return []

@@ -1,0 +1,297 @@
+"""What the page asks of the warehouse: SELECTs over the views, in DuckDB's dialect.
+
+Everything is counted there, so that what comes back does not grow with the number of segments.
+`{since}` is the first day that is shown by day, `{limit}` the longest table. Percentiles are made
+as in the view `job_daily`, from sums that every warehouse has, over the durations that it takes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+OUTCOMES: Final = """
+SELECT
+  provider,
+  count(*) AS jobs,
+  count(CASE WHEN status = 'succeeded' AND NOT is_open THEN 1 END) AS succeeded,
+  count(CASE WHEN status = 'failed' AND NOT is_open THEN 1 END) AS failed,
+  count(CASE WHEN status = 'cancelled' AND NOT is_open THEN 1 END) AS cancelled,
+  count(CASE WHEN is_open THEN 1 END) AS open_jobs,
+  CAST(sum(page_count) AS BIGINT) AS pages,
+  sum(credits_counted) AS credits,
+  count(*) - count(credits) AS jobs_without_credits
+FROM job_timeline
+GROUP BY provider
+ORDER BY provider
+"""
+
+TOTAL_DURATION: Final = """
+WITH placed AS (
+  SELECT
+    total_seconds AS seconds,
+    row_number() OVER (ORDER BY total_seconds) - 1 AS place,
+    count(*) OVER () - 1 AS last_place
+  FROM job_timeline
+  WHERE total_seconds IS NOT NULL
+    AND total_seconds_uncertainty <= greatest(3600.0, total_seconds)
+)
+SELECT
+  count(*) AS jobs,
+  sum(seconds * greatest(0.0, 1.0 - abs(place - 0.5 * last_place))) AS p50,
+  sum(seconds * greatest(0.0, 1.0 - abs(place - 0.95 * last_place))) AS p95
+FROM placed
+"""
+
+DAYS: Final = """
+SELECT
+  min(day) AS first_day,
+  max(day) AS last_day,
+  CAST(sum(CASE WHEN day IS NULL THEN jobs ELSE 0 END) AS BIGINT) AS jobs_without_day
+FROM job_daily
+"""
+
+BY_DAY: Final = """
+SELECT
+  day,
+  provider,
+  CAST(sum(jobs) AS BIGINT) AS jobs,
+  CAST(sum(failures) AS BIGINT) AS failures
+FROM job_daily
+WHERE day >= CAST('{since}' AS DATE)
+GROUP BY day, provider
+ORDER BY day, provider
+"""
+
+DURATIONS_BY_DAY: Final = """
+WITH phases AS (
+  SELECT
+    CAST(created_at AT TIME ZONE 'UTC' AS DATE) AS day,
+    provider,
+    'queued' AS phase,
+    queued_seconds AS seconds
+  FROM job_timeline
+  WHERE queued_seconds IS NOT NULL
+    AND queued_seconds_uncertainty <= greatest(3600.0, queued_seconds)
+  UNION ALL
+  SELECT
+    CAST(created_at AT TIME ZONE 'UTC' AS DATE) AS day,
+    provider,
+    'running' AS phase,
+    running_seconds AS seconds
+  FROM job_timeline
+  WHERE running_seconds IS NOT NULL
+    AND running_seconds_uncertainty <= greatest(3600.0, running_seconds)
+),
+placed AS (
+  SELECT
+    day,
+    provider,
+    phase,
+    seconds,
+    row_number() OVER (PARTITION BY day, provider, phase ORDER BY seconds) - 1 AS place,
+    count(*) OVER (PARTITION BY day, provider, phase) - 1 AS last_place
+  FROM phases
+  WHERE day >= CAST('{since}' AS DATE)
+)
+SELECT
+  day,
+  provider,
+  phase,
+  count(*) AS jobs,
+  sum(seconds * greatest(0.0, 1.0 - abs(place - 0.5 * last_place))) AS p50,
+  sum(seconds * greatest(0.0, 1.0 - abs(place - 0.95 * last_place))) AS p95
+FROM placed
+GROUP BY day, provider, phase
+ORDER BY day, provider, phase
+"""
+
+FLOW: Final = """
+SELECT
+  status,
+  next_status,
+  count(*) AS stays
+FROM status_intervals
+GROUP BY status, next_status
+ORDER BY status, next_status
+"""
+
+SEGMENT_MIX: Final = """
+SELECT
+  provider,
+  segment_type,
+  CAST(sum(segments + nested_segments) AS BIGINT) AS segments
+FROM segment_mix
+GROUP BY provider, segment_type
+ORDER BY provider, segment_type
+"""
+
+CONFIDENCE: Final = """
+SELECT
+  provider,
+  confidence_level,
+  confidence_from,
+  CAST(sum(segments) AS BIGINT) AS segments
+FROM segment_confidence
+GROUP BY provider, confidence_level, confidence_from
+ORDER BY provider, confidence_level, confidence_from
+"""
+
+PAGES: Final = """
+SELECT
+  count(*) AS pages,
+  count(CASE WHEN needs_review THEN 1 END) AS to_review,
+  count(CASE WHEN is_failed THEN 1 END) AS failed
+FROM page_quality
+"""
+
+PAGES_TO_REVIEW: Final = """
+SELECT
+  provider,
+  document_name,
+  job_id,
+  page_number,
+  reason,
+  error_message,
+  low_confidence_segments,
+  segment_confidence_lowest
+FROM page_quality
+WHERE needs_review
+ORDER BY
+  CASE WHEN is_failed THEN 0 ELSE 1 END,
+  low_confidence_segments DESC,
+  provider,
+  job_id,
+  page_number
+LIMIT {limit}
+"""
+
+SEGMENTS_TO_REVIEW_COUNT: Final = "SELECT count(*) AS segments FROM review_queue"
+
+SEGMENTS_TO_REVIEW: Final = """
+SELECT
+  provider,
+  document_name,
+  job_id,
+  page_number,
+  segment_type,
+  reason,
+  confidence,
+  confidence_level,
+  excerpt
+FROM review_queue
+ORDER BY sort_confidence, provider, job_id, segment_index
+LIMIT {limit}
+"""
+
+AT_RISK_COUNT: Final = """
+SELECT
+  results_state,
+  count(*) AS results,
+  count(CASE WHEN days_left < 2 THEN 1 END) AS soon
+FROM results_at_risk
+GROUP BY results_state
+ORDER BY results_state
+"""
+
+AT_RISK: Final = """
+SELECT
+  provider,
+  document_name,
+  job_id,
+  results_state,
+  results_expire_at,
+  days_left
+FROM results_at_risk
+ORDER BY
+  CASE WHEN days_left IS NULL THEN 1 ELSE 0 END,
+  days_left,
+  provider,
+  job_id
+LIMIT {limit}
+"""
+
+OPEN_COUNT: Final = """
+SELECT
+  count(*) AS open_jobs,
+  count(CASE WHEN is_stuck THEN 1 END) AS stuck,
+  count(CASE WHEN is_given_up THEN 1 END) AS given_up
+FROM jobs_open
+"""
+
+OPEN_JOBS: Final = """
+SELECT
+  provider,
+  document_name,
+  job_id,
+  status,
+  age_seconds,
+  seconds_in_status,
+  is_stuck,
+  is_given_up
+FROM jobs_open
+ORDER BY age_seconds DESC, provider, job_id
+LIMIT {limit}
+"""
+
+FAILURES_COUNT: Final = """
+SELECT count(*) AS messages
+FROM (
+  SELECT provider, job_kind, error_message
+  FROM job_failures
+  GROUP BY provider, job_kind, error_message
+) AS kinds
+"""
+
+FAILURES: Final = """
+SELECT
+  provider,
+  job_kind,
+  error_message,
+  count(*) AS jobs,
+  max(failed_at) AS last_failed_at
+FROM job_failures
+GROUP BY provider, job_kind, error_message
+ORDER BY jobs DESC, provider, job_kind, error_message
+LIMIT {limit}
+"""
+
+FRESHNESS: Final = """
+SELECT
+  provider,
+  account,
+  is_healthy,
+  last_run_at,
+  last_run_ok,
+  last_run_error,
+  last_ok_run_at,
+  seconds_since_last_run,
+  seconds_since_last_ok_run,
+  listed_until,
+  jobs,
+  open_jobs,
+  pending_results,
+  rejected_records
+FROM sync_freshness
+ORDER BY provider, account
+"""
+
+RUNS_COUNT: Final = "SELECT count(*) AS runs FROM sync_runs"
+
+RUNS: Final = """
+SELECT
+  provider,
+  account,
+  finished_at,
+  ok,
+  exit_code,
+  error,
+  jobs_new,
+  jobs_changed,
+  results_loaded,
+  segments,
+  requests,
+  duration_seconds
+FROM sync_runs
+ORDER BY finished_at DESC, provider, account
+LIMIT {limit}
+"""

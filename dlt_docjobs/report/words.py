@@ -1,0 +1,75 @@
+"""Numbers, durations and instants as a person reads them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Final
+
+PROVIDER_NAMES: Final = {
+    "llamacloud": "LlamaCloud",
+    "contextual": "Contextual AI",
+    "unsiloed": "Unsiloed AI",
+}
+NONE: Final = "–"
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+def provider(name: str, account: str | None = None) -> str:
+    """A provider as it calls itself, with the account where it has a name."""
+    shown = PROVIDER_NAMES.get(name, name)
+    return shown if account in (None, "default") else f"{shown} ({account})"
+
+
+def number(value: Any) -> str:
+    """`1,234`, or `1,234.5` where there is a fraction."""
+    if value is None:
+        return NONE
+    text = f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+    return text.removesuffix(".0")
+
+
+def percent(part: int, whole: int) -> str:
+    """`98.2%`; never rounded to 0 or 100 where something is left."""
+    if not whole:
+        return NONE
+    share = 100 * part / whole
+    if 0 < share < 0.1:
+        return "<0.1%"
+    if 99.9 < share < 100:
+        return ">99.9%"
+    return f"{share:.1f}%".replace(".0%", "%")
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `12 s`, `3.4 min`, `2.1 h`, `1.5 d`."""
+    if seconds is None:
+        return NONE
+    sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{sign}{_short(seconds / size)} {unit}"
+    return f"{sign}{_short(seconds)} s"
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
+
+
+def instant(value: datetime | None) -> str:
+    """`2026-01-31 12:00`: to the minute, in UTC."""
+    return NONE if value is None else value.strftime("%Y-%m-%d %H:%M")
+
+
+def day(value: date | None) -> str:
+    """`2026-01-31`."""
+    return NONE if value is None else value.isoformat()
+
+
+def label(text: str) -> str:
+    """A name of a status or type as words: `section_header` is `section header`."""
+    return text.replace("_", " ")
+
+
+def count(value: int, noun: str) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"

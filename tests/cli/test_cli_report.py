@@ -1,0 +1,106 @@
+"""`docjobs report` and `docjobs completion`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+
+import duckdb
+import pytest
+from cli_support import MakePlace, Place
+
+from dlt_docjobs.cli.arguments import SHELLS
+from dlt_docjobs.cli.commands import COMMANDS
+
+
+@pytest.fixture(scope="module")
+def place(make_place: MakePlace) -> Place:
+    place = make_place("contextual", jobs=8)
+    assert place.run("sync", "--no-views").code == 0
+    return place
+
+
+def test_a_report_says_where_it_is_and_creates_missing_views(place: Place) -> None:
+    ran = place.run("report")
+    assert (ran.code, ran.err) == (0, ""), ran.said
+    assert re.fullmatch(r"report\.html \(\d\.\d MB\): open it in a browser\n", ran.out)
+    text = (place.folder / "report.html").read_text("utf-8")
+    assert text.startswith("<!doctype html>")
+    assert "Contextual AI" in text
+    assert place.count("job_timeline") == place.count("jobs")
+
+
+def test_options(place: Place) -> None:
+    ran = place.run("report", "--out", "other.html", "--days", "1", "--no-text")
+    assert (ran.code, ran.err) == (0, "")
+    text = (place.folder / "other.html").read_text("utf-8")
+    assert ">Text</th>" not in text
+    assert place.run("report", "--days", "0").code == 2
+
+
+def test_views_that_are_not_ours_are_a_warning(make_place: MakePlace) -> None:
+    """A view of the same name may be the reader's own; the page is then made of what is there."""
+    place = make_place("contextual", jobs=2)
+    assert place.run("sync").code == 0
+    with duckdb.connect(str(place.folder / "warehouse.duckdb")) as connection:
+        connection.execute("DROP VIEW docjobs.docjobs_views")
+    ran = place.run("report")
+    assert ran.code == 0, ran.said
+    assert ran.err.startswith("docjobs report: warning: the views could not be brought up to date")
+
+
+def test_before_the_first_sync(make_place: MakePlace) -> None:
+    place = make_place()
+    ran = place.run("report")
+    assert (ran.code, "run `docjobs sync` first" in ran.err) == (2, True)
+    assert list(place.folder.glob("*.html")) == []
+    assert list(place.folder.glob("*.duckdb")) == []
+
+
+def test_plain_files_have_no_report(place: Place) -> None:
+    lake = {"DESTINATION__FILESYSTEM__BUCKET_URL": f"file://{place.folder}/lake"}
+    ran = place.run("report", "--destination", "filesystem", env=lake)
+    assert ran.code == 2
+    assert "the destination filesystem keeps files or documents and has no views" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "extra"),
+    [(["report"], "altair", "report"), (["completion", "bash"], "shtab", "completion")],
+)
+def test_without_its_extra_a_command_says_which(
+    place: Place, command: list[str], package: str, extra: str
+) -> None:
+    code = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        f"from dlt_docjobs.cli import main; sys.exit(main({command!r}))"
+    )
+    ran = place.spawn(program=(sys.executable, "-c", code))
+    assert (ran.code, ran.out) == (2, "")
+    assert f"pip install 'dlt-docjobs[{extra}]'" in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_knows_every_command_and_the_providers(shell: str, place: Place) -> None:
+    ran = place.run("completion", shell)
+    assert (ran.code, ran.err) == (0, "")
+    assert all(command in ran.out for command in COMMANDS)
+    assert "job-ids-file" in ran.out
+    assert "llamacloud" in ran.out
+    if shutil.which(shell):
+        checked = subprocess.run([shell, "-n"], input=ran.out, text=True, check=False)
+        assert checked.returncode == 0
+
+
+def test_bash_completes_a_command(place: Place) -> None:
+    script = place.run("completion", "bash").out
+    ask = (
+        f"{script}\nCOMP_WORDS=(docjobs re); COMP_CWORD=1\n"
+        "$(complete -p docjobs | sed 's/.*-F \\([^ ]*\\).*/\\1/') docjobs re docjobs\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    ran = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
+    assert sorted(ran.stdout.split()) == ["report", "reset"]

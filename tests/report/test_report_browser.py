@@ -1,0 +1,223 @@
+"""The page in a real browser: every chart is drawn, nothing is complained of, nothing overflows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_support import Browser, Tab
+from report_support import loaded
+from views_support import MakeWarehouse, Warehouse
+
+from dlt_docjobs.report import write_report
+
+WIDTHS = (390, 820, 1440)
+SCHEMES = ("light", "dark")
+DRAWN = "document.documentElement.dataset.charts === 'done'"
+COLOURS = """(() => {
+  const style = getComputedStyle(document.documentElement);
+  return Object.fromEntries(%s.map((name) => [name, style.getPropertyValue('--' + name).trim()]));
+})()"""
+
+
+def make_report(warehouse: Warehouse, folder: Path) -> Path:
+    path = folder / "report.html"
+    write_report(warehouse.destination, warehouse.dataset, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def report(lived: dict[str, Warehouse], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_report(lived["postgres"], tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def attack(nasty: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_report(nasty, tmp_path_factory.mktemp("attack"))
+
+
+@pytest.fixture
+def open_tab(browser: Browser) -> Iterator[Any]:
+    tabs: list[Tab] = []
+
+    def open_(path: Path, width: int = 1440, scheme: str = "light") -> Tab:
+        tab = Tab(browser, width, 900, scheme)
+        tabs.append(tab)
+        tab.open(path)
+        return tab
+
+    yield open_
+    for tab in tabs:
+        tab.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), list(product(WIDTHS, SCHEMES)))
+def test_every_chart_is_drawn(
+    width: int, scheme: str, report: Path, open_tab: Any, tmp_path: Path
+) -> None:
+    tab = open_tab(report, width, scheme)
+    tab.wait_until(DRAWN)
+    assert tab.complaints == []
+    assert tab.requests == [report.as_uri()], "the page itself, and nothing else"
+    charts = tab.evaluate(
+        """[...document.querySelectorAll('.chart')].map((chart) => ({
+          id: chart.id,
+          state: chart.dataset.state,
+          marks: chart.querySelectorAll('svg .role-mark path, svg .role-mark text').length,
+          wide: chart.querySelector('svg')?.getBoundingClientRect().width,
+          room: chart.getBoundingClientRect().width,
+          small: Math.min(...[...chart.querySelectorAll('svg text')].map(
+            (text) => parseFloat(getComputedStyle(text).fontSize))),
+          out: [...chart.querySelectorAll('svg text')].filter((text) => {
+            const [inner, outer] = [text, chart].map((one) => one.getBoundingClientRect());
+            const is_out = inner.left < outer.left - 1 || inner.right > outer.right + 9;
+            return text.textContent && is_out;
+          }).map((text) => text.textContent),
+        }))"""
+    )
+    assert len(charts) >= 8
+    for chart in charts:
+        assert chart["state"] == "drawn", chart
+        assert chart["marks"] > 0, chart
+        assert 0 < chart["wide"] <= chart["room"] + 1, chart
+        assert chart["small"] >= 11, chart
+        assert chart["out"] == [], chart
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width, "nothing sticks out"
+    picture = tmp_path / "page.png"
+    tab.screenshot(picture)
+    assert picture.stat().st_size > 50_000
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_texts_stand_out_from_what_is_behind_them(scheme: str, report: Path, open_tab: Any) -> None:
+    """WCAG AA: 4.5 for text, 3 for what is drawn."""
+    tab = open_tab(report, scheme=scheme)
+    texts = {
+        "card": ("text", "muted", "accent"),
+        "page": ("text", "muted", "accent"),
+        "good-back": ("good",),
+        "warn-back": ("warn",),
+        "accent": ("on-accent",),
+    }
+    drawn = ("llamacloud", "contextual", "unsiloed", "warn", "accent")
+    names = sorted({*texts, *drawn, *(name for of in texts.values() for name in of)})
+    colours = tab.evaluate(COLOURS % json.dumps(names))
+    for back, fronts in texts.items():
+        for front in fronts:
+            ratio = contrast(colours[back], colours[front])
+            assert ratio >= 4.5, (scheme, front, back, ratio)
+    for front in drawn:
+        assert contrast(colours["card"], colours[front]) >= 3, (scheme, front)
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_light_and_dark_are_the_readers_choice(report: Path, open_tab: Any) -> None:
+    backs = [
+        open_tab(report, scheme=scheme).evaluate("getComputedStyle(document.body).backgroundColor")
+        for scheme in SCHEMES
+    ]
+    assert backs == ["rgb(245, 246, 248)", "rgb(18, 22, 29)"]
+    bars = [
+        open_tab(report, scheme=scheme).evaluate(
+            """new Promise((done) => { const look = () => {
+              const bar = document.querySelector('#jobs-by-day .role-mark path');
+              if (bar) done(getComputedStyle(bar).fill); else setTimeout(look, 50);
+            }; look(); })"""
+        )
+        for scheme in SCHEMES
+    ]
+    assert bars[0] != bars[1], "the charts too"
+
+
+def test_the_keyboard_comes_first_to_the_content(report: Path, open_tab: Any) -> None:
+    tab = open_tab(report)
+    tab.wait_until(DRAWN)
+
+    def press(key: str) -> None:
+        for kind in ("keyDown", "keyUp"):
+            code = {"Tab": 9, "Enter": 13}[key]
+            text = "\r" if key == "Enter" and kind == "keyDown" else ""
+            tab.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=code,
+                text=text,
+            )
+
+    press("Tab")
+    assert tab.evaluate("document.activeElement.className") == "skip"
+    assert tab.evaluate("document.activeElement.getBoundingClientRect().height") > 20, "it shows"
+    press("Enter")
+    tab.wait_until("document.activeElement.id === 'main'")
+    reached = []
+    for _ in range(6):
+        press("Tab")
+        reached.append(tab.evaluate("document.activeElement.tagName"))
+    assert "SUMMARY" in reached, "the tables beneath the charts open with the keyboard"
+
+
+def test_it_prints_in_dark_ink_on_white(report: Path, open_tab: Any, tmp_path: Path) -> None:
+    tab = open_tab(report, scheme="dark")
+    tab.wait_until(DRAWN)
+    tab.call(
+        "Emulation.setEmulatedMedia",
+        media="print",
+        features=[{"name": "prefers-color-scheme", "value": "dark"}],
+    )
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert tab.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    assert tab.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
+    tab.print_to(tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_attacks_in_texts_do_nothing(attack: Path, open_tab: Any) -> None:
+    tab = open_tab(attack)
+    tab.wait_until(DRAWN)
+    assert tab.complaints == []
+    assert tab.requests == [attack.as_uri()]
+    assert tab.evaluate("typeof window.pwned") == "undefined"
+    assert tab.evaluate("document.images.length") == 0
+    assert tab.evaluate("document.querySelectorAll('.chart[data-state=drawn]').length") >= 4
+
+
+def test_a_script_that_got_in_would_not_run(report: Path, open_tab: Any, tmp_path: Path) -> None:
+    """The policy is a second wall behind the escaping, and one that reports."""
+    broken = tmp_path / "broken.html"
+    text = report.read_text("utf-8").replace("<h1>", "<script>window.pwned = 1</script><h1>")
+    broken.write_text(
+        text.replace("<h2 ", '<img src="https://example.invalid/x.png" alt=""><h2 ', 1), "utf-8"
+    )
+    tab = open_tab(broken)
+    tab.wait_until(DRAWN)
+    assert tab.evaluate("typeof window.pwned") == "undefined"
+    said = " ".join(tab.complaints)
+    assert "script-src" in said
+    assert "img-src" in said
+
+
+def test_an_empty_page_is_no_trouble(
+    make_warehouse: MakeWarehouse, open_tab: Any, tmp_path: Path
+) -> None:
+    tab = open_tab(make_report(loaded(make_warehouse("duckdb")), tmp_path), 390)
+    assert tab.complaints == []
+    assert "Nothing here yet" in tab.evaluate("document.body.innerText")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
