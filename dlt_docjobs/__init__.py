@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from dlt_docjobs._version import __version__
     from dlt_docjobs.sources import contextual, llamacloud, unsiloed
     from dlt_docjobs.sync.lock import SyncLocked
+    from dlt_docjobs.sync.outcomes import SyncFailed, UsageError
     from dlt_docjobs.sync.run import run
-    from dlt_docjobs.sync.session import RunRequest, SyncFailed
-    from dlt_docjobs.sync.settings import UsageError
+    from dlt_docjobs.sync.session import RunRequest
     from dlt_docjobs.views import create_views
 
 _HOMES = {
     "RunRequest": "dlt_docjobs.sync.session",
-    "SyncFailed": "dlt_docjobs.sync.session",
+    "SyncFailed": "dlt_docjobs.sync.outcomes",
     "SyncLocked": "dlt_docjobs.sync.lock",
-    "UsageError": "dlt_docjobs.sync.settings",
+    "UsageError": "dlt_docjobs.sync.outcomes",
     "__version__": "dlt_docjobs._version",
     "contextual": "dlt_docjobs.sources",
     "create_views": "dlt_docjobs.views",

@@ -6,7 +6,7 @@ import argparse
 
 from dlt_docjobs.cli.arguments import make_parser
 from dlt_docjobs.model.vocabulary import PROVIDERS
-from dlt_docjobs.sync.settings import UsageError
+from dlt_docjobs.sync.outcomes import UsageError
 
 _FILES = ("--job-ids-file", "--out")
 

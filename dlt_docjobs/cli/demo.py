@@ -20,8 +20,8 @@ from dlt_docjobs.cli import output, terminal
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.report import ReportRefused, write_report
 from dlt_docjobs.sources import contextual, llamacloud, unsiloed
+from dlt_docjobs.sync.outcomes import UsageError
 from dlt_docjobs.sync.run import run
-from dlt_docjobs.sync.settings import UsageError
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import install_views
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Final
 
 from dlt_docjobs.sources.config import KEY_VARIABLES, SECTION
-from dlt_docjobs.sync.settings import UsageError
+from dlt_docjobs.sync.outcomes import UsageError
 
 if TYPE_CHECKING:
     from dlt_docjobs.emulator import Emulator

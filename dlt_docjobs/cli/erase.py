@@ -22,8 +22,8 @@ from dlt_docjobs.sources.config import read_job_ids
 from dlt_docjobs.sync.destinations import prepare
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import pipeline_lock
+from dlt_docjobs.sync.outcomes import UsageError
 from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
-from dlt_docjobs.sync.settings import UsageError
 from dlt_docjobs.sync.warehouse import (
     account_status,
     forget_jobs,

@@ -27,8 +27,14 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt_docjobs.cli.disk import disk_fault
 from dlt_docjobs.http import ApiError
 from dlt_docjobs.sync.lock import SyncLocked
-from dlt_docjobs.sync.session import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, SyncFailed
-from dlt_docjobs.sync.settings import NoJobsNamed, UsageError
+from dlt_docjobs.sync.outcomes import (
+    EXIT_BUSY,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    NoJobsNamed,
+    SyncFailed,
+    UsageError,
+)
 
 _HELD_FILE: Final = (
     re.compile(r"""Could not set lock on file ["'](?P<file>[^"']+)["'](.*\(PID (?P<pid>\d+)\))?"""),

@@ -25,7 +25,7 @@ from dlt_docjobs.model.vocabulary import PROVIDERS, Provider
 from dlt_docjobs.sources import contextual, llamacloud, unsiloed
 from dlt_docjobs.sources.config import KEY_VARIABLES, SECTION, account_of, find_key
 from dlt_docjobs.sync.destinations import install_defaults
-from dlt_docjobs.sync.settings import UsageError
+from dlt_docjobs.sync.outcomes import UsageError
 
 _SOURCES: Final[dict[Provider, SourceFactory[Any, DltSource]]] = {
     "llamacloud": llamacloud,

@@ -13,7 +13,7 @@ from dlt_docjobs.cli import terminal
 from dlt_docjobs.cli.pipelines import is_missing, make_destination
 from dlt_docjobs.model.times import UTC, format_instant
 from dlt_docjobs.model.vocabulary import PROVIDERS
-from dlt_docjobs.sync.session import EXIT_PARTIAL
+from dlt_docjobs.sync.outcomes import EXIT_PARTIAL
 from dlt_docjobs.sync.warehouse import account_status
 
 # the table's columns of figures, and the keys of `account_status` that they show

@@ -8,11 +8,10 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import dlt
@@ -20,6 +19,7 @@ import dlt
 from dlt_docjobs._version import __version__
 from dlt_docjobs.cli import output
 from dlt_docjobs.cli.errors import explain, is_no_jobs_named, signal_of
+from dlt_docjobs.cli.interrupt import Interrupt
 from dlt_docjobs.cli.pipelines import Account, chosen_accounts, make_destination, make_pipeline
 from dlt_docjobs.cli.progress import ProgressView
 from dlt_docjobs.model.records import SyncRun
@@ -27,57 +27,19 @@ from dlt_docjobs.model.times import UTC, parse_instant
 from dlt_docjobs.sources.config import read_job_ids
 from dlt_docjobs.sync.failures import record_failure
 from dlt_docjobs.sync.lock import SyncLocked
-from dlt_docjobs.sync.run import run
-from dlt_docjobs.sync.session import (
+from dlt_docjobs.sync.outcomes import (
     EXIT_BUSY,
     EXIT_DONE,
     EXIT_PARTIAL,
     EXIT_REFUSED,
     EXIT_USAGE,
-    Figures,
-    RunRequest,
-    Session,
+    UsageError,
 )
-from dlt_docjobs.sync.settings import UsageError
+from dlt_docjobs.sync.run import run
+from dlt_docjobs.sync.session import Figures, RunRequest, Session
 
 _WORST_FIRST: Final = (EXIT_USAGE, EXIT_REFUSED, EXIT_BUSY, EXIT_PARTIAL)
 _LOADED: Final = (EXIT_DONE, EXIT_PARTIAL)
-
-
-class Interrupt:
-    """Turns the first SIGINT or SIGTERM into a request to stop; the second ends the process."""
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-        self._request: RunRequest | None = None
-
-    def watch(self, request: RunRequest) -> None:
-        """From now on this is the run that a signal stops."""
-        self._request = request
-        self._pass_on()
-
-    @contextmanager
-    def installed(self) -> Iterator[None]:
-        """Handles the signals for the time of a sync."""
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in before:
-            signal.signal(number, self._handle)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        self.signal = number
-        self._pass_on()
-
-    def _pass_on(self) -> None:
-        if self.signal is not None and self._request is not None:
-            self._request.stop_reason = signal.Signals(self.signal).name
 
 
 def sync(args: argparse.Namespace) -> int:

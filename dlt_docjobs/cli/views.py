@@ -6,7 +6,7 @@ import argparse
 
 from dlt_docjobs.cli.pipelines import is_missing, make_destination
 from dlt_docjobs.sync.destinations import install_defaults
-from dlt_docjobs.sync.settings import UsageError
+from dlt_docjobs.sync.outcomes import UsageError
 from dlt_docjobs.views import VIEWS, install_views
 
 

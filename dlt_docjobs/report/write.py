@@ -11,7 +11,7 @@ from dlt.common.schema import Schema
 from dlt.destinations.exceptions import DatabaseException
 
 from dlt_docjobs.report.facts import Facts, read_facts
-from dlt_docjobs.sync.settings import UsageError
+from dlt_docjobs.sync.outcomes import UsageError
 from dlt_docjobs.views import ViewsRefused, dialect_of, install_views
 
 DAYS: Final = 90

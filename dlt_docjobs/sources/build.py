@@ -17,7 +17,7 @@ from dlt_docjobs.providers.base import ProviderApi
 from dlt_docjobs.sources import config
 from dlt_docjobs.sources.resources import EPOCH, build_resources
 from dlt_docjobs.sync.destinations import install_defaults
-from dlt_docjobs.sync.settings import UsageError
+from dlt_docjobs.sync.outcomes import UsageError
 
 _REGION_HINTS = {
     "llamacloud": llamacloud.REGION_HINT,

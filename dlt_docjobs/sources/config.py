@@ -22,7 +22,8 @@ from dlt_docjobs.http import HttpSettings, InvalidBaseUrl, normalise_base_url
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind, Provider
 from dlt_docjobs.providers.base import ContentPolicy
-from dlt_docjobs.sync.settings import Reload, SyncSettings, UsageError
+from dlt_docjobs.sync.outcomes import UsageError
+from dlt_docjobs.sync.settings import Reload, SyncSettings
 
 SECTION: Final = "docjobs"
 KEY_VARIABLES: Final[dict[Provider, tuple[str, ...]]] = {

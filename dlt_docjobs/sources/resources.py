@@ -30,12 +30,13 @@ from dlt_docjobs.sync.destinations import connect, inserts_only
 from dlt_docjobs.sync.lock import pipeline_lock
 from dlt_docjobs.sync.memory import Memory
 from dlt_docjobs.sync.migration import add_missing_columns
+from dlt_docjobs.sync.outcomes import EXIT_REFUSED, NoJobsNamed, SyncFailed, refusal
 from dlt_docjobs.sync.package import Batch, Package
 from dlt_docjobs.sync.pending import note_base
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.run import RunHandle, current_run
-from dlt_docjobs.sync.session import EXIT_REFUSED, Session, SyncFailed, Wanted
-from dlt_docjobs.sync.settings import NoJobsNamed, SyncSettings, Window, refusal
+from dlt_docjobs.sync.session import Session, Wanted
+from dlt_docjobs.sync.settings import SyncSettings, Window
 from dlt_docjobs.sync.warehouse_lock import warehouse_lock
 from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
 

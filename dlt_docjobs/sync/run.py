@@ -16,10 +16,10 @@ from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync.destinations import forget_loaded_packages, prepare
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import SyncLocked, pipeline_lock
+from dlt_docjobs.sync.outcomes import UsageError, refusal
 from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
 from dlt_docjobs.sync.private import close_working_directory, private_files
 from dlt_docjobs.sync.session import RunRequest, Session
-from dlt_docjobs.sync.settings import UsageError, refusal
 from dlt_docjobs.sync.warehouse_lock import lock_kind, warehouse_lock
 
 

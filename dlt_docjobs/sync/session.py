@@ -30,6 +30,7 @@ from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.base import JobPage, ProviderApi
 from dlt_docjobs.sync.memory import JobRef, KnownJob, Memory, OpenJob
+from dlt_docjobs.sync.outcomes import EXIT_DONE, EXIT_PARTIAL, EXIT_REFUSED
 from dlt_docjobs.sync.plan import Item, Plan
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.settings import SyncSettings, Window
@@ -38,24 +39,6 @@ T = TypeVar("T")
 LockKind = Literal["advisory", "lease", "none"]
 
 _REMEMBERED_IDS: Final = 200_000
-
-EXIT_DONE = 0
-EXIT_PARTIAL = 1
-EXIT_USAGE = 2
-EXIT_REFUSED = 3
-EXIT_BUSY = 75
-
-
-class SyncFailed(Exception):
-    """A sync could not do its work.
-
-    Attributes:
-        exit_code: As of the command line (contract 4).
-    """
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 @dataclass(slots=True)

@@ -13,23 +13,6 @@ from dlt_docjobs.providers.base import ContentPolicy
 Reload = Literal["failed", "skipped", "all"]
 
 
-class UsageError(ValueError):
-    """Wrong usage or configuration: exit code 2. The message says what to do."""
-
-
-class NoJobsNamed(UsageError):
-    """A provider without a list, and nobody has named a job: a warning in a sync of all."""
-
-
-def refusal(what: str) -> UsageError:
-    """The error for what would destroy the tables."""
-    return UsageError(
-        f"{what} is refused: all providers share the tables, so it would destroy the others' rows "
-        "and a history that no provider can tell again; `docjobs reset PROVIDER` removes one "
-        "account's rows"
-    )
-
-
 class Window(NamedTuple):
     """Creation times: since ≤ created_at < until; None is unbounded."""
 

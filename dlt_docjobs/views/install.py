@@ -22,7 +22,7 @@ from packaging.version import InvalidVersion, Version
 
 from dlt_docjobs._version import __version__
 from dlt_docjobs.sync.destinations import prepare
-from dlt_docjobs.sync.settings import UsageError
+from dlt_docjobs.sync.outcomes import UsageError
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views.catalog import VIEWS, fingerprint
 from dlt_docjobs.views.render import (

@@ -105,6 +105,8 @@ class Zygote:
     ) -> Ran:
         """Runs `docjobs`, and kills it as planned, or from outside after so many seconds."""
         phase = folder / "phase"
+        # that of the sync whose folder this is a copy of
+        phase.unlink(missing_ok=True)
         order = {"folder": str(folder), "env": env, "args": args, "plan": plan}
         order |= {"phase": str(phase), "log": str(log) if log else None}
         assert self._process.stdin is not None
