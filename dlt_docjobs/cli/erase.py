@@ -10,13 +10,8 @@ from pathlib import Path
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_docjobs.cli.pipelines import (
-    Account,
-    is_missing,
-    make_destination,
-    make_pipeline,
-    parse_account,
-)
+from dlt_docjobs.cli.destinations import is_missing, make_destination
+from dlt_docjobs.cli.pipelines import Account, make_pipeline, parse_account
 from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.sources.config import read_job_ids
 from dlt_docjobs.sync.destinations import prepare

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dlt_docjobs.cli.pipelines import is_missing, make_destination
+from dlt_docjobs.cli.destinations import is_missing, make_destination
 from dlt_docjobs.report import ReportRefused, write_report
 from dlt_docjobs.sync.destinations import install_defaults
 

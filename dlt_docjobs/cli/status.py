@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from dlt_docjobs.cli import terminal
-from dlt_docjobs.cli.pipelines import is_missing, make_destination
+from dlt_docjobs.cli.destinations import is_missing, make_destination
 from dlt_docjobs.model.times import UTC, format_instant
 from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.sync.outcomes import EXIT_PARTIAL

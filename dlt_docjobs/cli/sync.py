@@ -18,9 +18,10 @@ import dlt
 
 from dlt_docjobs._version import __version__
 from dlt_docjobs.cli import output
+from dlt_docjobs.cli.destinations import make_destination
 from dlt_docjobs.cli.errors import explain, is_no_jobs_named, signal_of
 from dlt_docjobs.cli.interrupt import Interrupt
-from dlt_docjobs.cli.pipelines import Account, chosen_accounts, make_destination, make_pipeline
+from dlt_docjobs.cli.pipelines import Account, chosen_accounts, make_pipeline
 from dlt_docjobs.cli.progress import ProgressView
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import UTC, parse_instant

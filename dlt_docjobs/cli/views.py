@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from dlt_docjobs.cli.pipelines import is_missing, make_destination
+from dlt_docjobs.cli.destinations import is_missing, make_destination
 from dlt_docjobs.sync.destinations import install_defaults
 from dlt_docjobs.sync.outcomes import UsageError
 from dlt_docjobs.views import VIEWS, install_views

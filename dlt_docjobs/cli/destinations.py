@@ -1,0 +1,103 @@
+"""The destination of a command: DuckDB in a file beside, unless it is told otherwise."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Final, cast
+
+import dlt
+from dlt.common.configuration.resolve import resolve_configuration
+from dlt.common.destination import AnyDestination, Destination
+from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
+
+from dlt_docjobs.cli.arguments import suggest
+from dlt_docjobs.sync.outcomes import UsageError
+
+_DUCKDB_FILE: Final = "warehouse.duckdb"
+_MEMORY_LIMIT: Final = "512MB"
+_MEMORY_SETTING: Final = re.compile(r"\s*(memory_limit|max_memory)\b", re.IGNORECASE)
+
+
+def make_destination(name: str, dataset: str) -> AnyDestination:
+    """The destination of a command.
+
+    DuckDB gets its file (`warehouse.duckdb` unless configured) and a memory limit, since its own
+    default is most of the machine.
+
+    Raises:
+        UsageError: There is no such destination, the dataset's name is none, or a DuckDB file
+            bears it.
+    """
+    normalised = NamingConvention().normalize_identifier(dataset) if dataset else "docjobs"
+    if normalised != dataset:
+        raise UsageError(
+            f"--dataset is lower-case letters, digits and _: {normalised}, say, not {dataset!r}"
+        )
+    try:
+        destination = Destination.from_reference(name)
+    except UnknownDestinationModule:
+        raise UsageError(
+            f"there is no destination {name!r}: it is one of dlt's, such as duckdb, postgres or "
+            f"snowflake, or one whose [destination.NAME] has a destination_type"
+            f"{suggest(name, dlt.destinations.__all__)}"
+        ) from None
+    if not isinstance(destination, dlt.destinations.duckdb):
+        return cast(AnyDestination, destination)
+    credentials = _duckdb_credentials(destination)
+    _refuse_ambiguous_name(credentials.database, dataset)
+    return cast(
+        AnyDestination,
+        dlt.destinations.duckdb(credentials, destination_name=destination.configured_name),
+    )
+
+
+def is_missing(destination: AnyDestination) -> bool:
+    """Whether it is a DuckDB file that is not there: to look into it would make an empty one."""
+    if not isinstance(destination, dlt.destinations.duckdb):
+        return False
+    file = destination.config_params["credentials"].database
+    return not (Path(dlt.current.run_context().local_dir) / file).exists()
+
+
+def _duckdb_credentials(destination: dlt.destinations.duckdb) -> DuckDbCredentials:
+    """What is configured for DuckDB, in whatever form, completed."""
+    sections = ("destination", destination.destination_name, "credentials")
+    try:
+        credentials = resolve_configuration(
+            DuckDbCredentials(), sections=sections, accept_partial=True
+        )
+    except InvalidInMemoryDuckdbCredentials:
+        raise UsageError(
+            "what DuckDB holds in memory is gone when the command ends: name a file"
+        ) from None
+    if credentials.database and credentials.database.startswith("{"):
+        # dlt takes a table in an environment variable for a file's name
+        table = json.loads(credentials.database)
+        credentials = DuckDbCredentials()
+        credentials.update(table)
+    if credentials.database == ":pipeline:":
+        raise UsageError(
+            "the providers share a dataset, so DuckDB's file can't be `:pipeline:`, one for each: "
+            "name a file"
+        )
+    credentials.database = credentials.database or _DUCKDB_FILE
+    settings = credentials.global_config or {}
+    own = [*settings, *(credentials.local_config or {}), *(credentials.pragmas or [])]
+    if not any(_MEMORY_SETTING.match(setting) for setting in own):
+        credentials.global_config = {**settings, "memory_limit": _MEMORY_LIMIT}
+    return credentials
+
+
+def _refuse_ambiguous_name(file: str, dataset: str) -> None:
+    # DuckDB's name for a database: its file's, up to the first dot behind a leading one
+    catalog = Path(file).name.lstrip(".").split(".")[0]
+    if catalog.lower() == dataset.lower():
+        raise UsageError(
+            f"the DuckDB file {file} bears the dataset's name, {dataset}: DuckDB then can't tell "
+            "the two apart; rename the file, or choose another --dataset"
+        )
