@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -186,3 +187,13 @@ def test_what_has_no_list_is_not_partitioned() -> None:
     with pytest.raises(UsageError, match="no list"):
         docjobs_assets("unsiloed", start="2026-01-01")
     assert len(docjobs_assets("unsiloed")) == 1
+
+
+def test_the_script_to_copy_has_definitions() -> None:
+    file = Path(__file__).parents[2] / "pipelines" / "dagster_definitions.py"
+    spec = importlib.util.spec_from_file_location("dagster_definitions", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    names = {job.name for job in module.defs.get_repository_def().get_all_jobs()}
+    assert {"docjobs_llamacloud_sync", "docjobs_llamacloud_backfill"} <= names
