@@ -48,6 +48,7 @@ EXAMPLES: Final[dict[str, str]] = {
     "requests_per_second": "10",
     "retention_days": "90",
     "start_date": '"2026-01-31"',
+    "table_format": '"delta"',
 }
 
 _PART: Final = re.compile(

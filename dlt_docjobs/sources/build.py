@@ -74,7 +74,11 @@ class SourceConfig:
         if captured is not None:
             captured.append(self)
         return build_resources(
-            self.make_api, self.settings, self._incremental(), self.values["fetch_results"]
+            self.make_api,
+            self.settings,
+            self._incremental(),
+            self.values["fetch_results"],
+            config.table_format_of(self.values["table_format"]),
         )
 
     def _incremental(self) -> Any:

@@ -22,6 +22,7 @@ from dlt_docjobs.http import HttpSettings, InvalidBaseUrl, normalise_base_url
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind, Provider
 from dlt_docjobs.providers.base import ContentPolicy
+from dlt_docjobs.sync.merging import TABLE_FORMATS
 from dlt_docjobs.sync.outcomes import UsageError
 from dlt_docjobs.sync.settings import Reload, SyncSettings
 
@@ -186,6 +187,19 @@ def start_of(value: Any) -> datetime | None:
         raise UsageError(
             f"start_date is a date such as 2026-01-31 or 2026-01-31T12:00:00Z, not {value!r}"
         ) from None
+
+
+def table_format_of(value: str | None) -> str | None:
+    """`table_format` as configured; None where the destination's own holds.
+
+    Raises:
+        UsageError: There is no such format.
+    """
+    if not value:
+        return None
+    if value not in TABLE_FORMATS:
+        raise UsageError(f"table_format is {' or '.join(TABLE_FORMATS)}, not {value!r}")
+    return value
 
 
 def _positive(values: Mapping[str, Any], name: str, most: float = _MOST) -> Any:

@@ -34,6 +34,7 @@ def contextual(
     include_extract: bool = True,
     poll_open_days: float = 32,
     retention_days: float | None = None,
+    table_format: str | None = None,
     created_at_resolution_seconds: float = 86400,
     job_ids: Any = None,
     job_ids_file: str | None = None,
@@ -66,6 +67,7 @@ def contextual(
         include_extract: False leaves extract jobs out.
         poll_open_days: Age at which an open job is asked for once more, then left.
         retention_days: How long results stay; by default 30 days for parse jobs.
+        table_format: `delta` or `iceberg`, on destinations that keep files; else their own.
         created_at_resolution_seconds: How narrow the bracket of a creation is made.
         job_ids: Syncs these jobs only.
         job_ids_file: The same, from a file.

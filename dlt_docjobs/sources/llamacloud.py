@@ -34,6 +34,7 @@ def llamacloud(
     include_extract: bool = True,
     poll_open_days: float = 32,
     retention_days: float | None = None,
+    table_format: str | None = None,
     project_id: str | None = None,
     organization_id: str | None = None,
     include_state_transitions: bool = False,
@@ -65,6 +66,7 @@ def llamacloud(
         include_extract: False leaves extract jobs out.
         poll_open_days: Age at which an open job is asked for once more, then left.
         retention_days: How long results stay, where you know it; LlamaCloud does not say.
+        table_format: `delta` or `iceberg`, on destinations that keep files; else their own.
         project_id: Sent with every request where configured.
         organization_id: Sent with every request where configured.
         include_state_transitions: Reads exact transition times from `job-data-points`, where the

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -26,9 +27,10 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.providers.base import ProviderApi
-from dlt_docjobs.sync.destinations import connect, inserts_only
+from dlt_docjobs.sync.destinations import connect
 from dlt_docjobs.sync.lock import pipeline_lock
 from dlt_docjobs.sync.memory import Memory
+from dlt_docjobs.sync.merging import Merging, merging_of
 from dlt_docjobs.sync.migration import add_missing_columns
 from dlt_docjobs.sync.outcomes import EXIT_REFUSED, NoJobsNamed, SyncFailed, refusal
 from dlt_docjobs.sync.package import Batch, Package
@@ -40,6 +42,10 @@ from dlt_docjobs.sync.settings import SyncSettings, Window
 from dlt_docjobs.sync.warehouse_lock import warehouse_lock
 from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
 
+_LOG = logging.getLogger(__name__)
+# what the resources say of themselves before a pipeline runs them
+_DEFAULT: Final = Merging("delete-insert")
+
 OBSERVATIONS: Final = "observations"
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
@@ -49,10 +55,11 @@ ApiFactory = Callable[[], ProviderApi]
 class _Tables:
     """A batch on its way through dlt's pipe: opaque to dlt, a mapping of tables to us."""
 
-    __slots__ = ("replaces", "tables")
+    __slots__ = ("merging", "replaces", "tables")
 
-    def __init__(self, tables: Batch, replaces: bool) -> None:
+    def __init__(self, tables: Batch, merging: Merging, replaces: bool) -> None:
         self.tables = tables
+        self.merging = merging
         self.replaces = replaces
 
 
@@ -61,6 +68,7 @@ def build_resources(
     settings: SyncSettings,
     created_at: Any,
     fetch_results: bool,
+    table_format: str | None = None,
 ) -> list[DltResource]:
     """The resources of one source.
 
@@ -69,6 +77,7 @@ def build_resources(
         settings: What the sync is asked to do.
         created_at: The incremental: a range and the place of the cursor, never a filter.
         fetch_results: False fills no result table, but they exist.
+        table_format: Of the destination's tables, where the user wants another than its own.
     """
 
     def observations(
@@ -81,6 +90,7 @@ def build_resources(
         handle = current_run() or RunHandle()
         state = resource_state(OBSERVATIONS)
         selected = _selected_tables()
+        merging = _merging(pipeline, selected)
         locks = contextlib.ExitStack()
         try:
             if not handle.is_managed:
@@ -90,22 +100,35 @@ def build_resources(
             with connect(pipeline) as client:
                 if client is not None and handle.session is None:
                     add_missing_columns(pipeline, client)
-                memory = Memory(client, settings.provider, settings.account)
+                memory = Memory(
+                    client,
+                    settings.provider,
+                    settings.account,
+                    has_old_rows=merging.replaces is None,
+                )
                 memory.open()
                 note_base(pipeline, client, Container()[SourceInjectableContext].source.name)
                 missing = [name for name in selected if not memory.has_table(name)]
                 if missing:
                     empty = {name: TABLES[name].arrow_schema.empty_table() for name in missing}
-                    yield _Tables(empty, replaces=True)
+                    yield _Tables(empty, merging, replaces=True)
                 session = handle.session
                 if session is None:
+                    if merging.limit is not None:
+                        _LOG.warning("%s: %s", pipeline.destination.destination_name, merging.limit)
                     session = handle.begin(_new_session(handle, memory, pipeline, created_at))
                 tables = selected if fetch_results else selected - set(RESULT_TABLES)
                 wanted = Wanted(frozenset(tables), settings.policy.include_ocr)
                 session.attach(memory)
-                package = Package(session, wanted, _Outlet(), replaces=not inserts_only(pipeline))
+                package = Package(
+                    session,
+                    wanted,
+                    _Outlet(),
+                    replaces=merging.inserts is None,
+                    by_row=merging.by_row,
+                )
                 try:
-                    yield from _drive(session, package, wanted)
+                    yield from _drive(session, package, wanted, merging)
                 finally:
                     session.detach()
             # what is written now could meet what another sync has written meanwhile
@@ -140,7 +163,8 @@ def build_resources(
         return Session(settings, make_api(), handle.request, progress, window)
 
     root = dlt.resource(observations, name=OBSERVATIONS, selected=False)
-    return [_leaf(root, table) for table in TABLES.values()]
+    default = _DEFAULT._replace(table_format=table_format)
+    return [_leaf(root, table, default) for table in TABLES.values()]
 
 
 def settings_have_jobs(settings: SyncSettings, memory: Memory) -> bool:
@@ -148,41 +172,30 @@ def settings_have_jobs(settings: SyncSettings, memory: Memory) -> bool:
     return settings.provider != "unsiloed" or settings.targets is not None or not memory.is_empty
 
 
-def _leaf(root: DltResource, table: Table) -> DltResource:
-    by_job = table.key != table.replaced_by
-
+def _leaf(root: DltResource, table: Table, default: Merging) -> DltResource:
     def pick(batch: _Tables) -> Any:
         rows = batch.tables.get(table.name)
-        if rows is None or not by_job:
-            return rows
-        return dlt.mark.with_hints(rows, dlt.mark.make_hints(**_merge(table, batch.replaces)))
+        if rows is None:
+            return None
+        hints = batch.merging.hints(table, replaces=batch.replaces)
+        return dlt.mark.with_hints(rows, dlt.mark.make_hints(**hints))
 
     pick.__name__ = pick.__qualname__ = table.name
     pick.__doc__ = table.description
-    hints = _merge(table, replaces=True)
-    if not by_job:
-        hints["primary_key"] = table.key
+    hints = default.hints(table)
     resource: DltResource = dlt.transformer(pick, data_from=root, name=table.name, **hints)
     resource.apply_hints(additional_table_hints={"description": table.description})
     return resource
 
 
-def _merge(table: Table, replaces: bool) -> dict[str, Any]:
-    """How a package's rows of a table meet those that are there.
-
-    A job comes once a package, so the rows of its result need no comparing by their own key: they
-    are all replaced, or, where the warehouse holds none of the job's yet, inserted. dlt takes the
-    columns to compare for a strategy from their flags, and of several hints the last one counts.
-    """
-    strategy = "delete-insert" if replaces else "insert-only"
-    columns = table.dlt_columns()
-    if table.key != table.replaced_by:
-        for name in table.replaced_by:
-            columns[name] |= {"merge_key": replaces, "primary_key": not replaces}
-    return {
-        "write_disposition": {"disposition": "merge", "strategy": strategy},
-        "columns": columns,
+def _merging(pipeline: Pipeline, selected: set[str]) -> Merging:
+    """How the pipeline's destination takes rows; the table format may be `pipeline.run`'s."""
+    source = Container()[SourceInjectableContext].source
+    formats = {
+        source.resources[name].compute_table_schema().get("table_format") for name in selected
     }
+    assert pipeline.destination is not None
+    return merging_of(pipeline.destination, next((one for one in formats if one), None))
 
 
 def _selected_tables() -> set[str]:
@@ -228,7 +241,9 @@ class _Outlet:
         await asyncio.get_running_loop().run_in_executor(None, self.queue.put, batch)
 
 
-def _drive(session: Session, package: Package, wanted: Wanted) -> Iterator[_Tables]:
+def _drive(
+    session: Session, package: Package, wanted: Wanted, merging: Merging
+) -> Iterator[_Tables]:
     """Runs a package in a thread of its own and yields its batches as they come."""
     outlet = package.emit
     assert isinstance(outlet, _Outlet)
@@ -260,7 +275,7 @@ def _drive(session: Session, package: Package, wanted: Wanted) -> Iterator[_Tabl
                 raise item
             tables = {name: table for name, table in item.items() if name in wanted.tables}
             if tables:
-                yield _Tables(tables, package.replaces)
+                yield _Tables(tables, merging, package.replaces)
     finally:
         if not ended:
             session.request.stop_reason = session.request.stop_reason or "abandoned"

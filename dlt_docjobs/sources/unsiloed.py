@@ -34,6 +34,7 @@ def unsiloed(
     include_extract: bool = True,
     poll_open_days: float = 32,
     retention_days: float | None = None,
+    table_format: str | None = None,
     auth_header: str = "api-key",
     job_ids: Any = None,
     job_ids_file: str | None = None,
@@ -62,6 +63,7 @@ def unsiloed(
         include_extract: False leaves extract jobs out.
         poll_open_days: Age at which an open job is asked for once more, then left.
         retention_days: How long results stay; by default 7 days for extract jobs.
+        table_format: `delta` or `iceberg`, on destinations that keep files; else their own.
         auth_header: Header that carries the key: `api-key`, `X-API-Key` or `Authorization`.
         job_ids: The jobs to follow: an iterable of ids (or of mappings with `job_id` and
             `job_kind`), or a dlt resource that yields them.

@@ -75,23 +75,6 @@ def prepare(pipeline: Pipeline) -> None:
         )
 
 
-def inserts_only(pipeline: Pipeline) -> bool:
-    """Whether rows that are proved to be new can be merged without deleting: on DuckDB from 1.4.
-
-    It has no index on a job's rows, so a delete reads the whole table. Elsewhere this was not
-    measured, and PostgreSQL has `MERGE` only from 15.
-    """
-    destination = pipeline.destination
-    if destination is None:
-        return False
-    capabilities = destination.capabilities()
-    strategies = capabilities.supported_merge_strategies or ()
-    if capabilities.merge_strategies_selector is not None:
-        strategies = capabilities.merge_strategies_selector(strategies, table_schema={})
-    kind = destination.destination_type.rpartition(".")[2]
-    return kind in ("duckdb", "motherduck") and "insert-only" in strategies
-
-
 def _merge_in_transactions(destination: AnyDestination) -> None:
     """Makes a merge's DELETE and INSERT one, where the destination can.
 

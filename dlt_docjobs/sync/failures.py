@@ -14,6 +14,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import format_instant, parse_instant
 from dlt_docjobs.sync.lock import pipeline_lock
+from dlt_docjobs.sync.merging import Merging, merging_of
 from dlt_docjobs.sync.warehouse_lock import warehouse_lock
 from dlt_docjobs.tables import TABLES, RowBuffer
 
@@ -54,7 +55,7 @@ def write_kept_failures(pipeline: Pipeline, source_name: str) -> None:
     if rows:
         buffer = RowBuffer(TABLES["sync_runs"])
         buffer.add(rows)
-        pipeline.run(_source(source_name, buffer.flush()))
+        pipeline.run(_source(source_name, buffer.flush(), _merging(pipeline, source_name)))
     for path in paths:
         path.unlink()
 
@@ -70,18 +71,22 @@ def _read(path: Path) -> SyncRun | None:
         return None
 
 
-def _source(name: str, rows: pa.Table) -> Any:
+def _merging(pipeline: Pipeline, source_name: str) -> Merging:
+    """How the destination takes rows, in the format that the table has there."""
+    assert pipeline.destination is not None
+    table_format = None
+    if source_name in pipeline.schemas:
+        known = pipeline.schemas[source_name].tables.get("sync_runs", {})
+        table_format = known.get("table_format")
+    return merging_of(pipeline.destination, table_format)
+
+
+def _source(name: str, rows: pa.Table, merging: Merging) -> Any:
     table = TABLES["sync_runs"]
 
     @dlt.source(name=name, section="docjobs")
     def failed_runs() -> Any:
-        hints: dict[str, Any] = {
-            "name": table.name,
-            "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
-            "primary_key": table.key,
-            "columns": table.dlt_columns(),
-        }
-        return dlt.resource([rows], **hints)
+        return dlt.resource([rows], name=table.name, **merging.hints(table))
 
     return failed_runs()
 

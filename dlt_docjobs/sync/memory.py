@@ -29,7 +29,7 @@ from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind, Provider
 from dlt_docjobs.sync.warehouse import FORGOTTEN, forgotten_hash
-from dlt_docjobs.tables import RESULT_TABLES, TABLES
+from dlt_docjobs.tables import REMOVED, RESULT_TABLES, TABLES
 
 JobRef = tuple[JobKind, str]
 
@@ -41,6 +41,10 @@ _TABLE_MARKS: Final = {f"{{{name}}}": name for name in TABLES} | {
     "{state}": "_dlt_pipeline_state",
     "{forgotten}": FORGOTTEN,
 }
+_NEWEST: Final = (
+    "(SELECT * FROM (SELECT n.*, ROW_NUMBER() OVER (PARTITION BY n.provider, n.job_kind, n.job_id"
+    " ORDER BY n._dlt_load_id DESC) AS newest FROM {table} n) r WHERE newest = 1)"
+)
 _JOB_FIELDS: Final = Job._fields
 _EVENT_FIELDS: Final = StatusEvent._fields
 _PROGRESS_FIELDS: Final = JobProgress._fields
@@ -82,10 +86,19 @@ class Memory:
             yet.
         provider: Whose rows.
         account: Which account's.
+        has_old_rows: Whether the destination only appends: of a job's rows the newest counts.
     """
 
-    def __init__(self, client: SqlClientBase[Any] | None, provider: Provider, account: str) -> None:
+    def __init__(
+        self,
+        client: SqlClientBase[Any] | None,
+        provider: Provider,
+        account: str,
+        *,
+        has_old_rows: bool = False,
+    ) -> None:
         self._client = client
+        self._has_old_rows = has_old_rows
         self._scope = (provider, account)
         self._torn: set[JobRef] = set()
         self._forgotten: frozenset[str] = frozenset()
@@ -401,6 +414,20 @@ class Memory:
                     return True
         return False
 
+    def row_keys(self, name: str, refs: Iterable[JobRef]) -> set[tuple[Any, ...]]:
+        """The keys of the rows that a result table holds of the given jobs: job kind, id, own."""
+        found: set[tuple[Any, ...]] = set()
+        columns = ", ".join(TABLES[name].key[1:])
+        for batch in _batches(sorted(set(refs))):
+            marks = ", ".join(["%s"] * len(batch))
+            rows = self._query(
+                f"SELECT {columns} FROM {{{name}}} WHERE {{scope}} AND job_id IN ({marks})"
+                f" AND {REMOVED} IS NULL",
+                *(job_id for _, job_id in batch),
+            )
+            found.update(tuple(row) for row in rows)
+        return found
+
     def _query(self, sql: str, *params: Any) -> list[Any]:
         """Runs a query; a table that isn't there yet is an empty one."""
         client = self._client
@@ -411,7 +438,10 @@ class Memory:
         text = sql.replace("{scope}", f"provider = '{provider}' AND account = '{account}'")
         text = text.replace("{t.scope}", f"t.provider = '{provider}' AND t.account = '{account}'")
         for mark, name in _TABLE_MARKS.items():
-            text = text.replace(mark, client.make_qualified_table_name(name))
+            table = client.make_qualified_table_name(name)
+            if name == "jobs" and self._has_old_rows:
+                table = _NEWEST.format(table=table)
+            text = text.replace(mark, table)
         try:
             return list(client.execute_sql(text, *params) or [])
         except DestinationUndefinedEntity:

@@ -38,7 +38,7 @@ from dlt_docjobs.sync.plan import Answered, Cut, Fetch, Gone, Item, Look, Seen, 
 from dlt_docjobs.sync.progress import KindProgress
 from dlt_docjobs.sync.rejections import rejected_record, rejection_id, unknown_id
 from dlt_docjobs.sync.session import Session, Wanted
-from dlt_docjobs.tables import RESULT_TABLES, TABLES, RowBuffer
+from dlt_docjobs.tables import JOB_KEY, RESULT_TABLES, TABLES, RowBuffer
 
 Batch = dict[str, pa.Table]
 Emit = Callable[[Batch], Awaitable[None]]
@@ -63,10 +63,17 @@ class Package:
         wanted: Which tables to fill.
         emit: Takes a batch of Arrow tables; waits while the writer is behind.
         replaces: False where new results may be inserted without looking for earlier ones.
+        by_row: Whether rows that go have to be named one by one (tables that only upsert).
     """
 
     def __init__(
-        self, session: Session, wanted: Wanted, emit: Emit, *, replaces: bool = True
+        self,
+        session: Session,
+        wanted: Wanted,
+        emit: Emit,
+        *,
+        replaces: bool = True,
+        by_row: bool = False,
     ) -> None:
         self._session = session
         self._settings = session.settings
@@ -84,6 +91,9 @@ class Package:
         self._written: set[str] = set()
         self._fresh: set[JobRef] = set()
         self.replaces = replaces
+        self._by_row = by_row
+        # of jobs that may have rows: the keys of the new ones, by table
+        self._renewed: dict[str, dict[JobRef, set[tuple[Any, ...]]]] = {}
         self._fetches: set[asyncio.Task[None]] = set()
         self._looking: set[JobRef] = set()
         self._places = asyncio.Semaphore(2 * session.settings.max_concurrency)
@@ -105,6 +115,7 @@ class Package:
             # what came before the refusal is kept
             session.fail(str(error), error)
         await self._finish_fetches()
+        await self._name_stale_rows()
         await self._flush_results(everything=True)
         session.finished_at = session.clock.now()
         batch = await self._job_batch()
@@ -113,6 +124,19 @@ class Package:
             # no more rows for them: only the last word on how they are merged
             batch |= {name: TABLES[name].arrow_schema.empty_table() for name in self._written}
         await self.emit(batch)
+
+    async def _name_stale_rows(self) -> None:
+        """Marks the rows of earlier results that the new ones do not have, each by its key."""
+        session = self._session
+        for name, renewed in self._renewed.items():
+            own = TABLES[name].key[len(JOB_KEY) :]
+            there = await session.read(partial(Memory.row_keys, name=name, refs=renewed))
+            for kind, job_id, *rest in sorted(there):
+                keys = renewed.get((kind, job_id))
+                if keys is not None and tuple(rest) not in keys:
+                    named = dict(zip(own, rest, strict=True))
+                    key = session.key((kind, job_id))
+                    self._results[name].add_tombstone(key, session.run_id, named)
 
     async def _meets_rows(self) -> bool:
         """Whether rows of a job that counts as new are there after all."""
@@ -542,7 +566,11 @@ class Package:
             if name not in self._wanted.tables:
                 continue
             self._results[name].add(of_table, key, run)
-            if not of_table and entry.may_have_rows:
+            if entry.may_have_rows and self._by_row:
+                own = TABLES[name].key[len(JOB_KEY) :]
+                keys = {tuple(getattr(row, column) for column in own) for row in of_table}
+                self._renewed.setdefault(name, {})[entry.ref] = keys
+            elif not of_table and entry.may_have_rows:
                 self._results[name].add_tombstone(key, run)
         if "chunks" in self._wanted.tables:
             figures.chunks += counts.get("chunk_count") or 0

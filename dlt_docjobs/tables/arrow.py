@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +22,7 @@ class RowBuffer:
         self.table = table
         self._rows: list[tuple[Any, ...]] = []
         self._keys: list[tuple[tuple[str, ...], str, int]] = []
-        self._tombstones: list[tuple[tuple[str, ...], str]] = []
+        self._tombstones: list[tuple[tuple[str, ...], str, Mapping[str, Any]]] = []
 
     def __len__(self) -> int:
         """Rows that wait, tombstones included."""
@@ -43,12 +43,20 @@ class RowBuffer:
             if self.table.is_job_level:
                 self._keys.append((key, run, len(rows)))
 
-    def add_tombstone(self, key: tuple[str, ...], run: str) -> None:
-        """Marks all rows of a job in this table for removal: its new result has none here.
+    def add_tombstone(
+        self, key: tuple[str, ...], run: str, own: Mapping[str, Any] | None = None
+    ) -> None:
+        """Marks rows of a job in this table for removal: its new result does not have them.
 
-        Delete-insert only deletes where the load holds a row with the job's key.
+        Delete-insert only deletes where the load holds a row with the job's key; an upsert only
+        where it holds one with the row's.
+
+        Args:
+            key: provider, account, job_kind and job_id.
+            run: The run_id.
+            own: The rest of one row's key; None stands for all rows of the job.
         """
-        self._tombstones.append((key, run))
+        self._tombstones.append((key, run, own or {}))
 
     def flush(self) -> pa.Table:
         """The rows so far as an Arrow table; the buffer is empty afterwards."""
@@ -66,8 +74,8 @@ class RowBuffer:
             columns = [*front, *columns, runs]
         if self.table.is_result:
             columns.append([None] * len(self._rows))
-            for key, run in self._tombstones:
-                tombstone = [*key, *self._placeholders(), run, True]
+            for key, run, named in self._tombstones:
+                tombstone = [*key, *self._placeholders(named), run, True]
                 for values, value in zip(columns, tombstone, strict=True):
                     values.append(value)
         self._rows, self._keys, self._tombstones = [], [], []
@@ -76,11 +84,15 @@ class RowBuffer:
         ]
         return pa.Table.from_arrays(arrays, schema=schema)
 
-    def _placeholders(self) -> list[Any]:
+    def _placeholders(self, named: Mapping[str, Any]) -> list[Any]:
         """Values of a tombstone's own columns, which a load never stores: null where allowed."""
         own = self.table.columns[4:-2]
         return [
-            None if column.nullable else _PLACEHOLDERS.get(column.type, _zero(column.type))
+            named[column.name]
+            if column.name in named
+            else None
+            if column.nullable
+            else _PLACEHOLDERS.get(column.type, _zero(column.type))
             for column in own
         ]
 

@@ -98,13 +98,17 @@ class Table:
         """The one Arrow schema of every batch of this table."""
         return pa.schema([column.arrow_field for column in self.columns])
 
-    def dlt_columns(self) -> dict[str, dict[str, Any]]:
-        """dlt's column hints: types, nullability, descriptions and the tombstone column."""
+    def dlt_columns(self, *, json_is_text: bool = False) -> dict[str, dict[str, Any]]:
+        """dlt's column hints: types, nullability, descriptions and the tombstone column.
+
+        Args:
+            json_is_text: Whether JSON goes into text columns.
+        """
         hints: dict[str, dict[str, Any]] = {}
         for column in self.columns:
             hint: dict[str, Any] = {
                 "name": column.name,
-                "data_type": column.type,
+                "data_type": "text" if json_is_text and column.type == "json" else column.type,
                 "nullable": column.nullable,
                 "description": column.description,
             }

@@ -1,0 +1,91 @@
+"""Asset checks over the tables of one account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from dlt_docjobs.cli.pipelines import Account, make_pipeline
+from dlt_docjobs.model.times import UTC, parse_instant
+from dlt_docjobs.sync.destinations import connect
+from dlt_docjobs.tables import TABLES
+
+
+def account_checks(
+    of: Account, destination: str, dataset: str, open_days: float, fresh_hours: float
+) -> list[dg.AssetChecksDefinition]:
+    """No duplicates by key, no job open for too long, freshness."""
+
+    def key(table: str) -> dg.AssetKey:
+        return dg.AssetKey([dataset, of.source_name, table])
+
+    specs = [dg.AssetCheckSpec("no_duplicates", asset=key(name)) for name in TABLES]
+    specs.append(dg.AssetCheckSpec("no_job_open_for_too_long", asset=key("jobs")))
+    specs.append(dg.AssetCheckSpec("fresh", asset=key("sync_runs")))
+
+    @dg.multi_asset_check(name=f"{of.pipeline_name}_checks", specs=specs)
+    def checks() -> Iterator[dg.AssetCheckResult]:
+        now = datetime.now(UTC)
+        with connect(make_pipeline(of, destination, dataset)) as client:
+            for name, table in TABLES.items():
+                columns = ", ".join(table.key)
+                count = _value(
+                    client,
+                    of,
+                    f"SELECT COUNT(*) FROM (SELECT {columns} FROM {{table}} WHERE {{scope}}"
+                    f" GROUP BY {columns} HAVING COUNT(*) > 1) d",
+                    name,
+                )
+                yield dg.AssetCheckResult(
+                    passed=not count,
+                    asset_key=key(name),
+                    check_name="no_duplicates",
+                    metadata={"duplicated_keys": int(count or 0)},
+                )
+            oldest = parse_instant(
+                _value(
+                    client,
+                    of,
+                    "SELECT MIN(created_at_latest) FROM {table} WHERE {scope} AND NOT is_terminal"
+                    " AND results_state <> 'expired' AND given_up_at IS NULL",
+                    "jobs",
+                )
+            )
+            yield dg.AssetCheckResult(
+                passed=oldest is None or now - oldest <= timedelta(days=open_days),
+                asset_key=key("jobs"),
+                check_name="no_job_open_for_too_long",
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"oldest": dg.MetadataValue.timestamp(oldest)} if oldest else {},
+            )
+            last = parse_instant(
+                _value(
+                    client,
+                    of,
+                    "SELECT MAX(finished_at) FROM {table} WHERE {scope} AND ok",
+                    "sync_runs",
+                )
+            )
+            yield dg.AssetCheckResult(
+                passed=last is not None and now - last <= timedelta(hours=fresh_hours),
+                asset_key=key("sync_runs"),
+                check_name="fresh",
+                metadata={"fresh_at": dg.MetadataValue.timestamp(last)} if last else {},
+            )
+
+    return [checks]
+
+
+def _value(client: Any, of: Account, sql: str, table: str) -> Any:
+    """The one value of a query; None where there is no dataset yet."""
+    if client is None:
+        return None
+    sql = sql.format(
+        table=client.make_qualified_table_name(table),
+        scope=f"provider = '{of.provider}' AND account = '{of.name}'",
+    )
+    rows = client.execute_sql(sql)
+    return rows[0][0] if rows else None

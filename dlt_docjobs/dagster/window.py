@@ -1,0 +1,107 @@
+"""One partition: a window of creation times, by a pipeline of its own that leaves nothing."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from typing import Any
+
+import dlt
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+from dlt_docjobs.cli.destinations import make_destination
+from dlt_docjobs.cli.pipelines import Account
+from dlt_docjobs.dagster.gate import one_at_a_time, shared
+from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.sync.destinations import connect, install_defaults, prepare
+from dlt_docjobs.sync.merging import merging_of
+from dlt_docjobs.sync.run import run
+from dlt_docjobs.tables import TABLES
+
+
+def load_window(
+    account: Account,
+    destination: str,
+    dataset_name: str,
+    since: datetime,
+    until: datetime,
+    **arguments: Any,
+) -> tuple[SyncRun, dict[str, int]]:
+    """Loads the jobs with since ≤ `created_at` < until.
+
+    It has a pipeline, a working directory and a staging dataset of its own, so that any number of
+    windows may be loaded at once. They go when the window is loaded; after a crash the next
+    attempt at the same window finds them and goes on.
+
+    Returns:
+        The run's row, and the rows that it wrote by table.
+
+    Raises:
+        SyncLocked: The usual sync of the account, or another attempt at this window, is running.
+        UsageError: The configuration is wrong.
+        PipelineStepFailed: dlt could not extract or load.
+    """
+    install_defaults()
+    pipeline = dlt.pipeline(
+        f"{account.pipeline_name}_{since:%Y%m%dT%H%M}_{until:%Y%m%dT%H%M}".lower(),
+        destination=make_destination(destination, dataset_name),
+        dataset_name=dataset_name,
+    )
+    prepare(pipeline)
+    window = dlt.sources.incremental("created_at", initial_value=since, end_value=until)
+    with shared(pipeline, account.source_name):
+        with one_at_a_time(pipeline, dataset_name):
+            _create_tables(pipeline, account.source_name, arguments.get("table_format"))
+        row = run(pipeline, account.source(created_at=window, **arguments))
+        written = rows_written(pipeline, row.run_id)
+        _leave_nothing(pipeline)
+    return row, written
+
+
+def rows_written(pipeline: Any, run_id: str) -> dict[str, int]:
+    """How many rows a run wrote, by table."""
+    counts: dict[str, int] = {}
+    with connect(pipeline) as client:
+        for name in TABLES if client is not None else ():
+            assert client is not None
+            table = client.make_qualified_table_name(name)
+            found = client.execute_sql(f"SELECT COUNT(*) FROM {table} WHERE run_id = %s", run_id)
+            counts[name] = int(found[0][0]) if found else 0
+    return counts
+
+
+def _create_tables(pipeline: Any, source_name: str, table_format: str | None) -> None:
+    with connect(pipeline) as client:
+        if client is not None and all(_is_there(client, name) for name in TABLES):
+            return
+    merging = merging_of(pipeline.destination, table_format)
+
+    @dlt.source(name=source_name, section="docjobs")
+    def tables() -> Any:
+        for name, table in TABLES.items():
+            empty = table.arrow_schema.empty_table()
+            yield dlt.resource([empty], name=name, **merging.hints(table))
+
+    pipeline.run(tables())
+
+
+def _is_there(client: Any, name: str) -> bool:
+    try:
+        client.execute_sql(f"SELECT 1 FROM {client.make_qualified_table_name(name)} WHERE 1 = 0")
+    except DestinationUndefinedEntity:
+        return False
+    return True
+
+
+def _leave_nothing(pipeline: Any) -> None:
+    """Drops the window's staging dataset, its state and its working directory."""
+    with connect(pipeline) as client:
+        assert client is not None
+        state = client.make_qualified_table_name("_dlt_pipeline_state")
+        client.execute_sql(f"DELETE FROM {state} WHERE pipeline_name = %s", pipeline.pipeline_name)
+        with client.with_staging_dataset():
+            if client.has_dataset():
+                client.drop_dataset()
+    pipeline.drop()
+    # dlt makes it anew, empty
+    shutil.rmtree(pipeline.working_dir, ignore_errors=True)

@@ -1,0 +1,148 @@
+"""Benches over other destinations than a DuckDB file, all read through dlt's own SQL client."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+import pytest
+from conformance_bench import DATASET, Bench, Row, Tables
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
+
+from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.model.times import parse_instant
+from dlt_docjobs.tables import REMOVED, TABLES
+
+DESTINATIONS = ("duckdb", "postgres", "files", "delta", "iceberg", "ducklake")
+EXTENSIONS = {"delta": ("delta",), "iceberg": ("avro", "iceberg"), "ducklake": ("ducklake",)}
+PACKAGES = {"delta": "deltalake", "iceberg": "pyiceberg"}
+
+
+class DestinationBench(Bench):
+    """A bench whose warehouse is one of dlt's destinations.
+
+    Args:
+        emulator: The providers.
+        folder: Holds the files and the working directory.
+        kind: Which destination, one of `DESTINATIONS`.
+        address: Of the PostgreSQL database.
+    """
+
+    def __init__(self, emulator: Emulator, folder: Path, kind: str, address: str = "") -> None:
+        super().__init__(emulator, folder)
+        self.kind = kind
+        self._address = address
+
+    @property
+    def merges(self) -> bool:
+        """Whether rows that change replace others."""
+        return self.kind != "files"
+
+    def pipeline(
+        self, provider: str, warehouse: str = "warehouse", account: str | None = None
+    ) -> dlt.Pipeline:
+        """A provider's pipeline, made anew as by a new process."""
+        name = f"{provider}_{account}" if account else provider
+        return dlt.pipeline(
+            f"docjobs_{name}",
+            destination=self._destination(),
+            dataset_name=DATASET,
+            pipelines_dir=str(self.pipelines_dir),
+        )
+
+    def source(self, provider: str, account: str | None = None, **arguments: Any) -> Any:
+        """A provider's source, with the table format that the destination is to have."""
+        if self.kind in ("delta", "iceberg"):
+            arguments["table_format"] = self.kind
+        return super().source(provider, account, **arguments)
+
+    def _destination(self) -> Any:
+        if self.kind == "duckdb":
+            return dlt.destinations.duckdb(str(self.file()))
+        if self.kind == "postgres":
+            return dlt.destinations.postgres(self._address)
+        if self.kind == "ducklake":
+            return dlt.destinations.ducklake(
+                DuckLakeCredentials(
+                    "lake",
+                    catalog=f"duckdb:///{self.folder / 'catalog.duckdb'}",
+                    storage=(self.folder / "lake").as_uri(),
+                )
+            )
+        return dlt.destinations.filesystem((self.folder / "files").as_uri())
+
+    def tables(self, warehouse: str = "warehouse") -> Tables:
+        """Every table that there is whole, ordered by its key, read as the docs say to."""
+        found: Tables = {}
+        for name, table in TABLES.items():
+            rows = self._rows(name)
+            if rows is None:
+                continue
+            if not self.merges and table.is_job_level:
+                rows = _newest(rows, table.replaced_by)
+            if self.kind in ("files", "iceberg"):
+                rows = [row for row in rows if not row.get(REMOVED)]
+            found[name] = sorted(rows, key=lambda row: tuple(row[key] for key in table.key))
+        return found
+
+    def loads(self, warehouse: str = "warehouse") -> list[str]:
+        """The packages that were loaded whole."""
+        return [row["load_id"] for row in self._rows("_dlt_loads") or [] if row["status"] == 0]
+
+    def _rows(self, name: str) -> list[Row] | None:
+        with self.pipeline("unsiloed").sql_client(schema_name="unsiloed") as client:
+            try:
+                with client.execute_query(
+                    f"SELECT * FROM {client.make_qualified_table_name(name)}"
+                ) as cursor:
+                    columns = [column[0] for column in cursor.native_cursor.description]
+                    rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+            except DestinationUndefinedEntity:
+                return None
+        return [{key: _plain(name, key, value) for key, value in row.items()} for row in rows]
+
+
+def _plain(table: str, column: str, value: Any) -> Any:
+    """A value as DuckDB has it: JSON as text, dates in UTC."""
+    types = {one.name: one.type for one in TABLES[table].columns} if table in TABLES else {}
+    if types.get(column) == "timestamp":
+        return parse_instant(value)
+    if isinstance(value, (dict, list)):
+        return json.dumps(value)
+    return value
+
+
+def _newest(rows: list[Row], key: tuple[str, ...]) -> list[Row]:
+    newest: dict[tuple[Any, ...], str] = {}
+    for row in rows:
+        ref = tuple(row[name] for name in key)
+        newest[ref] = max(newest.get(ref, ""), row["_dlt_load_id"])
+    return [row for row in rows if newest[tuple(row[n] for n in key)] == row["_dlt_load_id"]]
+
+
+def install_extensions(kind: str, home: Path) -> None:
+    """Puts DuckDB's extensions where it looks for them, out of installed packages.
+
+    Skips the test where they are not installed, for this DuckDB: nothing is downloaded.
+    """
+    for name in EXTENSIONS.get(kind, ()):
+        with duckdb.connect() as connection:
+            (platform,) = connection.execute("PRAGMA platform").fetchone() or ("",)
+        version = f"v{duckdb.__version__}"
+        package = pytest.importorskip(
+            f"duckdb_extension_{name}",
+            reason=f"DuckDB's extension {name} is not installed; `.ci/lakes` runs this",
+        )
+        file = Path(package.__path__[0]) / "extensions" / version / f"{name}.duckdb_extension"
+        if not file.exists():
+            pytest.skip(f"DuckDB's extension {name} is not for {version}; `.ci/lakes` runs this")
+        folder = home / ".duckdb" / "extensions" / version / platform
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder)
+    if kind in PACKAGES:
+        pytest.importorskip(PACKAGES[kind], reason=f"{PACKAGES[kind]} is not installed")

@@ -1,0 +1,199 @@
+"""Assets, partitions and checks, run in this process."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+dg = pytest.importorskip("dagster", reason="pip install -e '.[dagster]'")
+
+from orchestration_support import jobs_by_day, partitions  # noqa: E402
+
+from dlt_docjobs import UsageError  # noqa: E402
+from dlt_docjobs.cli.pipelines import make_pipeline, parse_account  # noqa: E402
+from dlt_docjobs.dagster import docjobs_assets, docjobs_checks, docjobs_definitions  # noqa: E402
+from dlt_docjobs.dagster.gate import alone, shared  # noqa: E402
+from dlt_docjobs.emulator import Emulator  # noqa: E402
+from dlt_docjobs.sync.lock import SyncLocked  # noqa: E402
+from dlt_docjobs.tables import TABLES  # noqa: E402
+
+KEYS = partitions(2)
+
+
+class Warehouse:
+    """A DuckDB file, and a Dagster instance."""
+
+    def __init__(self, file: Path, emulator: Emulator, instance: Any) -> None:
+        self.file = file
+        self.emulator = emulator
+        self.instance = instance
+
+    def materialize(self, assets: list[Any], partition: str | None = None) -> Any:
+        return dg.materialize(assets, partition_key=partition, instance=self.instance)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.file), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    with Emulator(jobs=0) as emulator, dg.DagsterInstance.ephemeral() as instance:
+        jobs_by_day(emulator, KEYS, 5)
+        monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "data"))
+        monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "warehouse.duckdb"))
+        monkeypatch.setenv("SOURCES__DOCJOBS__LLAMACLOUD__API_KEY", emulator.api_key)
+        monkeypatch.setenv(
+            "SOURCES__DOCJOBS__LLAMACLOUD__BASE_URL", emulator.base_urls["llamacloud"]
+        )
+        yield Warehouse(tmp_path / "warehouse.duckdb", emulator, instance)
+
+
+def test_partitions_and_sync_fill_the_tables_and_leave_nothing_else(warehouse: Warehouse) -> None:
+    sync, backfill = docjobs_assets("llamacloud", start=KEYS[0])
+    for key in KEYS:
+        result = warehouse.materialize([backfill], key)
+        assert result.success
+        midnight = f"TIMESTAMPTZ '{key} 00:00:00+00'"
+        found = warehouse.query(
+            "SELECT count(*) FILTER (results_state = 'loaded'), count(*) FROM docjobs.jobs"
+            f" WHERE created_at >= {midnight} AND created_at < {midnight} + INTERVAL 1 DAY"
+        )
+        assert found == [(5, 5)]
+    rows = {
+        event.asset_key.path[-1]: event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+    }
+    assert set(rows) == set(TABLES)
+    assert rows["jobs"]["rows"].value == rows["jobs"]["jobs_new"].value == 5
+    assert rows["segments"]["rows"].value == rows["segments"]["segments"].value > 0
+    assert rows["jobs"]["requests"].value > 0
+    assert rows["jobs"]["rejected"].value == 0
+    assert "fresh_at" in rows["jobs"]
+    # neither a staging dataset nor a cursor: the usual sync starts at its own beginning
+    schemas = {row[0] for row in warehouse.query("SELECT schema_name FROM duckdb_schemas()")}
+    assert not [name for name in schemas if "staging" in name]
+    assert warehouse.query("SELECT count(*) FROM docjobs._dlt_pipeline_state") == [(0,)]
+    before = warehouse.query("SELECT * FROM docjobs.segments ORDER BY ALL")
+    synced = warehouse.materialize([sync])
+    assert synced.success
+    assert warehouse.query("SELECT * FROM docjobs.segments ORDER BY ALL") == before
+    cursor = "SELECT max(cursor), count(*) FROM docjobs.sync_runs WHERE cursor IS NOT NULL"
+    (((newest, runs),), ((last,),)) = (
+        warehouse.query(cursor),
+        warehouse.query("SELECT max(created_at) FROM docjobs.jobs"),
+    )
+    assert (newest, runs) == (last, 1)
+    # nor does a partition move it afterwards
+    assert warehouse.materialize([backfill], KEYS[0]).success
+    assert warehouse.query(cursor) == [(last, 1)]
+
+
+def test_checks(warehouse: Warehouse) -> None:
+    (sync,) = docjobs_assets("llamacloud")
+    warehouse.emulator.add_job("llamacloud", status="RUNNING", hang=True)
+    assert warehouse.materialize([sync]).success
+    (good,) = docjobs_checks("llamacloud")
+    found = {
+        (check.asset_key.path[-1], check.check_name): check.passed
+        for check in warehouse.materialize([sync, good]).get_asset_check_evaluations()
+    }
+    assert set(found.values()) == {True}
+    assert len(found) == len(TABLES) + 2
+    with duckdb.connect(str(warehouse.file)) as connection:
+        connection.execute("INSERT INTO docjobs.pages SELECT * FROM docjobs.pages LIMIT 1")
+    (strict,) = docjobs_checks("llamacloud", open_days=0, fresh_hours=0)
+    failed = {
+        (check.asset_key.path[-1], check.check_name)
+        for check in warehouse.materialize([sync, strict]).get_asset_check_evaluations()
+        if not check.passed
+    }
+    assert failed == {
+        ("pages", "no_duplicates"),
+        ("jobs", "no_job_open_for_too_long"),
+        ("sync_runs", "fresh"),
+    }
+
+
+def test_a_refusal_fails_the_run_and_says_why(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__DOCJOBS__LLAMACLOUD__API_KEY", "another")
+    (sync,) = docjobs_assets("llamacloud", retry_policy=dg.RetryPolicy(max_retries=0))
+    result = dg.materialize([sync], raise_on_error=False, instance=warehouse.instance)
+    assert not result.success
+    (failure,) = result.get_step_failure_events()
+    assert "key" in str(failure.step_failure_data.error)
+
+
+HOLD = """
+import sys
+from dlt_docjobs.cli.pipelines import make_pipeline, parse_account
+from dlt_docjobs.dagster import gate
+
+pipeline = make_pipeline(parse_account("llamacloud"), "duckdb", "docjobs")
+with getattr(gate, sys.argv[1])(pipeline, "llamacloud"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "is_free"),
+    [("shared", shared, True), ("shared", alone, False), ("alone", shared, False)],
+)
+def test_partitions_share_the_gate_and_the_sync_has_it_alone(
+    warehouse: Warehouse, held: str, wanted: Any, is_free: bool
+) -> None:
+    pipeline = make_pipeline(parse_account("llamacloud"), "duckdb", "docjobs")
+    command = [sys.executable, "-c", HOLD, held]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        expected = nullcontext() if is_free else pytest.raises(SyncLocked)
+        with expected, wanted(pipeline, "llamacloud"):
+            pass
+        with alone(pipeline, "contextual"):
+            pass
+        process.stdin.close()
+    with wanted(pipeline, "llamacloud"):
+        pass
+
+
+def test_definitions_are_whole() -> None:
+    definitions = docjobs_definitions("contextual:eu", start="2026-01-01", every="hour", workers=2)
+    repository = definitions.get_repository_def()
+    assert {job.name for job in repository.get_all_jobs()} >= {
+        "docjobs_contextual_eu_sync",
+        "docjobs_contextual_eu_backfill",
+    }
+    assert [one.name for one in repository.schedule_defs] == ["docjobs_contextual_eu_schedule"]
+    job = repository.get_job("docjobs_contextual_eu_backfill")
+    assert job.partitions_def.get_partition_keys()[:2] == ["2026-01-01-00:00", "2026-01-01-01:00"]
+    pools = {node.definition.pool for node in job.graph.nodes}
+    assert pools == {"docjobs_contextual_eu"}
+
+
+def test_what_has_no_list_is_not_partitioned() -> None:
+    with pytest.raises(UsageError, match="no list"):
+        docjobs_assets("unsiloed", start="2026-01-01")
+    assert len(docjobs_assets("unsiloed")) == 1
+
+
+def test_the_script_to_copy_has_definitions() -> None:
+    file = Path(__file__).parents[2] / "pipelines" / "dagster_definitions.py"
+    spec = importlib.util.spec_from_file_location("dagster_definitions", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    names = {job.name for job in module.defs.get_repository_def().get_all_jobs()}
+    assert {"docjobs_llamacloud_sync", "docjobs_llamacloud_backfill"} <= names

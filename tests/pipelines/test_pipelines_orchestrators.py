@@ -1,0 +1,50 @@
+"""What orchestrators are told in `pipelines/`."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from pipelines_support import PIPELINES, Scripts
+
+from dlt_docjobs.cli.arguments import make_parser
+
+
+def test_airflows_callable_loads_its_interval(scripts: Scripts) -> None:
+    end = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(days=4)
+    start = end - timedelta(days=5)
+    env = {"DLT_INTERVAL_START": start.isoformat(), "DLT_INTERVAL_END": end.isoformat()}
+    env["DESTINATION__DUCKDB__CREDENTIALS"] = "warehouse.duckdb"
+    scripts.run("-c", "import airflow_dag; airflow_dag.load_interval()", **env)
+    jobs = scripts.emulator.jobs("llamacloud")
+    inside = {
+        job.job_id for job in jobs if job.expired_at is None and start <= job.created_at < end
+    }
+    assert scripts.known("llamacloud") == inside
+    assert inside
+    # beside it, the usual sync goes its own way
+    scripts.run("-c", "import airflow_dag; airflow_dag.load_new_and_changed()", **env)
+    assert scripts.known("llamacloud") == scripts.true("llamacloud")
+
+
+def test_airflow_reads_the_dags() -> None:
+    pytest.importorskip("airflow", reason="airflow is not installed")
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("airflow_dag", PIPELINES / "airflow_dag.py")
+    assert spec is not None and spec.loader is not None
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+def test_the_workflow_runs_a_command_that_there_is() -> None:
+    text = (PIPELINES / "github_action.yml").read_text("utf-8")
+    (command,) = re.findall(r"- run: docjobs (.*)$", text, re.MULTILINE)
+    args = make_parser().parse_args(command.split())
+    minutes = re.search(r"timeout-minutes: (\d+)", text)
+    assert minutes is not None
+    # it ends by itself, with what it has loaded, before it is ended
+    assert args.deadline <= int(minutes[1]) * 60 - 300
+    (cron,) = re.findall(r'- cron: "(.*)"', text)
+    assert len(cron.split()) == 5
+    assert "\t" not in text
