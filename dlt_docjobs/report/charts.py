@@ -39,6 +39,8 @@ _DURATION_LABEL: Final = (
 )
 _HEIGHT: Final = 220
 _LOW_HEIGHT: Final = 130
+# as many as a phone has room for
+_MOST_DAY_LABELS: Final = 6
 
 CONFIG: Final[dict[str, Any]] = {
     "background": None,
@@ -231,24 +233,27 @@ def _durations(facts: Facts, phase: str) -> Chart:
 
 
 def _day_axis(facts: Facts, binned: bool = False) -> alt.X:
+    """The axis of days; `binned` for bars, each as wide as its day."""
     assert facts.days is not None
     first, last = facts.days
-    # a bar reaches to the end of its day
+    step = (last - first).days // _MOST_DAY_LABELS + 1
+    labelled = [last - timedelta(days=back) for back in range(0, (last - first).days + 1, step)]
     ends = (first, last + timedelta(days=1)) if binned else (first, last)
-    domain = [alt.DateTime(year=day.year, month=day.month, date=day.day, utc=True) for day in ends]
     return alt.X(
         "utcyearmonthdate(day):T" if binned else "day:T",
-        scale=alt.Scale(type="utc", domain=domain),
+        scale=alt.Scale(type="utc", domain=[_midnight(day) for day in ends]),
         axis=alt.Axis(
             format="%-d %b",
-            labelOverlap="greedy",
-            labelSeparation=10,
-            tickCount=alt.TimeIntervalStep(interval="day", step=1)
-            if (facts.days[1] - facts.days[0]).days < 8
-            else alt.Undefined,
             grid=False,
+            labelOverlap=True,
+            # beneath the middle of the bar
+            values=[_midnight(day, hours=12 if binned else 0) for day in reversed(labelled)],
         ),
     )
+
+
+def _midnight(day: date, hours: int = 0) -> alt.DateTime:
+    return alt.DateTime(year=day.year, month=day.month, date=day.day, hours=hours, utc=True)
 
 
 def _bounds(values: Iterable[float]) -> list[float]:
