@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ import duckdb
 import psycopg2
 import psycopg2.extras
 from chaos_points import Plan, phase_of
-from conformance_bench import Tables
+from conformance_bench import KINDS, RUNNING_WORD, Tables
 from conformance_checks import assert_complete, assert_history_true, assert_sound
 
 from dlt_docjobs.emulator import Emulator
@@ -299,6 +299,7 @@ class World:
         self.zygote = zygote
         self.figures = figures
         self.emulator = Emulator(seed=11, jobs=54, history_days=2).start()
+        self._add_old_open_jobs()
         if isinstance(warehouses, Postgres):
             warehouses.make("base")
         self._name_jobs()
@@ -313,6 +314,18 @@ class World:
         assert ran.code == 0, ran.err
         self.seconds = ran.seconds
         self.passed = Counter(log.read_text().splitlines())
+
+    def _add_old_open_jobs(self) -> None:
+        """Jobs that no list of the next sync shows, so that they are asked for again."""
+        for kind in KINDS:
+            for hours in (40, 41, 42):
+                self.emulator.add_job(
+                    self.provider,
+                    kind,  # type: ignore[arg-type]
+                    status=RUNNING_WORD[self.provider, kind],
+                    created_at=datetime.now(timezone.utc) - timedelta(hours=hours),
+                    hang=True,
+                )
 
     def _name_jobs(self) -> None:
         jobs = self.emulator.jobs("unsiloed")

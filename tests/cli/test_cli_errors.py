@@ -44,7 +44,7 @@ CASES: list[tuple[Exception, int, str]] = [
         3,
         "the destination can't be opened: no such host",
     ),
-    (PermissionError(13, "Permission denied", "/x"), 3, "PermissionError: [Errno 13]"),
+    (PermissionError(13, "Permission denied", "/x"), 3, "/x can't be written (Permission denied)"),
     (
         OSError('Could not set lock on file "/w.duckdb": Conflicting lock is held in x (PID 7)'),
         75,
