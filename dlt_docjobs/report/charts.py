@@ -300,17 +300,15 @@ def _flow(facts: Facts) -> Chart:
             alt.Tooltip("stays:Q", format=",", title="times"),
         ],
     )
+    # no stronger than half, so that the numbers on it stand out in light and dark
     cells = base.mark_rect(color="var(--accent)", cornerRadius=4, stroke="var(--card)").encode(
         opacity=alt.Opacity(
-            "share:Q", scale=alt.Scale(domain=[0, most], range=[0.08, 1]), legend=None
+            "share:Q", scale=alt.Scale(domain=[0, most], range=[0.06, 0.5]), legend=None
         )
     )
     numbers = base.mark_text(fontSize=12, fontWeight=500).encode(
         text=alt.Text(
             "stays:Q", format=".3~s" if max(row["stays"] for row in data) > 9999 else ","
-        ),
-        color=alt.condition(
-            f"datum.share > {most * 0.6}", alt.value("var(--on-accent)"), alt.value("var(--text)")
         ),
     )
     usual = max(

@@ -19,6 +19,8 @@ Row = dict[str, Any]
 
 _LONG: Final = 50
 _SHORT: Final = 20
+# more would lie before the first date that there is
+_MOST_DAYS: Final = 36_500
 _EPOCH: Final = date(1970, 1, 1)
 
 
@@ -110,7 +112,7 @@ def read_facts(
     written_at = now()
     found = ask.one(questions.DAYS)
     first, last = found["first_day"], found["last_day"]
-    since = max(first, last - timedelta(days=days - 1)) if first else None
+    since = max(first, last - timedelta(days=min(days, _MOST_DAYS) - 1)) if first else None
     ask.values["since"] = (since or _EPOCH).isoformat()
     pages = ask.one(questions.PAGES)
     states = ask.all(questions.AT_RISK_COUNT)

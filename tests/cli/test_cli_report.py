@@ -38,6 +38,7 @@ def test_options(place: Place) -> None:
     text = (place.folder / "other.html").read_text("utf-8")
     assert ">Text</th>" not in text
     assert place.run("report", "--days", "0").code == 2
+    assert place.run("report", "--days", "99999999999").code == 0
 
 
 def test_views_that_are_not_ours_are_a_warning(make_place: MakePlace) -> None:

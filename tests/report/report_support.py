@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
-from typing import Any
 
 from views_support import Row, Warehouse, history, job, page, run_row, segment
 
 NASTY = '</script><script>window.pwned = "yes"</script><!--<script><img src=x onerror=alert(1)>\''
-START = datetime(2026, 9, 21, 12, 0, tzinfo=timezone.utc)
 
 
 def nasty_rows() -> dict[str, list[Row]]:
@@ -146,8 +144,3 @@ def table_of(tree: Element, caption_id: str) -> list[list[str]]:
         if table.all("caption", id=f"{caption_id}-caption"):
             return table.rows()
     raise LookupError(caption_id)
-
-
-def any_row(**values: Any) -> Row:
-    """A job of an unremarkable kind."""
-    return job(str(values), **values)

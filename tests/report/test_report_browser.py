@@ -101,7 +101,6 @@ def test_texts_stand_out_from_what_is_behind_them(scheme: str, report: Path, ope
         "page": ("text", "muted", "accent"),
         "good-back": ("good",),
         "warn-back": ("warn",),
-        "accent": ("on-accent",),
     }
     drawn = ("llamacloud", "contextual", "unsiloed", "warn", "accent")
     names = sorted({*texts, *drawn, *(name for of in texts.values() for name in of)})
@@ -110,8 +109,19 @@ def test_texts_stand_out_from_what_is_behind_them(scheme: str, report: Path, ope
         for front in fronts:
             ratio = contrast(colours[back], colours[front])
             assert ratio >= 4.5, (scheme, front, back, ratio)
+    strongest = mixed(colours["accent"], colours["card"], 0.5)
+    assert contrast(strongest, colours["text"]) >= 4.5, (scheme, "numbers of the status flow")
     for front in drawn:
         assert contrast(colours["card"], colours[front]) >= 3, (scheme, front)
+
+
+def mixed(front: str, back: str, opacity: float) -> str:
+    pairs = (
+        (int(front[place : place + 2], 16), int(back[place : place + 2], 16)) for place in (1, 3, 5)
+    )
+    return "#" + "".join(
+        f"{round(opacity * one + (1 - opacity) * other):02x}" for one, other in pairs
+    )
 
 
 def contrast(one: str, other: str) -> float:
