@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -33,7 +32,7 @@ from dlt_docjobs.sync.ledger import (
     needs_last_progress,
     stands_for_progress,
 )
-from dlt_docjobs.sync.memory import JobRef, KnownJob, Memory
+from dlt_docjobs.sync.memory import JobRef, KnownJob
 from dlt_docjobs.sync.plan import Answered, Cut, Fetch, Gone, Item, Look, Seen, Settle
 from dlt_docjobs.sync.progress import KindProgress
 from dlt_docjobs.sync.rejections import rejected_record, rejection_id, unknown_id
@@ -130,21 +129,22 @@ class Package:
         session = self._session
         for name, renewed in self._renewed.items():
             own = TABLES[name].key[len(JOB_KEY) :]
-            there = await session.read(partial(Memory.row_keys, name=name, refs=renewed))
-            for kind, job_id, *rest in sorted(there):
+            for kind, job_id, *rest in sorted(await self._row_keys(name, renewed)):
                 keys = renewed.get((kind, job_id))
                 if keys is not None and tuple(rest) not in keys:
                     named = dict(zip(own, rest, strict=True))
                     key = session.key((kind, job_id))
                     self._results[name].add_tombstone(key, session.run_id, named)
 
+    async def _row_keys(self, name: str, refs: Iterable[JobRef]) -> set[tuple[Any, ...]]:
+        return await self._session.read(lambda memory: memory.row_keys(name, refs))
+
     async def _meets_rows(self) -> bool:
         """Whether rows of a job that counts as new are there after all."""
-        for name in sorted(self._written):
-            holds = partial(Memory.holds_rows, name=name, refs=self._fresh)
-            if await self._session.read(holds):
-                return True
-        return False
+        written, fresh = sorted(self._written), self._fresh
+        return await self._session.read(
+            lambda memory: any(memory.holds_rows(name, fresh) for name in written)
+        )
 
     # -- items ------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +36,7 @@ from dlt_docjobs.providers.base import (
 from dlt_docjobs.providers.contextual import RETENTION_DAYS
 from dlt_docjobs.providers.llamacloud import LlamaCloudApi
 from dlt_docjobs.sync.brackets import Bracketing
-from dlt_docjobs.sync.memory import JobRef, Memory, OpenJob
+from dlt_docjobs.sync.memory import JobRef, OpenJob
 from dlt_docjobs.sync.progress import KindProgress
 from dlt_docjobs.sync.rejections import unknown_id_rejection
 from dlt_docjobs.sync.settings import Window
@@ -464,12 +463,15 @@ class Plan:
         targets = dict.fromkeys(ref for ref in self._targets() if not session.is_forgotten(ref[1]))
         for kind in self._settings.kinds:
             # as many as are named may have ended long ago: they cost no look at their rows
-            settled = partial(Memory.settled, kind=kind, before=lag_start[kind])
-            for job_id in await session.read(settled) if targets else ():
+            settled = await self._settled(kind, lag_start[kind]) if targets else ()
+            for job_id in settled:
                 targets.pop((kind, job_id), None)
         refs = list(targets)
         for start in range(0, len(refs), _NAMED_AT_ONCE):
             yield await self._due(refs[start : start + _NAMED_AT_ONCE], lag_start)
+
+    async def _settled(self, kind: JobKind, before: datetime | None) -> Iterable[str]:
+        return await self._session.read(lambda memory: memory.settled(kind, before))
 
     async def _due(
         self, refs: list[JobRef], lag_start: dict[JobKind, datetime | None]

@@ -20,7 +20,7 @@ import dlt_docjobs
 from dlt_docjobs.cli import output
 from dlt_docjobs.cli.arguments import make_parser
 from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES, EXPIRED, STATUSES, UNKNOWN
-from dlt_docjobs.sync import session
+from dlt_docjobs.sync import outcomes
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import VIEWS
 
@@ -125,7 +125,7 @@ def test_every_public_name_is_documented() -> None:
 
 
 def test_exit_codes_are_those_of_the_code() -> None:
-    codes = {value for name, value in vars(session).items() if name.startswith("EXIT_")}
+    codes = {value for name, value in vars(outcomes).items() if name.startswith("EXIT_")}
     listed = re.findall(r"^\| (\d+(?:, \d+)?) \|", read("docs/cli.md"), re.MULTILINE)
     found = {int(code) for text in listed for code in text.split(", ")}
     assert found == codes | {130, 143}

@@ -171,6 +171,18 @@ class Warehouse:
         )
         return KnownJob(None if is_torn else row, history, is_torn, row if is_torn else None)
 
+    def settled(self, kind: JobKind, before: datetime | None) -> list[str]:
+        found = []
+        for (of_kind, job_id), row in self.jobs.items():
+            is_open = not self.events[(of_kind, job_id)][-1].is_terminal
+            is_old = before is None or (row.created_at is not None and row.created_at < before)
+            if of_kind == kind and (row.given_up_at is not None if is_open else is_old):
+                found.append(job_id)
+        return found
+
+    def holds_rows(self, name: str, refs: Iterable[JobRef]) -> bool:
+        return any(self.rows.get(name, {}).get(ref) for ref in refs)
+
     def last_progress(self, refs: Iterable[JobRef]) -> dict[JobRef, JobProgress]:
         return {ref: self.progress[ref][-1] for ref in refs if ref in self.progress}
 
