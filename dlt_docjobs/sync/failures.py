@@ -57,7 +57,8 @@ def write_kept_failures(pipeline: Pipeline, source_name: str) -> None:
         buffer.add(rows)
         pipeline.run(_source(source_name, buffer.flush(), _merging(pipeline, source_name)))
     for path in paths:
-        path.unlink()
+        # dlt clears the directory of a pipeline whose dataset is gone
+        path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> SyncRun | None:

@@ -49,7 +49,7 @@ def test_everybody_loads_the_same(
     server.open("unsiloed", JOBS)
     do(contestant, task(place, server, **options))
     check_rows(place, len(JOBS))
-    assert server.counts().requests > len(JOBS)
+    assert server.counts().requests >= len(JOBS)
 
 
 def rows(
