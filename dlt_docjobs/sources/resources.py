@@ -191,11 +191,9 @@ def _leaf(root: DltResource, table: Table, default: Merging) -> DltResource:
 def _merging(pipeline: Pipeline, selected: set[str]) -> Merging:
     """How the pipeline's destination takes rows; the table format may be `pipeline.run`'s."""
     source = Container()[SourceInjectableContext].source
-    formats = {
-        source.resources[name].compute_table_schema().get("table_format") for name in selected
-    }
+    formats = {source.resources[name].table_format for name in selected}
     assert pipeline.destination is not None
-    return merging_of(pipeline.destination, next((one for one in formats if one), None))
+    return merging_of(pipeline.destination, next((str(one) for one in formats if one), None))
 
 
 def _selected_tables() -> set[str]:

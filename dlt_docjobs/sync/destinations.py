@@ -96,6 +96,17 @@ def connect(pipeline: Pipeline) -> Iterator[SqlClientBase[Any] | None]:
         yield client if client.has_dataset() else None
 
 
+@contextlib.contextmanager
+def kept_open(pipeline: Pipeline) -> Iterator[None]:
+    """Keeps DuckDB's file open meanwhile: each step of dlt opens it, and closing it costs more."""
+    destination = pipeline.destination
+    if destination is None or destination.destination_type.rpartition(".")[2] != "duckdb":
+        yield
+        return
+    with pipeline.sql_client():
+        yield
+
+
 def create_table(
     pipeline: Pipeline, client: SqlClientBase[Any], name: str, columns: Mapping[str, TDataType]
 ) -> None:

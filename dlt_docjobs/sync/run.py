@@ -13,7 +13,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.records import SyncRun
-from dlt_docjobs.sync.destinations import forget_loaded_packages, prepare
+from dlt_docjobs.sync.destinations import forget_loaded_packages, kept_open, prepare
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import SyncLocked, pipeline_lock
 from dlt_docjobs.sync.outcomes import UsageError, refusal
@@ -104,9 +104,12 @@ def run(
             if kind == "lease":
                 # dlt has to notice that a dataset is gone before the lease makes a new one
                 pipeline.sync_destination()
-            with warehouse_lock(
-                pipeline, kind=kind, clock=handle.request.clock, on_lost=stop
-            ) as handle.confirm_lock:
+            with (
+                warehouse_lock(
+                    pipeline, kind=kind, clock=handle.request.clock, on_lost=stop
+                ) as handle.confirm_lock,
+                kept_open(pipeline),
+            ):
                 return _run_packages(pipeline, source, handle, run_options)
         except PipelineStepFailed as error:
             # what is the caller's to mend, or to wait for, must not hide in what dlt says

@@ -155,7 +155,13 @@ def limited(place: Place, largest: int) -> Ran:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no limits on Windows")
-@pytest.mark.parametrize("largest", [20_000, 400_000], ids=["at once", "in the warehouse"])
+@pytest.mark.parametrize(
+    "largest",
+    [
+        pytest.param(20_000, id="at once", marks=pytest.mark.slow),
+        pytest.param(400_000, id="in the warehouse"),
+    ],
+)
 def test_a_full_disk_says_so_and_the_next_sync_loads_everything(
     largest: int, make_place: MakePlace
 ) -> None:

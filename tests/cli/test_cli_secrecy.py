@@ -78,8 +78,8 @@ def break_merges(destination: str, place: Place, address: str, is_broken: bool) 
 
 
 def cases() -> Iterator[Any]:
-    """Each provider once, and each in each destination in the long run."""
-    quick = {("llamacloud", "postgres"), ("contextual", "duckdb"), ("unsiloed", "duckdb")}
+    """Two providers, and each in each destination in the long run."""
+    quick = {("llamacloud", "postgres"), ("unsiloed", "duckdb")}
     for case in itertools.product(KEYS, DESTINATIONS):
         marks = () if case in quick else (pytest.mark.slow,)
         yield pytest.param(case, marks=marks, id="-".join(case))

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from conformance_bench import LISTING, Bench, MakeBench
+from conformance_bench import Bench, MakeBench
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 INTERVAL = {
@@ -52,7 +52,9 @@ def sync(bench: Bench, provider: str, env: dict[str, str]) -> dict[str, Any]:
     return dict(json.loads(ran.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("provider", LISTING)
+@pytest.mark.parametrize(
+    "provider", ["llamacloud", pytest.param("contextual", marks=pytest.mark.slow)]
+)
 def test_an_interval_is_a_window(provider: str, make_bench: MakeBench) -> None:
     bench = make_bench()
     added = {
