@@ -55,7 +55,7 @@ def contextual(
             are kept.
         lag_seconds: How far behind the cursor every sync lists again.
         page_size: Parse jobs a list page; extract jobs at most 100.
-        max_jobs_per_package: Jobs in one load package.
+        max_jobs_per_package: Jobs in one load package at most; large results end it earlier.
         max_concurrency: Requests in flight.
         max_response_mb: A larger answer is refused, and the job's result is `failed`.
         requests_per_second: A ceiling; 429 is honoured without it too.

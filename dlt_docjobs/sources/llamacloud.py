@@ -54,7 +54,7 @@ def llamacloud(
             date are found.
         lag_seconds: How far behind the cursor every sync lists again.
         page_size: Jobs a list page; where the server refuses it, its own default.
-        max_jobs_per_package: Jobs in one load package.
+        max_jobs_per_package: Jobs in one load package at most; large results end it earlier.
         max_concurrency: Requests in flight.
         max_response_mb: A larger answer is refused, and the job's result is `failed`.
         requests_per_second: A ceiling; 429 is honoured without it too.

@@ -51,7 +51,7 @@ def unsiloed(
         start_date: Named jobs created before it are left out.
         lag_seconds: Ended jobs created this far behind the cursor, or later, are asked for again.
         page_size: Not used: there is no list.
-        max_jobs_per_package: Jobs in one load package.
+        max_jobs_per_package: Jobs in one load package at most; large results end it earlier.
         max_concurrency: Requests in flight.
         max_response_mb: A larger answer is refused, and the job's result is `failed`.
         requests_per_second: A ceiling; 429 is honoured without it too.
