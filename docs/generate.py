@@ -21,7 +21,7 @@ from dlt_docjobs import contextual, llamacloud, unsiloed
 from dlt_docjobs.cli.arguments import make_parser
 from dlt_docjobs.model.vocabulary import SEGMENT_TYPES, STATUSES, is_terminal
 from dlt_docjobs.sources.config import KEY_VARIABLES
-from dlt_docjobs.tables import TABLES, Table
+from dlt_docjobs.tables import JOB_KEY, TABLES, Table
 from dlt_docjobs.views import VIEWS, View
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -91,6 +91,27 @@ def tables_overview() -> str:
         for table in TABLES.values()
     )
     return _table(("table", "a row is", "key"), rows)
+
+
+def entities() -> str:
+    """The tables and what joins them, as a diagram: their keys, and which belongs to which."""
+    lines = ["```mermaid", "erDiagram"]
+    for name, table in TABLES.items():
+        parent = "segments" if name == "segment_ocr" else "jobs"
+        if table.is_job_level and name != "jobs":
+            many = "o|" if table.key == JOB_KEY else "o{"
+            lines.append(f"    {parent} ||--{many} {name} : has")
+    lines += [
+        "    jobs |o--o{ rejected_records : names",
+        "    sync_runs ||--o{ jobs : wrote",
+        "    sync_runs ||--o{ rejected_records : wrote",
+    ]
+    for name, table in TABLES.items():
+        types = {column.name: column.type for column in table.columns}
+        lines.append(f"    {name} {{")
+        lines += [f"        {types[key]} {key} PK" for key in table.key]
+        lines.append("    }")
+    return "\n".join([*lines, "```"])
 
 
 def tables() -> str:
@@ -324,6 +345,7 @@ def _argument(action: argparse.Action) -> str:
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "tables-overview": tables_overview,
+    "entities": entities,
     "tables": tables,
     "views": views,
     "statuses": statuses,
