@@ -7,10 +7,15 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+
+if TYPE_CHECKING:
+    from views_support import MakeWarehouse, Warehouse
 
 _PREFIXES = ("SOURCES__", "DESTINATION__", "CREDENTIALS", "RUNTIME__", "DLT_", "EXTRACT__")
 _PREFIXES += ("NORMALIZE__", "LOAD__", "LLAMA_", "CONTEXTUAL_", "UNSILOED_", "HTTP_PROXY")
@@ -64,3 +69,21 @@ def postgres(postgres_server: str) -> str:
     finally:
         connection.close()
     return f"{postgres_server}/{database}"
+
+
+@pytest.fixture(scope="session")
+def make_warehouse(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> MakeWarehouse:
+    """Makes empty warehouses: a DuckDB file, or a schema of a PostgreSQL database."""
+    import dlt
+    from views_support import Warehouse
+
+    numbers = count(1)
+    address = f"{postgres_server}/postgres"
+
+    def make(kind: str) -> Warehouse:
+        folder: Path = tmp_path_factory.mktemp("warehouse")
+        if kind == "duckdb":
+            return Warehouse(dlt.destinations.duckdb(str(folder / "warehouse.duckdb")), folder)
+        return Warehouse(dlt.destinations.postgres(address), folder, f"docjobs_{next(numbers)}")
+
+    return make
