@@ -6,14 +6,18 @@ import logging
 from typing import Any
 
 import dlt
+import duckdb
 import pytest
 from dlt.common.destination import Destination
 from dlt.common.destination.capabilities import DestinationCapabilitiesContext
+from packaging.version import Version
 
 from dlt_docjobs import UsageError
 from dlt_docjobs.sync.merging import Merging, merging_of
 from dlt_docjobs.tables import REMOVED, TABLES
 
+# DuckDB has MERGE from 1.4
+INSERTS = "insert-only" if Version(duckdb.__version__) >= Version("1.4") else None
 WHOLE = Merging("delete-insert")
 TEXT = WHOLE._replace(json_is_text=True)
 # every destination that dlt 1.31 knows: a new one has to be decided on here
@@ -24,14 +28,14 @@ DECIDED: dict[str, Merging | None] = {
     "databricks": WHOLE,
     "destination": None,
     "dremio": WHOLE,
-    "duckdb": WHOLE._replace(inserts="insert-only"),
+    "duckdb": WHOLE._replace(inserts=INSERTS),
     "ducklake": WHOLE,
     "dummy": WHOLE,
     "fabric": WHOLE,
     "filesystem": Merging(None),
     "lance": None,
     "lancedb": None,
-    "motherduck": WHOLE._replace(inserts="insert-only"),
+    "motherduck": WHOLE._replace(inserts=INSERTS),
     "mssql": WHOLE,
     "postgres": WHOLE,
     "qdrant": None,
