@@ -35,7 +35,7 @@ from dlt_docjobs.sync.ledger import (
 from dlt_docjobs.sync.memory import JobRef, KnownJob
 from dlt_docjobs.sync.plan import Answered, Cut, Fetch, Gone, Item, Look, Seen, Settle
 from dlt_docjobs.sync.progress import KindProgress
-from dlt_docjobs.sync.rejections import rejected_record, rejection_id, unknown_id
+from dlt_docjobs.sync.rejections import payload_of, rejected_record, rejection_id, unknown_id
 from dlt_docjobs.sync.session import Session, Wanted
 from dlt_docjobs.tables import JOB_KEY, RESULT_TABLES, TABLES, RowBuffer
 
@@ -457,7 +457,7 @@ class Package:
         except NotFound as error:
             await self._take_gone(session.empty_observation(kind, job_id, error))
         except (InvalidIdentifier, UnreadableRecord, UnreadableBody) as error:
-            payload = _payload_of(error)
+            payload = payload_of(error)
             self._reject([Rejection(f"/{kind}/{job_id}", kind, job_id, str(error), payload)])
         except ApiError as error:
             session.fail(f"{kind} job {job_id} could not be asked for: {error}", error)
@@ -500,7 +500,7 @@ class Package:
             message = f"the result of {kind} job {job_id} stays pending: {error}"
             self._session.fail(message, error)
         else:
-            self._reject_result(entry, str(error), _payload_of(error))
+            self._reject_result(entry, str(error), payload_of(error))
 
     async def _receive_or_reject(self, entry: JobEntry, answer: JobAnswer) -> None:
         """Takes an answer; what nests too deep to be stored is set aside, as text."""
@@ -705,10 +705,3 @@ class Package:
                     )
                 ]
             )
-
-
-def _payload_of(error: Exception) -> Any:
-    """What came and could not be read, where the error has kept it."""
-    if isinstance(error, UnreadableBody):
-        return error.body
-    return error.payload if isinstance(error, UnreadableRecord) else None

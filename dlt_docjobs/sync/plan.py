@@ -38,7 +38,7 @@ from dlt_docjobs.providers.llamacloud import LlamaCloudApi
 from dlt_docjobs.sync.brackets import Bracketing
 from dlt_docjobs.sync.memory import JobRef, OpenJob
 from dlt_docjobs.sync.progress import KindProgress
-from dlt_docjobs.sync.rejections import unknown_id_rejection
+from dlt_docjobs.sync.rejections import payload_of, unknown_id_rejection
 from dlt_docjobs.sync.settings import Window
 
 if TYPE_CHECKING:
@@ -411,8 +411,7 @@ class Plan:
             rejection = Rejection(endpoint, kind, job_id, str(error), None)
             return Seen(JobPage([], [rejection]), is_list)
         except (UnreadableRecord, UnreadableBody) as error:
-            payload = error.payload if isinstance(error, UnreadableRecord) else error.body
-            rejection = Rejection(endpoint, kind, job_id, str(error), payload)
+            rejection = Rejection(endpoint, kind, job_id, str(error), payload_of(error))
             return Seen(JobPage([], [rejection]), is_list)
         except ApiError as error:
             if error.is_fatal:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from dlt_docjobs.http import UnreadableBody
 from dlt_docjobs.model.cleaning import clean_json, hashed_name, to_json_text
 from dlt_docjobs.model.records import RejectedRecord
-from dlt_docjobs.providers.base import Rejection
+from dlt_docjobs.providers.base import Rejection, UnreadableRecord
 from dlt_docjobs.sync.memory import JobRef
 from dlt_docjobs.sync.settings import SyncSettings
 
@@ -101,3 +102,10 @@ def _cleaned(payload: Any) -> Any:
     except ValueError:
         # nested deeper than anything is read: as text it is still whole
         return clean_json(json.dumps(payload, default=str))
+
+
+def payload_of(error: Exception) -> Any:
+    """What came and could not be read, where the error has kept it."""
+    if isinstance(error, UnreadableBody):
+        return error.body
+    return error.payload if isinstance(error, UnreadableRecord) else None

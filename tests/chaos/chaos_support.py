@@ -28,7 +28,7 @@ import duckdb
 import psycopg2
 import psycopg2.extras
 from chaos_points import Plan, phase_of
-from conformance_bench import KINDS, RUNNING_WORD, Tables
+from conformance_bench import KINDS, RUNNING_WORD, Tables, asks_for_result
 from conformance_checks import assert_complete, assert_history_true, assert_sound
 
 from dlt_docjobs.emulator import Emulator
@@ -366,7 +366,7 @@ class World:
         asked = Counter(
             record.path
             for record in self.emulator.requests
-            if record.status == 200 and _is_result(record)
+            if record.status == 200 and asks_for_result(record)
         )
         self.emulator.clear_requests()
         return asked
@@ -464,16 +464,6 @@ class World:
         chance = random.Random(seed)
         signals = (signal.SIGKILL, signal.SIGTERM)
         return [(chance.uniform(0.05, self.seconds), signals[n % 2]) for n in range(count)]
-
-
-def _is_result(record: Any) -> bool:
-    parts = record.path.strip("/").split("/")
-    if record.provider == "contextual":
-        return parts[-1] == "results"
-    if record.provider == "unsiloed":
-        return parts[0] == "parse" and ("include_chunks", "true") in record.query
-    expanded = {value for key, value in record.query if key == "expand"}
-    return len(parts) == 4 and bool(expanded - {"usage"})
 
 
 def _called(number: int) -> str:
