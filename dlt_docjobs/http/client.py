@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random as _random
 import re
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -36,8 +37,6 @@ from dlt_docjobs.http.pace import Pace, Wait, backoff, retry_after
 from dlt_docjobs.http.settings import HttpSettings, RequestCounters
 from dlt_docjobs.http.urls import normalise_base_url, origin, quote_path, quote_query
 
-# One httpx client is quadratic in its connections: at 32 it is 2.5 times slower than several
-_SLOTS_PER_HTTPX_CLIENT: Final = 8
 _MAX_REDIRECTS: Final = 3
 _MAX_THROTTLES: Final = 20
 _MAX_UNREADABLE_RETRIES: Final = 2
@@ -121,8 +120,9 @@ class ApiClient:
         self._pace = Pace(clock, settings.requests_per_second, random)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._turnstile = asyncio.Lock()
-        self._idle: list[httpx.AsyncClient] = []
+        self._idle: list[httpx.AsyncClient | None] = []
         self._exit: AsyncExitStack | None = None
+        self._verify: ssl.SSLContext | bool = False
 
     def __repr__(self) -> str:
         """Names the headers, never their values."""
@@ -130,28 +130,16 @@ class ApiClient:
         return f"ApiClient({self.base_url!r}, headers=[{names}], settings={self.settings})"
 
     async def __aenter__(self) -> ApiClient:
-        """Makes the httpx clients; connections are opened as they are needed."""
+        """Makes room for requests; connections are opened as they are needed."""
         if self._exit is not None:
             raise RuntimeError("this ApiClient has been entered already")
         quiet_http_logs()
-        slots = self.settings.max_concurrency
-        many = -(-slots // _SLOTS_PER_HTTPX_CLIENT) if self._transport is None else 1
         # One TLS context for all, and none without need: each costs about 20 ms and a megabyte
-        needs_tls = self._transport is None and self.base_url.startswith("https:")
-        verify = httpx.create_ssl_context() if needs_tls else False
+        if self._transport is None and self.base_url.startswith("https:"):
+            self._verify = httpx.create_ssl_context()
         self._exit = AsyncExitStack()
-        clients = [
-            await self._exit.enter_async_context(
-                httpx.AsyncClient(
-                    verify=verify,
-                    transport=self._transport,
-                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=slots),
-                )
-            )
-            for _ in range(many)
-        ]
         # Taken from the end: few requests at a time keep few connections warm
-        self._idle = [clients[slot * many // slots] for slot in range(slots)]
+        self._idle = [None] * self.settings.max_concurrency
         return self
 
     async def __aexit__(
@@ -388,9 +376,22 @@ class ApiClient:
                 raise RuntimeError("ApiClient is used outside of `async with`")
             http = self._idle.pop()
             try:
+                if http is None:
+                    http = await self._new_client()
                 yield http
             finally:
                 self._idle.append(http)
+
+    async def _new_client(self) -> httpx.AsyncClient:
+        """One for each slot: a client looks through all of its connections at every request."""
+        assert self._exit is not None
+        return await self._exit.enter_async_context(
+            httpx.AsyncClient(
+                verify=self._verify,
+                transport=self._transport,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=1),
+            )
+        )
 
 
 def _redirect_target(url: httpx.URL, response: httpx.Response, endpoint: str) -> httpx.URL:
