@@ -7,6 +7,7 @@ the values of settings that are secrets. All else stays as sent.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import re
@@ -216,7 +217,16 @@ def to_json_text(value: Any, *, redact_secrets: bool = False, sort_keys: bool = 
     Raises:
         ValueError: The value is nested deeper than `MAX_DEPTH`.
     """
-    cleaned = clean_json(value, redact_secrets=redact_secrets)
+    return encode_json(clean_json(value, redact_secrets=redact_secrets), sort_keys=sort_keys)
+
+
+def encode_json(cleaned: Any, *, sort_keys: bool = False) -> JsonText:
+    """What `clean_json` returned as compact JSON text.
+
+    Args:
+        cleaned: The value.
+        sort_keys: See `to_json_text`.
+    """
     encoded = msgspec.json.encode(cleaned, order="deterministic" if sort_keys else None)
     return JsonText(encoded.decode())
 
@@ -348,6 +358,7 @@ _TOLD_BEFORE: Final = {
     "hash": re.compile(r"secret|token|password"),
     "id": re.compile(r"key"),
 } | dict.fromkeys(("url", "uri", "server", "host", "address", "settings"), re.compile("proxy"))
+_LONGEST_KEY: Final = 100
 _HEADER_OWNER = re.compile(r"webhook|https?|request|custom|auth|callback")
 
 # In a JSON schema the keys of `properties` name fields of a document, not settings
@@ -364,6 +375,13 @@ def names_secret(key: str, *, in_webhook: bool = False) -> bool:
         key: A key of a setting.
         in_webhook: Whether it stands in the settings of a webhook, whose `headers` are secret.
     """
+    # The same few keys stand in every answer; a key of megabytes is not worth remembering
+    judge = _names_secret if len(key) <= _LONGEST_KEY else _names_secret.__wrapped__
+    return judge(key, in_webhook)
+
+
+@functools.lru_cache(maxsize=1024)
+def _names_secret(key: str, in_webhook: bool) -> bool:
     words = [word.lower() for word in _WORD.findall(key)]
     if not words:
         return False

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 import queue
-import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -126,6 +125,7 @@ def build_resources(
                     _Outlet(),
                     replaces=merging.inserts is None,
                     by_row=merging.by_row,
+                    reads_ahead=handle.is_managed,
                 )
                 try:
                     yield from _drive(session, package, wanted, merging)
@@ -235,7 +235,7 @@ class _Outlet:
     def __init__(self) -> None:
         self.queue: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=2)
 
-    async def __call__(self, batch: Batch) -> None:
+    async def __call__(self, batch: Batch | BaseException | None) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.queue.put, batch)
 
 
@@ -246,17 +246,7 @@ def _drive(
     outlet = package.emit
     assert isinstance(outlet, _Outlet)
     inbox = outlet.queue
-
-    def work() -> None:
-        try:
-            session.loop.run_until_complete(package.run())
-        except BaseException as error:
-            inbox.put(error)
-        else:
-            inbox.put(None)
-
-    thread = threading.Thread(target=work, name="docjobs-engine", daemon=True)
-    thread.start()
+    session.engine.start(_fill(package, outlet))
     ended = False
     try:
         while True:
@@ -265,11 +255,10 @@ def _drive(
                 item = inbox.get(timeout=0.2)
             except queue.Empty:
                 continue
+            ended = item is None or isinstance(item, BaseException)
             if item is None:
-                ended = True
                 return
             if isinstance(item, BaseException):
-                ended = True
                 raise item
             tables = {name: table for name, table in item.items() if name in wanted.tables}
             if tables:
@@ -277,9 +266,15 @@ def _drive(
     finally:
         if not ended:
             session.request.stop_reason = session.request.stop_reason or "abandoned"
-            while thread.is_alive():
-                try:
-                    inbox.get(timeout=0.1)
-                except queue.Empty:
-                    continue
-        thread.join()
+            while isinstance(inbox.get(), dict):
+                continue
+
+
+async def _fill(package: Package, outlet: _Outlet) -> None:
+    """Runs a package; the last thing that comes out is None, or why there is nothing more."""
+    try:
+        await package.run()
+    except BaseException as error:
+        await outlet(error)
+    else:
+        await outlet(None)

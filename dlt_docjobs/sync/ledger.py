@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from dlt_docjobs.model.cleaning import clean_json, hashed_name, to_json_text, without_content
+from dlt_docjobs.model.cleaning import clean_json, encode_json, hashed_name, without_content
 from dlt_docjobs.model.history import History, derive_events, derive_expiry
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
@@ -259,8 +259,8 @@ class Ledger:
         if old is not None and old.payload is not None and (same_status or not payload):
             before = json.loads(old.payload)
             merged = _merged(before, cleaned)
-            return old.payload if merged == before else to_json_text(merged)
-        return to_json_text(cleaned)
+            return old.payload if merged == before else encode_json(merged)
+        return encode_json(cleaned)
 
     def _clean(self, payload: dict[str, Any]) -> dict[str, Any]:
         value = clean_json(payload, redact_secrets=True)
@@ -274,7 +274,7 @@ class Ledger:
         value = clean_json(value, redact_secrets=redact)
         if not self._settings.policy.include_content:
             value = without_content(value, keep)
-        return to_json_text(value)
+        return encode_json(value)
 
     def _record_progress(self, entry: JobEntry, seen: JobObservation, status: str) -> None:
         if not seen.has_progress:
@@ -400,7 +400,7 @@ def _merged_text(before: JsonText | None, after: JsonText | None) -> JsonText | 
         return after or before
     one, other = json.loads(before), json.loads(after)
     merged = _merged(one, other)
-    return before if merged == one else to_json_text(merged)
+    return before if merged == one else encode_json(merged)
 
 
 def _progress_values(row: JobProgress) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ out in batches as they come.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any, Final
 
 import pyarrow as pa
@@ -63,6 +63,7 @@ class Package:
         emit: Takes a batch of Arrow tables; waits while the writer is behind.
         replaces: False where new results may be inserted without looking for earlier ones.
         by_row: Whether rows that go have to be named one by one (tables that only upsert).
+        reads_ahead: Whether another package of the run follows, if this one is full.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Package:
         *,
         replaces: bool = True,
         by_row: bool = False,
+        reads_ahead: bool = False,
     ) -> None:
         self._session = session
         self._settings = session.settings
@@ -91,6 +93,7 @@ class Package:
         self._fresh: set[JobRef] = set()
         self.replaces = replaces
         self._by_row = by_row
+        self._reads_ahead = reads_ahead
         # of jobs that may have rows: the keys of the new ones, by table
         self._renewed: dict[str, dict[JobRef, set[tuple[Any, ...]]]] = {}
         self._fetches: set[asyncio.Task[None]] = set()
@@ -100,6 +103,7 @@ class Package:
     async def run(self) -> None:
         """Takes items until the package is full or the plan ends, then writes what it knows."""
         session = self._session
+        session.ahead.end()
         taking = asyncio.create_task(self._take_items())
         try:
             while not taking.done():
@@ -114,6 +118,8 @@ class Package:
             # what came before the refusal is kept
             session.fail(str(error), error)
         await self._finish_fetches()
+        if self._reads_ahead and self._is_full:
+            session.ahead.begin(self._next_results())
         await self._name_stale_rows()
         await self._flush_results(everything=True)
         session.finished_at = session.clock.now()
@@ -123,6 +129,16 @@ class Package:
             # no more rows for them: only the last word on how they are merged
             batch |= {name: TABLES[name].arrow_schema.empty_table() for name in self._written}
         await self.emit(batch)
+
+    def _next_results(self) -> Iterator[tuple[JobRef, str | None]]:
+        """The results that the next package will ask for first, with the tiers of their jobs."""
+        for item in self._session.carried:
+            if isinstance(item, Look):
+                for ref in item.refs:
+                    if self._wanted.any_result(ref[0]) and ref not in self._entries:
+                        yield ref, None
+            elif isinstance(item, Fetch) and (entry := self._entries.get(item.ref)) is not None:
+                yield item.ref, entry.row.tier if entry.row else None
 
     async def _name_stale_rows(self) -> None:
         """Marks the rows of earlier results that the new ones do not have, each by its key."""
@@ -445,7 +461,7 @@ class Package:
         problem: Exception | None = None
         try:
             try:
-                ask = self._api.result if wants_result else self._api.status
+                ask = session.ahead.result if wants_result else self._api.status
                 answer = await ask(kind, job_id)
             except (UnreadableRecord, ApiError) as error:
                 is_fatal = isinstance(error, ApiError) and error.is_fatal
@@ -479,7 +495,7 @@ class Package:
         session = self._session
         tier = entry.row.tier if entry.row else None
         try:
-            answer = await self._api.result(kind, job_id, tier)
+            answer = await session.ahead.result(kind, job_id, tier)
         except NotFound as error:
             await self._confirm_gone(entry, error)
         except (UnreadableRecord, InvalidIdentifier, ApiError) as error:

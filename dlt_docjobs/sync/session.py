@@ -29,6 +29,8 @@ from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.base import JobPage, ProviderApi
+from dlt_docjobs.sync.ahead import ReadAhead
+from dlt_docjobs.sync.engine import Engine
 from dlt_docjobs.sync.memory import JobRef, KnownJob, Memory, OpenJob
 from dlt_docjobs.sync.outcomes import EXIT_DONE, EXIT_PARTIAL, EXIT_REFUSED
 from dlt_docjobs.sync.plan import Item, Plan
@@ -152,12 +154,13 @@ class Session:
         self._memory: Memory | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="docjobs-warehouse")
         self._items: AsyncIterator[Item] | None = None
-        self.loop = asyncio.new_event_loop()
+        self.engine = Engine()
         # for who watches the run: results known of, and those that were fetched or given up
         self.results_known = 0
         self.results_ended = 0
         self.is_listed = False
         self.is_loading = False
+        self.ahead = ReadAhead(api, settings.max_concurrency, lambda: self.must_stop)
         api.client.deadline = request.deadline
         if request.on_wait is not None:
             api.client.on_wait = request.on_wait
@@ -250,7 +253,7 @@ class Session:
         """Runs a query beside the event loop, one at a time."""
         memory = self._memory
         assert memory is not None
-        return await self.loop.run_in_executor(self._reader, query, memory)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, query, memory)
 
     async def lookup(self, kind: JobKind, job_ids: Iterable[str]) -> dict[str, KnownJob]:
         """What the warehouse knows of the given jobs."""
@@ -381,18 +384,16 @@ class Session:
 
     def close(self) -> None:
         """Ends the run: closes the client, the threads and the event loop."""
-        if self.loop.is_closed():
+        if self.engine.is_closed:
             return
         try:
-            self.loop.run_until_complete(self._close())
+            self.engine.close(self._close())
         finally:
-            self.loop.close()
             self._reader.shutdown(wait=True)
 
     async def _close(self) -> None:
+        await self.ahead.close()
         items: Any = self._items
         if items is not None:
             await items.aclose()
             await self.client.__aexit__(None, None, None)
-        await self.loop.shutdown_asyncgens()
-        await self.loop.shutdown_default_executor()

@@ -412,8 +412,8 @@ def run(
     try:
         while True:
             session.attach(warehouse.memory)
-            package = Package(session, wanted, warehouse.take)
-            session.loop.run_until_complete(package.run())
+            package = Package(session, wanted, warehouse.take, reads_ahead=True)
+            session.engine.start(package.run()).result()
             session.detach()
             warehouse.commit()
             # what dlt keeps is JSON
