@@ -53,9 +53,11 @@ def strip_signatures(text: str) -> str:
     # Every signature has a sign of equality, however written. To look for one character is quick,
     # to look for several is not
     if "=" in text or (
-        ("%" in text or "&" in text or "\\" in text)
-        and ("3D" in text or "3d" in text or "#61;" in text or "equals;" in text)
+        ("%" in text or "\\" in text or ("&" in text and "#" in text))
+        and ("3D" in text or "3d" in text or "#61;" in text)
     ):
+        return _strip_signatures(text)
+    if "&" in text and "equals;" in text:
         return _strip_signatures(text)
     return text
 

@@ -51,7 +51,7 @@ _CLOCK_DOUBT: Final = timedelta(seconds=3)
 _IDLE_PAGES: Final = 100
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LISTED_IDS: Final = 200_000
-_NAMED_AT_ONCE: Final = 500
+_NAMED_AT_ONCE: Final = 2000
 
 
 class _Stopped(Exception):
