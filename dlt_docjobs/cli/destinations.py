@@ -16,10 +16,10 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
 
 from dlt_docjobs.cli.arguments import suggest
+from dlt_docjobs.sync.memory_limit import SOFT_LIMIT
 from dlt_docjobs.sync.outcomes import UsageError
 
 _DUCKDB_FILE: Final = "warehouse.duckdb"
-_MEMORY_LIMIT: Final = "512MB"
 _MEMORY_SETTING: Final = re.compile(r"\s*(memory_limit|max_memory)\b", re.IGNORECASE)
 
 
@@ -89,7 +89,7 @@ def _duckdb_credentials(destination: dlt.destinations.duckdb) -> DuckDbCredentia
     settings = credentials.global_config or {}
     own = [*settings, *(credentials.local_config or {}), *(credentials.pragmas or [])]
     if not any(_MEMORY_SETTING.match(setting) for setting in own):
-        credentials.global_config = {**settings, "memory_limit": _MEMORY_LIMIT}
+        credentials.global_config = {**settings, "memory_limit": SOFT_LIMIT}
     return credentials
 
 

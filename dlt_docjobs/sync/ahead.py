@@ -37,10 +37,12 @@ class ReadAhead:
 
     async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
         """The result as the provider's API gives it, or raises; perhaps it is there already."""
-        answer = self._answers.pop((kind, job_id), None)
-        if answer is None:
+        asked = self._answers.pop((kind, job_id), None)
+        if asked is None:
             return await self._api.result(kind, job_id, tier)
-        return await answer
+        answer = await asked
+        self._bytes -= answer.size
+        return answer
 
     def begin(self, wanted: Iterable[tuple[JobRef, str | None]]) -> None:
         """A package has ended: results are asked for until the next one begins.
@@ -66,9 +68,10 @@ class ReadAhead:
         await asyncio.gather(*answers, return_exceptions=True)
 
     async def _feed(self, wanted: list[tuple[JobRef, str | None]]) -> None:
-        self._bytes = 0
         places = asyncio.Semaphore(self._width)
         for ref, tier in wanted:
+            if ref in self._answers:
+                continue
             await places.acquire()
             if self._bytes >= _BYTES_AHEAD or self._must_stop():
                 return

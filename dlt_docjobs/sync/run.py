@@ -17,6 +17,7 @@ from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync.destinations import forget_loaded_packages, kept_open, prepare
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import SyncLocked, pipeline_lock
+from dlt_docjobs.sync.memory_limit import lift_soft_limit
 from dlt_docjobs.sync.outcomes import UsageError, refusal
 from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
 from dlt_docjobs.sync.private import close_working_directory, private_files
@@ -149,13 +150,23 @@ def _run_packages(
     drop_misplaced_packages(pipeline, source.name)
     mend_broken_packages(pipeline)
     while pipeline.has_pending_data:
-        pipeline.run(**run_options)
+        _run_package(pipeline, None, run_options)
     write_kept_failures(pipeline, source.name)
     while True:
-        pipeline.run(source, **run_options)
+        _run_package(pipeline, source, run_options)
         forget_loaded_packages(pipeline)
         handle.confirm_lock()
         session = handle.session
         assert session is not None
         if session.done or session.must_stop:
             return session.row()
+
+
+def _run_package(pipeline: Pipeline, source: DltSource | None, run_options: dict[str, Any]) -> None:
+    try:
+        pipeline.run(source, **run_options)
+    except PipelineStepFailed as error:
+        if not lift_soft_limit(pipeline, error):
+            raise
+        # what was extracted waits: it is only loaded again
+        pipeline.run(**run_options)

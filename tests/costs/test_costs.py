@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -197,6 +198,26 @@ def test_a_package_is_bounded_by_bytes_too(shop: Shop, monkeypatch: pytest.Monke
     assert states == [("loaded", 12)]
     jobs = shop.rows("SELECT count(DISTINCT job_id), count(*) FROM docjobs.chunks")
     assert jobs == [(12, 48)]
+
+
+def test_results_of_the_next_package_are_asked_for_while_one_is_loaded(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = shop.add("unsiloed", 12, pages=2)
+    served: list[int] = []
+    load = dlt.Pipeline.load
+
+    def slow_load(pipeline: dlt.Pipeline, *args: Any, **options: Any) -> Any:
+        until = time.monotonic() + 20
+        while len(shop.emulator.requests) < len(ids) and time.monotonic() < until:
+            time.sleep(0.01)
+        served.append(len(shop.emulator.requests))
+        return load(pipeline, *args, **options)
+
+    monkeypatch.setattr(dlt.Pipeline, "load", slow_load)
+    row, _ = shop.sync("unsiloed", max_jobs_per_package=4)
+    assert served[0] == 12, "all of the two packages behind it"
+    assert (row.requests, row.jobs_new, row.results_loaded) == (12, 12, 12)
 
 
 # -- bytes held ---------------------------------------------------------------------------------

@@ -1,0 +1,76 @@
+"""DuckDB gets little memory, and more where a package can't be loaded with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dlt
+import pytest
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+import dlt_docjobs
+from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.sync import memory_limit
+
+TOO_LITTLE = "4MB"
+
+
+class Place:
+    """An emulator with done jobs and a DuckDB file that is given too little memory."""
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self.credentials = DuckDbCredentials(str(folder / "warehouse.duckdb"))
+        self.credentials.global_config = {"memory_limit": TOO_LITTLE}
+        self.pipeline = dlt.pipeline(
+            "docjobs_unsiloed",
+            destination=dlt.destinations.duckdb(self.credentials),
+            dataset_name="docjobs",
+            pipelines_dir=str(folder / "pipelines"),
+        )
+        self._emulator = emulator
+
+    def sync(self) -> SyncRun:
+        emulator = self._emulator
+        ids = [job.job_id for job in emulator.jobs("unsiloed")]
+        source = dlt_docjobs.unsiloed(
+            job_ids=ids, api_key=emulator.api_key, base_url=emulator.base_urls["unsiloed"]
+        )
+        return dlt_docjobs.run(self.pipeline, source)
+
+    def count(self, table: str) -> int:
+        with self.pipeline.sql_client() as client:
+            return int((client.execute_sql(f"SELECT count(*) FROM {table}") or [])[0][0])
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with Emulator(seed=7, jobs=0) as emulator:
+        for _ in range(6):
+            emulator.add_job("unsiloed", status="Succeeded", pages=3)
+        yield Place(emulator, tmp_path)
+
+
+def test_a_package_that_our_limit_is_too_low_for_is_loaded_without_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(memory_limit, "SOFT_LIMIT", TOO_LITTLE)
+    row = place.sync()
+    assert (row.ok, row.jobs_new) == (True, 6)
+    assert place.count("jobs") == 6
+    assert place.count("segments") == row.segments > 0
+    assert place.count("_dlt_loads") == 1
+    assert f"DuckDB could not load the package with {TOO_LITTLE}" in caplog.text
+    assert place.sync().jobs_changed == 0
+
+
+def test_a_limit_of_the_users_own_stands_and_loses_nothing(place: Place) -> None:
+    with pytest.raises(PipelineStepFailed, match="Out of Memory"):
+        place.sync()
+    assert place.pipeline.has_pending_data
+    place.credentials.global_config = {"memory_limit": "1GB"}
+    place.sync()
+    assert place.count("jobs") == 6
+    assert place.count("_dlt_loads") == 2
