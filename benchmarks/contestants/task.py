@@ -64,8 +64,9 @@ def read_task(needs_pandas: bool = False) -> Task:
     """The task on the command line.
 
     Args:
-        needs_pandas: Whether the contestant uses pandas. From all others it is hidden: it is
-            installed for one rival's sake, and pyarrow imports it wherever it finds it.
+        needs_pandas: Whether the contestant uses pandas. From all others it is hidden, and NumPy
+            that comes with it: they are installed for one rival's sake, and pyarrow imports them
+            wherever it finds them.
     """
     if not needs_pandas:
         sys.meta_path.insert(0, _NoPandas())
@@ -73,12 +74,12 @@ def read_task(needs_pandas: bool = False) -> Task:
 
 
 class _NoPandas(MetaPathFinder):
-    """Makes pandas look as if it were not installed."""
+    """Makes pandas and NumPy look as if they were not installed."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
         """Finds nothing, and keeps others from finding it."""
-        if fullname == "pandas":
-            raise ModuleNotFoundError("No module named 'pandas'", name=fullname)
+        if fullname in ("pandas", "numpy"):
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 def encode_task(task: Task) -> str:

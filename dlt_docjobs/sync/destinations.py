@@ -47,7 +47,7 @@ def install_defaults() -> None:
     with contextlib.suppress(DuplicateConfigProviderException):
         dlt.config.register_provider(
             CustomLoaderDocProvider(
-                _PROVIDER, lambda: _DEFAULTS, supports_secrets=False, locations=[]
+                _PROVIDER, lambda: _DEFAULTS, supports_secrets=True, locations=[]
             )
         )
         # what dlt has read so far it read without them: its telemetry has started by now
