@@ -154,7 +154,8 @@ def _run(command: Sequence[str], place: Place, memory_limit: int) -> tuple[float
         watcher = _Watcher(process, memory_limit)
         watcher.start()
         try:
-            code = process.wait(_PATIENCE)
+            # without a time limit: with one, Python looks only twenty times a second
+            code = process.wait()
         finally:
             process.kill()
             watcher.over.set()
@@ -168,7 +169,7 @@ def _run(command: Sequence[str], place: Place, memory_limit: int) -> tuple[float
 
 
 class _Watcher(threading.Thread):
-    """Ends a process that takes too much memory, before the machine does."""
+    """Ends a process that takes too much memory, before the machine does, or too long."""
 
     def __init__(self, process: subprocess.Popen[bytes], memory_limit: int) -> None:
         super().__init__(daemon=True)
@@ -181,9 +182,13 @@ class _Watcher(threading.Thread):
         """Looks now and then, where the system shows a process's memory."""
         status = Path(f"/proc/{self._process.pid}/statm")
         page = os.sysconf("SC_PAGE_SIZE") if status.exists() else 0
-        while page and not self.over.wait(_LOOK_EVERY):
+        until = time.monotonic() + _PATIENCE
+        while not self.over.wait(_LOOK_EVERY):
+            if time.monotonic() > until:
+                self._process.kill()
+                return
             try:
-                resident = int(status.read_text().split()[1]) * page
+                resident = int(status.read_text().split()[1]) * page if page else 0
             except (OSError, IndexError):
                 return
             if resident > self._limit:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dlt_docjobs._version import __version__
-    from dlt_docjobs.sources import contextual, llamacloud, unsiloed
+    from dlt_docjobs.sources.contextual import contextual
+    from dlt_docjobs.sources.llamacloud import llamacloud
+    from dlt_docjobs.sources.unsiloed import unsiloed
     from dlt_docjobs.sync.lock import SyncLocked
     from dlt_docjobs.sync.outcomes import SyncFailed, UsageError
     from dlt_docjobs.sync.run import run
@@ -25,11 +27,11 @@ _HOMES = {
     "SyncLocked": "dlt_docjobs.sync.lock",
     "UsageError": "dlt_docjobs.sync.outcomes",
     "__version__": "dlt_docjobs._version",
-    "contextual": "dlt_docjobs.sources",
+    "contextual": "dlt_docjobs.sources.contextual",
     "create_views": "dlt_docjobs.views",
-    "llamacloud": "dlt_docjobs.sources",
+    "llamacloud": "dlt_docjobs.sources.llamacloud",
     "run": "dlt_docjobs.sync.run",
-    "unsiloed": "dlt_docjobs.sources",
+    "unsiloed": "dlt_docjobs.sources.unsiloed",
 }
 
 __all__ = [

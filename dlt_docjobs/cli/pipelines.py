@@ -13,19 +13,13 @@ from dlt.extract.reference import SourceFactory
 from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
+import dlt_docjobs
 from dlt_docjobs.cli.arguments import suggest
 from dlt_docjobs.cli.destinations import make_destination
 from dlt_docjobs.model.vocabulary import PROVIDERS, Provider
-from dlt_docjobs.sources import contextual, llamacloud, unsiloed
 from dlt_docjobs.sources.config import KEY_VARIABLES, SECTION, account_of, find_key
 from dlt_docjobs.sync.destinations import install_defaults
 from dlt_docjobs.sync.outcomes import UsageError
-
-_SOURCES: Final[dict[Provider, SourceFactory[Any, DltSource]]] = {
-    "llamacloud": llamacloud,
-    "contextual": contextual,
-    "unsiloed": unsiloed,
-}
 
 
 class Account(NamedTuple):
@@ -55,7 +49,7 @@ class Account(NamedTuple):
 
     def source(self, **arguments: Any) -> DltSource:
         """The source, with configuration from the account's own section."""
-        factory = _SOURCES[self.provider]
+        factory: SourceFactory[Any, DltSource] = getattr(dlt_docjobs, self.provider)
         if self.name != "default":
             factory = factory.clone(name=self.source_name)
         return factory(**arguments)

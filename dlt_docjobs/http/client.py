@@ -13,8 +13,6 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final
 
-import httpx
-
 from dlt_docjobs.http.answers import Answer, clock_offset
 from dlt_docjobs.http.bodies import BrokenBody, Inflater, describe_error_body
 from dlt_docjobs.http.clock import Clock, SystemClock
@@ -32,6 +30,7 @@ from dlt_docjobs.http.errors import (
     error_for_status,
     is_retried,
 )
+from dlt_docjobs.http.lean_httpx import httpx
 from dlt_docjobs.http.logs import quiet_http_logs
 from dlt_docjobs.http.pace import Pace, Wait, backoff, retry_after
 from dlt_docjobs.http.settings import HttpSettings, RequestCounters

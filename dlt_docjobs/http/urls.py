@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode, urlsplit
 
-import httpx
-
 from dlt_docjobs.http.errors import InvalidBaseUrl, InvalidIdentifier
+from dlt_docjobs.http.lean_httpx import httpx
 
 _OTHER_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\d)")
 _PRINTABLE_ASCII = re.compile(r"[!-~]+")

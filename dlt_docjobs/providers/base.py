@@ -120,9 +120,11 @@ class ProviderApi(ABC):
 
     Attributes:
         provider: Its name.
+        region_hint: What a refused key may mean beside a wrong one.
         lists: Job kinds that have a list endpoint.
         filters_created: Kinds whose list can be bounded by `created_at` from both sides.
         poll_batch: How many jobs one request can ask for; 1 where only one.
+        bills_late: Whether credits are known only some time after a job has ended.
         retention_days: How long results stay, by kind, where the provider says so.
         document_keys: Keys of job answers whose strings are ids, enums, dates, names or error
             messages of the documented schema: they stay with include_content=false.
@@ -132,10 +134,12 @@ class ProviderApi(ABC):
     """
 
     provider: ClassVar[Provider]
+    region_hint: ClassVar[str] = ""
     kinds: ClassVar[tuple[JobKind, ...]] = ("parse", "extract")
     lists: ClassVar[frozenset[JobKind]] = frozenset()
     filters_created: ClassVar[frozenset[JobKind]] = frozenset()
     poll_batch: ClassVar[int] = 1
+    bills_late: ClassVar[bool] = False
     retention_days: ClassVar[Mapping[JobKind, float]] = {}
     document_keys: ClassVar[frozenset[str]] = frozenset()
     name_keys: ClassVar[frozenset[str]] = frozenset({"name", "file_name"})
@@ -193,8 +197,17 @@ class ProviderApi(ABC):
         raise NotImplementedError
 
     async def usage(self, kind: JobKind, job_id: str) -> JobAnswer:
-        """One job with its credits, without its result; only LlamaCloud bills so late."""
+        """One job with its credits, without its result: where `bills_late`."""
         raise NotImplementedError
+
+    async def load_transitions(self, kind: JobKind, hours: float) -> None:
+        """Fetches exact transition times, if the provider has any, for what is observed next.
+
+        Args:
+            kind: `parse` or `extract`.
+            hours: How far back.
+        """
+        return
 
     def without_content(self, value: Any) -> Any:
         """An answer about jobs without what may be a document's text, or a user's.

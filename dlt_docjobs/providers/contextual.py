@@ -30,7 +30,6 @@ from dlt_docjobs.providers.results import UnreadableResult
 from dlt_docjobs.providers.results import contextual as results
 
 BASE_URL = "https://api.contextual.ai/v1"
-REGION_HINT = "Contextual AI's base_url ends with /v1"
 RETENTION_DAYS = 30
 _MAX_EXTRACT_PAGE = 100
 _EXTRACT_KEYS = frozenset(
@@ -74,6 +73,7 @@ class ContextualApi(ProviderApi):
     """Contextual AI's parse and extract jobs."""
 
     provider: ClassVar[Provider] = "contextual"
+    region_hint: ClassVar[str] = "Contextual AI's base_url ends with /v1"
     lists = frozenset({"parse", "extract"})
     retention_days: ClassVar[Mapping[JobKind, float]] = {"parse": RETENTION_DAYS}
     wrappers = frozenset({"jobs", "progress"})

@@ -39,10 +39,6 @@ from dlt_docjobs.providers.results import UnreadableResult
 from dlt_docjobs.providers.results import llamacloud as results
 
 BASE_URL = "https://api.cloud.llamaindex.ai"
-REGION_HINT = (
-    "LlamaCloud keys belong to one region: for an EU key set base_url to "
-    "https://api.cloud.eu.llamaindex.ai"
-)
 _RESULT_KEYS = frozenset({"items", "markdown", "text", "forms", "markdown_full", "text_full"})
 _EXTRACT_RESULT_KEYS = frozenset({"extract_result", "extract_metadata"})
 _TRANSITIONS = {
@@ -86,6 +82,11 @@ class LlamaCloudApi(ProviderApi):
     """LlamaCloud's parse and extract jobs."""
 
     provider: ClassVar[Provider] = "llamacloud"
+    bills_late: ClassVar[bool] = True
+    region_hint: ClassVar[str] = (
+        "LlamaCloud keys belong to one region: for an EU key set base_url to "
+        "https://api.cloud.eu.llamaindex.ai"
+    )
     lists = frozenset({"parse", "extract"})
     filters_created = frozenset({"parse", "extract"})
     poll_batch = 50

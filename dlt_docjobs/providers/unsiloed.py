@@ -30,10 +30,6 @@ from dlt_docjobs.providers.results import unsiloed as results
 from dlt_docjobs.providers.results.unsiloed_typed import TypedAnswer, read_answer
 
 BASE_URL = "https://prod.visionapi.unsiloed.ai"
-REGION_HINT = (
-    "Unsiloed's documentation names three headers for the key: try auth_header = "
-    '"X-API-Key" or "Authorization"'
-)
 EXTRACT_RETENTION_DAYS = 7
 _RESULT_KEYS = frozenset({"chunks", "result"})
 
@@ -57,6 +53,10 @@ class UnsiloedApi(ProviderApi):
     """Unsiloed AI's parse and extract jobs."""
 
     provider: ClassVar[Provider] = "unsiloed"
+    region_hint: ClassVar[str] = (
+        "Unsiloed's documentation names three headers for the key: try auth_header = "
+        '"X-API-Key" or "Authorization"'
+    )
     retention_days: ClassVar[Mapping[JobKind, float]] = {"extract": EXTRACT_RETENTION_DAYS}
     document_keys = frozenset(
         {"job_id", "task_id", "id", "status", "created_at", "started_at", "finished_at"}

@@ -11,20 +11,11 @@ import dlt
 from dlt.extract.resource import DltResource
 
 from dlt_docjobs.http import ApiClient
-from dlt_docjobs.model.vocabulary import Provider
-from dlt_docjobs.providers import contextual, llamacloud, unsiloed
 from dlt_docjobs.providers.base import ProviderApi
 from dlt_docjobs.sources import config
 from dlt_docjobs.sources.resources import EPOCH, build_resources
 from dlt_docjobs.sync.destinations import install_defaults
 from dlt_docjobs.sync.outcomes import UsageError
-
-_REGION_HINTS = {
-    "llamacloud": llamacloud.REGION_HINT,
-    "contextual": contextual.REGION_HINT,
-    "unsiloed": unsiloed.REGION_HINT,
-}
-
 
 _captured: ContextVar[list[SourceConfig] | None] = ContextVar("docjobs_captured", default=None)
 
@@ -48,13 +39,14 @@ class SourceConfig:
     """The arguments of one source, checked when the source is made: no request is sent.
 
     Args:
-        provider: Whose source.
+        api: The provider's API.
         values: The source function's arguments by name.
     """
 
-    def __init__(self, provider: Provider, values: dict[str, Any]) -> None:
+    def __init__(self, api: type[ProviderApi], values: dict[str, Any]) -> None:
         install_defaults()
-        self.provider = provider
+        self._api = api
+        self.provider = provider = api.provider
         self.name = dlt.current.source_schema().name
         self.values = values
         config.refuse_unknown_keys(self.name, values)
@@ -94,21 +86,17 @@ class SourceConfig:
         size = values["page_size"]
         if size < 1:
             raise UsageError(f"page_size is at least 1, not {size!r}")
-        if self.provider == "llamacloud":
-            return llamacloud.LlamaCloudApi(
-                self._client(self._bearer()),
-                policy,
-                size,
-                values["project_id"],
-                values["organization_id"],
-            )
-        if self.provider == "contextual":
-            return contextual.ContextualApi(self._client(self._bearer()), policy, size)
-        header = values["auth_header"]
-        headers = {header: self.connection.api_key}
-        if header.lower() == "authorization":
-            headers = self._bearer()
-        return unsiloed.UnsiloedApi(self._client(headers), policy, size)
+        # scopes of LlamaCloud, whose other two have none
+        scope = {name: values[name] for name in ("project_id", "organization_id") if name in values}
+        return self._api(self._client(self._headers()), policy, size, **scope)
+
+    def _headers(self) -> dict[str, str]:
+        header = self.values.get("auth_header", "authorization")
+        return (
+            self._bearer()
+            if header.lower() == "authorization"
+            else {header: self.connection.api_key}
+        )
 
     def _bearer(self) -> dict[str, str]:
         key = self.connection.api_key
@@ -122,5 +110,5 @@ class SourceConfig:
             self.connection.base_url,
             headers=headers,
             settings=self.connection.http,
-            region_hint=_REGION_HINTS[self.provider],
+            region_hint=self._api.region_hint,
         )

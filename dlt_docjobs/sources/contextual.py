@@ -10,7 +10,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract.resource import DltResource
 
-from dlt_docjobs.providers.contextual import BASE_URL
+from dlt_docjobs.providers.contextual import BASE_URL, ContextualApi
 from dlt_docjobs.sources.build import SourceConfig
 
 
@@ -84,4 +84,4 @@ def contextual(
     API: `GET /parse/jobs`, `/parse/jobs/{id}/status`, `/parse/jobs/{id}/results`,
     `/extract/jobs`, `/extract/jobs/{id}`, `/extract/jobs/{id}/results`.
     """
-    return SourceConfig("contextual", locals()).resources()
+    return SourceConfig(ContextualApi, locals()).resources()

@@ -10,7 +10,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract.resource import DltResource
 
-from dlt_docjobs.providers.llamacloud import BASE_URL
+from dlt_docjobs.providers.llamacloud import BASE_URL, LlamaCloudApi
 from dlt_docjobs.sources.build import SourceConfig
 
 
@@ -85,4 +85,4 @@ def llamacloud(
 
     API: `GET /api/v2/parse`, `/api/v2/extract` and each by id.
     """
-    return SourceConfig("llamacloud", locals()).resources()
+    return SourceConfig(LlamaCloudApi, locals()).resources()

@@ -19,6 +19,7 @@ import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.storages.load_package import load_package_state
 from dlt.common.versioned_state import decompress_state
+from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract.resource import DltResource
 from dlt.extract.source import SourceInjectableContext
 from dlt.extract.state import resource_state
@@ -96,7 +97,7 @@ def build_resources(
                 # of a plain `pipeline.run` only the extraction is ours to guard
                 locks.enter_context(pipeline_lock(pipeline))
                 handle.confirm_lock = locks.enter_context(warehouse_lock(pipeline))
-            with connect(pipeline) as client:
+            with _connected(pipeline, handle) as client:
                 if client is not None and handle.session is None:
                     add_missing_columns(pipeline, client)
                 memory = Memory(
@@ -165,6 +166,16 @@ def build_resources(
     root = dlt.resource(observations, name=OBSERVATIONS, selected=False)
     default = _DEFAULT._replace(table_format=table_format)
     return [_leaf(root, table, default) for table in TABLES.values()]
+
+
+@contextlib.contextmanager
+def _connected(pipeline: Pipeline, handle: RunHandle) -> Iterator[SqlClientBase[Any] | None]:
+    """A connection to the dataset, the run's own if it has one; None where there is no dataset."""
+    if handle.client is None:
+        with connect(pipeline) as client:
+            yield client
+    else:
+        yield handle.client if handle.client.has_dataset() else None
 
 
 def settings_have_jobs(settings: SyncSettings, memory: Memory) -> bool:

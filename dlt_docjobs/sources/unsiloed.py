@@ -10,7 +10,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract.resource import DltResource
 
-from dlt_docjobs.providers.unsiloed import BASE_URL
+from dlt_docjobs.providers.unsiloed import BASE_URL, UnsiloedApi
 from dlt_docjobs.sources.build import SourceConfig
 
 
@@ -80,4 +80,4 @@ def unsiloed(
 
     API: `GET /parse/{job_id}`, `GET /extract/{job_id}`.
     """
-    return SourceConfig("unsiloed", locals()).resources()
+    return SourceConfig(UnsiloedApi, locals()).resources()

@@ -34,6 +34,27 @@ _DEFAULTS: Final[dict[str, Any]] = {
 }
 
 
+def _keys(values: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        yield key
+        if isinstance(value, dict):
+            yield from _keys(value)
+
+
+class _Defaults(CustomLoaderDocProvider):
+    """Holds the few values above: of the hundreds that dlt asks for, most need no search."""
+
+    _own: Final = frozenset(_keys(_DEFAULTS))
+
+    def get_value(
+        self, key: str, hint: type[Any], pipeline_name: Any, *sections: str
+    ) -> tuple[Any | None, str]:
+        """The value under a key in sections, and what dlt calls that key."""
+        if key not in self._own:
+            return None, key
+        return super().get_value(key, hint, pipeline_name, *sections)
+
+
 class _ExpectedHints(logging.Filter):
     """Drops dlt's warning that JSON travels as text in Arrow, which is how it is meant."""
 
@@ -46,9 +67,8 @@ def install_defaults() -> None:
     context = Container()[PluggableRunContext].context
     with contextlib.suppress(DuplicateConfigProviderException):
         dlt.config.register_provider(
-            CustomLoaderDocProvider(
-                _PROVIDER, lambda: _DEFAULTS, supports_secrets=True, locations=[]
-            )
+            # of one that holds secrets dlt need not ask whether it may
+            _Defaults(_PROVIDER, lambda: _DEFAULTS, supports_secrets=True, locations=[])
         )
         # what dlt has read so far it read without them: its telemetry has started by now
         context.reset_config()
@@ -97,14 +117,18 @@ def connect(pipeline: Pipeline) -> Iterator[SqlClientBase[Any] | None]:
 
 
 @contextlib.contextmanager
-def kept_open(pipeline: Pipeline) -> Iterator[None]:
-    """Keeps DuckDB's file open meanwhile: each step of dlt opens it, and closing it costs more."""
+def kept_open(pipeline: Pipeline) -> Iterator[SqlClientBase[Any] | None]:
+    """Keeps DuckDB's file open meanwhile: each step of dlt opens it, and closing it costs more.
+
+    Yields:
+        What keeps it open; None for other destinations, of which nothing is kept.
+    """
     destination = pipeline.destination
     if destination is None or destination.destination_type.rpartition(".")[2] != "duckdb":
-        yield
+        yield None
         return
-    with pipeline.sql_client():
-        yield
+    with pipeline.sql_client() as client:
+        yield client
 
 
 def create_table(

@@ -33,8 +33,6 @@ from dlt_docjobs.providers.base import (
     Rejection,
     UnreadableRecord,
 )
-from dlt_docjobs.providers.contextual import RETENTION_DAYS
-from dlt_docjobs.providers.llamacloud import LlamaCloudApi
 from dlt_docjobs.sync.brackets import Bracketing
 from dlt_docjobs.sync.memory import JobRef, OpenJob
 from dlt_docjobs.sync.progress import KindProgress
@@ -183,7 +181,7 @@ class Plan:
         missed = [job.ref for job in opened if job.ref not in session.observed]
         async for item in self._poll(missed):
             yield item
-        if isinstance(self._api, LlamaCloudApi):
+        if self._api.bills_late:
             async for item in self._usage():
                 yield item
 
@@ -197,7 +195,7 @@ class Plan:
         if progress.cursor is not None:
             since = before(progress.cursor, self._settings.lag)
         if kind == "parse" and self._api.provider == "contextual":
-            forgotten = self._now() - timedelta(days=RETENTION_DAYS)
+            forgotten = self._now() - timedelta(days=self._api.retention_days[kind])
             since = max(since, forgotten) if since else forgotten
         return Window(since, None)
 
@@ -221,7 +219,7 @@ class Plan:
         self, kind: JobKind, window: Window, opened: Sequence[OpenJob]
     ) -> AsyncIterator[Item]:
         progress = self._session.progress.kinds[kind]
-        if self._settings.include_state_transitions and isinstance(self._api, LlamaCloudApi):
+        if self._settings.include_state_transitions:
             since = window.since or self._now() - timedelta(days=7)
             hours = (self._now() - since) / timedelta(hours=1)
             await self._api.load_transitions(kind, hours)
@@ -572,7 +570,7 @@ class Plan:
 
     async def _backfill_kind(self, kind: JobKind, window: Window) -> AsyncIterator[Item]:
         if kind == "parse" and self._api.provider == "contextual":
-            forgotten = self._now() - timedelta(days=RETENTION_DAYS)
+            forgotten = self._now() - timedelta(days=self._api.retention_days[kind])
             since = max(window.since, forgotten) if window.since else forgotten
             bracketing = Bracketing(
                 lambda bound: self._pages("parse", Window(bound, None)),

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract.source import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
@@ -34,6 +35,7 @@ class RunHandle:
 
     Attributes:
         is_managed: Whether `run` loops over packages; if not, one `pipeline.run` is the run.
+        client: A connection that is open as long as the run, where there is one.
         confirm_lock: Raises `SyncLocked` where the run has lost its lock in the destination.
     """
 
@@ -41,6 +43,7 @@ class RunHandle:
     session: Session | None = None
     is_managed: bool = False
     on_session: Callable[[Session], None] | None = None
+    client: SqlClientBase[Any] | None = None
     confirm_lock: Callable[[], None] = lambda: None
 
     def begin(self, session: Session) -> Session:
@@ -128,7 +131,7 @@ def run(
                 warehouse_lock(
                     pipeline, kind=kind, clock=handle.request.clock, on_lost=stop
                 ) as handle.confirm_lock,
-                kept_open(pipeline),
+                kept_open(pipeline) as handle.client,
             ):
                 return _run_packages(pipeline, source, handle, run_options)
         except PipelineStepFailed as error:

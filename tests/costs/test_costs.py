@@ -284,3 +284,10 @@ def test_status_imports_no_provider_and_no_client() -> None:
     modules = imported_by("import dlt_docjobs.cli.status")
     unneeded = {"httpx", "pydantic", "altair", "starlette", "dlt_docjobs.sources"}
     assert modules & unneeded == set()
+
+
+def test_a_sync_imports_its_own_provider_and_no_command_line_of_httpx() -> None:
+    modules = imported_by("from dlt_docjobs import llamacloud, run")
+    others = {"dlt_docjobs.providers.contextual", "dlt_docjobs.providers.unsiloed", "altair"}
+    assert modules & {"httpx._main", "rich.console", *others} == set()
+    assert {"httpx", "dlt_docjobs.providers.llamacloud"} <= modules

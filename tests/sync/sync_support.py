@@ -306,6 +306,7 @@ class FakeApi(ProviderApi):
         self.provider = provider  # type: ignore[misc]
         self.lists = frozenset(lists)  # type: ignore[misc]
         self.filters_created = frozenset(filters)  # type: ignore[misc]
+        self.retention_days = {"parse": 30} if provider == "contextual" else {}  # type: ignore[misc]
         self.poll_batch = poll_batch  # type: ignore[misc]
         self._orders: dict[str, list[ServerJob]] = {}
 
