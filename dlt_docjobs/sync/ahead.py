@@ -44,6 +44,16 @@ class ReadAhead:
         self._bytes -= answer.size
         return answer
 
+    def has_come(self, ref: JobRef) -> bool:
+        """Whether the result is there, so that it can be had without a request."""
+        asked = self._answers.get(ref)
+        return asked is not None and _is_answered(asked)
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether any result has come that nobody has asked for yet."""
+        return any(map(_is_answered, list(self._answers.values())))
+
     def begin(self, wanted: Iterable[tuple[JobRef, str | None]]) -> None:
         """A package has ended: results are asked for until the next one begins.
 
@@ -83,6 +93,10 @@ class ReadAhead:
         answer = await self._api.result(*ref, tier)
         self._bytes += answer.size
         return answer
+
+
+def _is_answered(asked: asyncio.Task[JobAnswer]) -> bool:
+    return asked.done() and not asked.cancelled() and asked.exception() is None
 
 
 def _ended(answer: asyncio.Task[JobAnswer], places: asyncio.Semaphore) -> None:

@@ -104,11 +104,13 @@ class Package:
         """Takes items until the package is full or the plan ends, then writes what it knows."""
         session = self._session
         session.ahead.end()
-        taking = asyncio.create_task(self._take_items())
+        was_stopped = session.must_stop
+        work = self._take_what_came() if was_stopped else self._take_items()
+        taking = asyncio.create_task(work)
         try:
             while not taking.done():
                 await asyncio.wait({taking}, timeout=0.1)
-                if session.must_stop and taking.cancel():
+                if session.must_stop and not was_stopped and taking.cancel():
                     # an answer that does not come must not hold up the end of the run
                     session.left_work = True
                     await asyncio.wait({taking})
@@ -172,6 +174,21 @@ class Package:
                 return
             await self._take(item)
             session.report()
+
+    async def _take_what_came(self) -> None:
+        """A run that stops asks for nothing more, but loses no result that it has read ahead."""
+        session = self._session
+        for item in session.carried:
+            refs = item.refs if isinstance(item, Look) else []
+            if isinstance(item, Fetch):
+                refs = [item.ref]
+            for kind, job_id in filter(session.ahead.has_come, refs):
+                await self._know(kind, [job_id])
+                if isinstance(item, Look):
+                    await self._look((kind, job_id), item.progress[kind])
+                elif self._entry((kind, job_id)).row is not None:
+                    await self._fetch(self._entry((kind, job_id)))
+        await session.ahead.close()
 
     @property
     def _is_full(self) -> bool:

@@ -161,7 +161,7 @@ def _run_packages(
         handle.confirm_lock()
         session = handle.session
         assert session is not None
-        if session.done or session.must_stop:
+        if session.done or (session.must_stop and not session.ahead.holds_any):
             return session.row()
 
 

@@ -220,6 +220,33 @@ def test_results_of_the_next_package_are_asked_for_while_one_is_loaded(
     assert (row.requests, row.jobs_new, row.results_loaded) == (12, 12, 12)
 
 
+def test_what_was_read_ahead_is_kept_when_the_run_has_to_stop(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add("unsiloed", 40, pages=1)
+    request = dlt_docjobs.RunRequest()
+    load = dlt.Pipeline.load
+
+    def load_and_stop(pipeline: dlt.Pipeline, *args: Any, **options: Any) -> Any:
+        until = time.monotonic() + 20
+        while len(shop.emulator.requests) < 12 and time.monotonic() < until:
+            time.sleep(0.01)
+        request.stop_reason = "SIGTERM"
+        return load(pipeline, *args, **options)
+
+    monkeypatch.setattr(dlt.Pipeline, "load", load_and_stop)
+    source = shop.source("unsiloed", max_jobs_per_package=4, max_concurrency=2)
+    row = dlt_docjobs.run(shop.pipeline("unsiloed"), source, request=request)
+    assert (row.ok, row.jobs_new) == (False, row.results_loaded)
+    # what was under way is lost: as many as are asked for at a time
+    assert row.results_loaded >= len(shop.emulator.requests) - 2 >= 10
+    assert shop.rows("SELECT count(*) FROM docjobs.jobs") == [(row.results_loaded,)]
+    monkeypatch.undo()
+    before = len(shop.emulator.requests)
+    assert shop.sync("unsiloed")[0].jobs_new == 40 - row.results_loaded
+    assert len(shop.emulator.requests) - before == 40 - row.results_loaded
+
+
 # -- bytes held ---------------------------------------------------------------------------------
 
 
