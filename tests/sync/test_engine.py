@@ -25,7 +25,13 @@ from dlt_docjobs.http import (
     UnreadableBody,
 )
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.providers.base import JobAnswer, JobPage, ListRange, UnreadableRecord
+from dlt_docjobs.providers.base import (
+    Extraction,
+    JobAnswer,
+    JobPage,
+    ListRange,
+    UnreadableRecord,
+)
 from dlt_docjobs.sync.progress import KindProgress, Progress
 from dlt_docjobs.sync.session import RunRequest
 from dlt_docjobs.sync.settings import Window
@@ -385,3 +391,34 @@ def test_a_torn_load_s_results_come_again() -> None:
     run(FakeApi(server), warehouse, Progress.fresh(), wanted=EVERYTHING)
     assert sorted(server.fetched) == sorted(warehouse.torn)
     assert {len(events) for events in warehouse.events.values()} == {2}
+
+
+# -- results that can't be stored ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["the result", "the answer around it"])
+def test_a_result_that_nests_too_deep_is_set_aside_and_the_others_come(place: str) -> None:
+    deep: Any = "bottom"
+    for _ in range(600):
+        deep = [deep]
+
+    class Deep(FakeApi):
+        async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+            answer = await super().result(kind, job_id, tier)
+            if job_id == "job-1" and place == "the result":
+                answer.extraction = Extraction({"total": deep}, None)
+            elif job_id == "job-1":
+                answer.observation.payload = {"id": job_id, "more": deep}
+            return answer
+
+    server = Server(StillClock(10**6), page=10)
+    for number in range(3):
+        server.add(f"job-{number}", "COMPLETED", number, kind="extract")
+    warehouse = Warehouse()
+    session, _ = run(
+        Deep(server), warehouse, Progress.fresh(), wanted=EVERYTHING, kinds=("extract",)
+    )
+    assert session.fatal is None
+    assert (session.figures.rejected, session.figures.results_loaded) == (1, 2)
+    states = {ref[1]: row.results_state for ref, row in warehouse.jobs.items()}
+    assert states == {"job-0": "loaded", "job-1": "failed", "job-2": "loaded"}
