@@ -33,9 +33,10 @@ from dlt_docjobs.sync.memory import Memory
 from dlt_docjobs.sync.merging import Merging, merging_of
 from dlt_docjobs.sync.migration import add_missing_columns
 from dlt_docjobs.sync.outcomes import EXIT_REFUSED, NoJobsNamed, SyncFailed, refusal
-from dlt_docjobs.sync.package import Batch, Package
+from dlt_docjobs.sync.package import Package
 from dlt_docjobs.sync.pending import note_base
 from dlt_docjobs.sync.progress import Progress
+from dlt_docjobs.sync.result_rows import Batch
 from dlt_docjobs.sync.run import RunHandle, current_run
 from dlt_docjobs.sync.session import Session, Wanted
 from dlt_docjobs.sync.settings import SyncSettings, Window

@@ -8,10 +8,8 @@ out in batches as they come.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any, Final
-
-import pyarrow as pa
 
 from dlt_docjobs.http import ApiError, InvalidIdentifier, NotFound, ResponseTooLarge, UnreadableBody
 from dlt_docjobs.model.cleaning import clean_json, to_json_text
@@ -36,26 +34,16 @@ from dlt_docjobs.sync.memory import JobRef, KnownJob
 from dlt_docjobs.sync.plan import Answered, Cut, Fetch, Gone, Item, Look, Seen, Settle
 from dlt_docjobs.sync.progress import KindProgress
 from dlt_docjobs.sync.rejections import payload_of, rejected_record, rejection_id, unknown_id
+from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
 from dlt_docjobs.sync.session import Session, Wanted
-from dlt_docjobs.tables import JOB_KEY, RESULT_TABLES, TABLES, RowBuffer
+from dlt_docjobs.tables import RESULT_TABLES, TABLES, RowBuffer
 
-Batch = dict[str, pa.Table]
-Emit = Callable[[Batch], Awaitable[None]]
-
-_ROWS_PER_BATCH: Final = 10_000
-# of answers, whose rows are Python objects until the batch is full
-_BYTES_PER_BATCH: Final = 32 * 2**20
-# of Arrow: what DuckDB takes in at once without more memory than `docjobs` gives it
-_BYTES_PER_PACKAGE: Final = 192 * 2**20
 _RESULT_FORGOTTEN_SECONDS: Final = 24 * 3600
 _NO_RESULT: Final = "it succeeded, but came without a result"
 
 
 class Package:
     """Fills one load package of a session.
-
-    Attributes:
-        replaces: Whether any result in the package, so far, takes the place of an earlier one.
 
     Args:
         session: The run.
@@ -85,17 +73,8 @@ class Package:
         self._entries: dict[JobRef, JobEntry] = {}
         self._known: dict[JobRef, KnownJob] = {}
         self._rejections: dict[str, Rejection] = {}
-        self._results = {name: RowBuffer(TABLES[name]) for name in RESULT_TABLES}
-        self._writing = asyncio.Lock()
-        self._waiting_bytes = 0
-        self._written_bytes = 0
-        self._written: set[str] = set()
-        self._fresh: set[JobRef] = set()
-        self.replaces = replaces
-        self._by_row = by_row
+        self._results = ResultRows(session, wanted, emit, replaces=replaces, by_row=by_row)
         self._reads_ahead = reads_ahead
-        # of jobs that may have rows: the keys of the new ones, by table
-        self._renewed: dict[str, dict[JobRef, set[tuple[Any, ...]]]] = {}
         self._fetches: set[asyncio.Task[None]] = set()
         self._looking: set[JobRef] = set()
         self._places = asyncio.Semaphore(2 * session.settings.max_concurrency)
@@ -122,15 +101,14 @@ class Package:
         await self._finish_fetches()
         if self._reads_ahead and self._is_full:
             session.ahead.begin(self._next_results())
-        await self._name_stale_rows()
-        await self._flush_results(everything=True)
+        last_word = await self._results.finish()
         session.finished_at = session.clock.now()
-        batch = await self._job_batch()
-        if not self.replaces and await self._meets_rows():
-            self.replaces = True
-            # no more rows for them: only the last word on how they are merged
-            batch |= {name: TABLES[name].arrow_schema.empty_table() for name in self._written}
-        await self.emit(batch)
+        await self.emit(await self._job_batch() | last_word)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether any result in the package, so far, takes the place of an earlier one."""
+        return self._results.replaces
 
     def _next_results(self) -> Iterator[tuple[JobRef, str | None]]:
         """The results that the next package will ask for first, with the tiers of their jobs."""
@@ -141,28 +119,6 @@ class Package:
                         yield ref, None
             elif isinstance(item, Fetch) and (entry := self._entries.get(item.ref)) is not None:
                 yield item.ref, entry.row.tier if entry.row else None
-
-    async def _name_stale_rows(self) -> None:
-        """Marks the rows of earlier results that the new ones do not have, each by its key."""
-        session = self._session
-        for name, renewed in self._renewed.items():
-            own = TABLES[name].key[len(JOB_KEY) :]
-            for kind, job_id, *rest in sorted(await self._row_keys(name, renewed)):
-                keys = renewed.get((kind, job_id))
-                if keys is not None and tuple(rest) not in keys:
-                    named = dict(zip(own, rest, strict=True))
-                    key = session.key((kind, job_id))
-                    self._results[name].add_tombstone(key, session.run_id, named)
-
-    async def _row_keys(self, name: str, refs: Iterable[JobRef]) -> set[tuple[Any, ...]]:
-        return await self._session.read(lambda memory: memory.row_keys(name, refs))
-
-    async def _meets_rows(self) -> bool:
-        """Whether rows of a job that counts as new are there after all."""
-        written, fresh = sorted(self._written), self._fresh
-        return await self._session.read(
-            lambda memory: any(memory.holds_rows(name, fresh) for name in written)
-        )
 
     # -- items ------------------------------------------------------------------------------
 
@@ -192,11 +148,7 @@ class Package:
 
     @property
     def _is_full(self) -> bool:
-        return self._is_heavy or len(self._entries) >= self._settings.max_jobs_per_package
-
-    @property
-    def _is_heavy(self) -> bool:
-        return self._written_bytes >= _BYTES_PER_PACKAGE
+        return self._results.is_full or len(self._entries) >= self._settings.max_jobs_per_package
 
     async def _take(self, item: Item) -> None:
         if isinstance(item, Seen):
@@ -246,7 +198,7 @@ class Package:
                 due.append(entry)
         # the whole page is known before a fetch makes it wait: a stop then loses none of it
         session.results_known += len(due)
-        while due and not self._is_heavy:
+        while due and not self._results.is_full:
             entry = due.pop(0)
             if self._is_due(entry):
                 await self._start_fetch(entry)
@@ -556,8 +508,7 @@ class Package:
                 self._ledger.conclude(entry, "skipped")
             return
         self._add_rows(entry, answer)
-        self._waiting_bytes += answer.size
-        await self._flush_results()
+        await self._results.flush()
 
     def _is_wanted(self, entry: JobEntry) -> bool:
         """Whether a result that is there is to be loaded: not a second time without need."""
@@ -573,7 +524,6 @@ class Package:
 
     def _add_rows(self, entry: JobEntry, answer: JobAnswer) -> None:
         session, figures = self._session, self._session.figures
-        key, run = session.key(entry.ref), session.run_id
         counts: dict[str, int | None] = {}
         if answer.document is not None:
             document = answer.document
@@ -591,20 +541,7 @@ class Package:
         else:
             assert answer.extraction is not None
             rows = {"extraction_results": [self._extraction(entry, answer.extraction)]}
-        if entry.may_have_rows:
-            self.replaces = True
-        else:
-            self._fresh.add(entry.ref)
-        for name, of_table in rows.items():
-            if name not in self._wanted.tables:
-                continue
-            self._results[name].add(of_table, key, run)
-            if entry.may_have_rows and self._by_row:
-                own = TABLES[name].key[len(JOB_KEY) :]
-                keys = {tuple(getattr(row, column) for column in own) for row in of_table}
-                self._renewed.setdefault(name, {})[entry.ref] = keys
-            elif not of_table and entry.may_have_rows:
-                self._results[name].add_tombstone(key, run)
+        self._results.add(entry, rows, answer.size)
         if "chunks" in self._wanted.tables:
             figures.chunks += counts.get("chunk_count") or 0
         if "segments" in self._wanted.tables:
@@ -673,21 +610,6 @@ class Package:
             self._rejections[rejection_id(self._settings, rejection)] = rejection
 
     # -- writing ----------------------------------------------------------------------------
-
-    async def _flush_results(self, everything: bool = False) -> None:
-        # one at a time: while the writer is behind, fetches must not each hold a batch of their own
-        async with self._writing:
-            full = self._waiting_bytes >= _BYTES_PER_BATCH or any(
-                len(buffer) >= _ROWS_PER_BATCH for buffer in self._results.values()
-            )
-            if not full and not everything:
-                return
-            batch = {name: buffer.flush() for name, buffer in self._results.items() if len(buffer)}
-            self._waiting_bytes = 0
-            if batch:
-                self._written.update(batch)
-                self._written_bytes += sum(table.nbytes for table in batch.values())
-                await self.emit(batch)
 
     async def _job_batch(self) -> Batch:
         """The rows of jobs, events, progress and rejections, with the run's own row."""

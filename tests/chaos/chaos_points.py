@@ -31,6 +31,7 @@ from dlt_docjobs.providers.llamacloud import LlamaCloudApi
 from dlt_docjobs.providers.unsiloed import UnsiloedApi
 from dlt_docjobs.sync import run as run_module
 from dlt_docjobs.sync.package import Package
+from dlt_docjobs.sync.result_rows import ResultRows
 
 WIDTH = 80
 
@@ -111,7 +112,7 @@ class Points:
                 ("result", "fetch"),
             ):
                 self.around(api, method, name)
-        self.around(Package, "_flush_results", "extract results")
+        self.around(ResultRows, "flush", "extract results")
         self.around(Package, "_job_batch", "extract jobs")
         self.around(Extract, "commit_packages", "extract commit")
         self.around(Normalize, "run", "normalise")

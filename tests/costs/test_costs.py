@@ -21,7 +21,7 @@ from packaging.version import Version
 
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.sync import package
+from dlt_docjobs.sync import result_rows
 from dlt_docjobs.tables import RowBuffer
 
 DONE = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
@@ -186,8 +186,8 @@ def test_a_new_job_whose_rows_are_there_all_the_same_is_replaced(shop: Shop) -> 
 
 
 def test_a_package_is_bounded_by_bytes_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(package, "_BYTES_PER_PACKAGE", 2**16)
-    monkeypatch.setattr(package, "_ROWS_PER_BATCH", 20)
+    monkeypatch.setattr(result_rows, "_BYTES_PER_PACKAGE", 2**16)
+    monkeypatch.setattr(result_rows, "_ROWS_PER_BATCH", 20)
     shop.add("llamacloud", 12, pages=4)
     row, _ = shop.sync("llamacloud", max_concurrency=2)
     assert (row.jobs_new, row.results_loaded) == (12, 12)
@@ -251,7 +251,7 @@ def test_what_was_read_ahead_is_kept_when_the_run_has_to_stop(
 
 
 def test_few_batches_are_held_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(package, "_ROWS_PER_BATCH", 30)
+    monkeypatch.setattr(result_rows, "_ROWS_PER_BATCH", 30)
     made: list[weakref.ref[pa.Table]] = []
     most = 0
     flush = RowBuffer.flush
@@ -274,7 +274,7 @@ def test_few_batches_are_held_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatc
 
 
 def test_batches_are_bounded_by_rows(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(package, "_ROWS_PER_BATCH", 30)
+    monkeypatch.setattr(result_rows, "_ROWS_PER_BATCH", 30)
     sizes: list[int] = []
     flush = RowBuffer.flush
 
