@@ -92,6 +92,8 @@ def build_resources(
         state = resource_state(OBSERVATIONS)
         selected = _selected_tables()
         merging = _merging(pipeline, selected)
+        if handle.is_managed:
+            merging = merging.alone()
         locks = contextlib.ExitStack()
         try:
             if not handle.is_managed:

@@ -19,6 +19,7 @@ from dlt.pipeline.pipeline import Pipeline
 # the system's file locks are a process's: two threads of one would both have it
 _held: Final[set[Path]] = set()
 _guard: Final = threading.Lock()
+_turns: Final[dict[tuple[str, str], threading.Lock]] = {}
 
 
 class SyncLocked(RuntimeError):
@@ -58,3 +59,20 @@ def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
     finally:
         with _guard:
             _held.discard(path)
+
+
+@contextlib.contextmanager
+def turn(file: str, account: str) -> Iterator[None]:
+    """Lets the threads of this process load an account's packages one after the other.
+
+    A database that is one process's keeps the others out, but not the threads of that one: what a
+    package has proved to be new would not be so any more.
+
+    Args:
+        file: The database.
+        account: The source's name.
+    """
+    with _guard:
+        lock = _turns.setdefault((str(Path(file).absolute()), account), threading.Lock())
+    with lock:
+        yield

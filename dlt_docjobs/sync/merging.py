@@ -15,6 +15,7 @@ from dlt_docjobs.sync.outcomes import UsageError
 from dlt_docjobs.tables import REMOVED, Table
 
 Strategy = Literal["delete-insert", "upsert", "insert-only"]
+Insertion = Literal["insert-only", "append"]
 
 TABLE_FORMATS: Final = ("delta", "iceberg")
 # Their JSON type takes a text from Arrow for a JSON string, or refuses it (BigQuery, in Parquet).
@@ -37,14 +38,17 @@ class Merging(NamedTuple):
 
     Attributes:
         replaces: dlt's strategy for rows that replace others; None where rows are only appended.
-        inserts: dlt's strategy for rows that are proved to be new; None where nothing is gained.
+        inserts: How rows go in that are proved to be new: by dlt's strategy `insert-only`, which
+            looks again, or without another look; None where nothing is gained.
+        appends: Whether it need not be looked again, where nobody else can have written meanwhile.
         table_format: The tables' format; None for the destination's own.
         json_is_text: Whether JSON is stored in text columns.
         limit: What the tables lack there, in a sentence; None where they lack nothing.
     """
 
     replaces: Strategy | None
-    inserts: Strategy | None = None
+    inserts: Insertion | None = None
+    appends: bool = False
     table_format: str | None = None
     json_is_text: bool = False
     limit: str | None = None
@@ -53,6 +57,10 @@ class Merging(NamedTuple):
     def by_row(self) -> bool:
         """Whether each row that goes has to be named: no strategy removes a job's rows whole."""
         return self.replaces == "upsert"
+
+    def alone(self) -> Merging:
+        """The same for a run that nobody writes beside, from its first look to its last load."""
+        return self._replace(inserts="append") if self.appends else self
 
     def hints(self, table: Table, *, replaces: bool = True) -> dict[str, Any]:
         """dlt's hints for a table's rows.
@@ -67,7 +75,9 @@ class Merging(NamedTuple):
             replaces: False where the rows are proved to be new.
         """
         by_job = table.key != table.replaced_by and self.replaces == "delete-insert"
-        strategy = self.inserts if self.inserts and by_job and not replaces else self.replaces
+        strategy: str | None = self.replaces
+        if self.inserts and by_job and not replaces:
+            strategy = self.inserts
         columns = table.dlt_columns(json_is_text=self.json_is_text)
         compared = table.replaced_by if by_job else table.key
         is_merge_key = by_job and strategy == "delete-insert"
@@ -77,7 +87,7 @@ class Merging(NamedTuple):
                 "primary_key": not is_merge_key and name in compared,
             }
         hints: dict[str, Any] = {"write_disposition": "append", "columns": columns}
-        if strategy is not None:
+        if strategy not in (None, "append"):
             hints["write_disposition"] = {"disposition": "merge", "strategy": strategy}
         elif table.is_result:
             # nothing is deleted: the mark is a column like any other
@@ -102,12 +112,17 @@ def merging_of(destination: AnyDestination, table_format: str | None = None) -> 
     table_format = table_format or _DEFAULT_FORMAT.get(kind)
     _check_format(kind, capabilities, table_format)
     strategies = _strategies(capabilities, table_format)
-    merging = Merging(None, None, table_format, json_is_text=kind in _JSON_IS_TEXT)
+    merging = Merging(None, table_format=table_format, json_is_text=kind in _JSON_IS_TEXT)
     if "delete-insert" in strategies:
         # DuckDB has no index on a job's rows, so a delete reads the whole table. Elsewhere this
         # was not measured, and PostgreSQL has MERGE only from 15.
         gains = kind in ("duckdb", "motherduck") and "insert-only" in strategies
-        return merging._replace(replaces="delete-insert", inserts="insert-only" if gains else None)
+        return merging._replace(
+            replaces="delete-insert",
+            inserts="insert-only" if gains else None,
+            # its file belongs to one process at a time; MotherDuck is a service
+            appends=kind == "duckdb",
+        )
     if kind != "filesystem":
         raise UsageError(
             f"{kind} is no destination for these tables: they are merged by delete-insert and read "

@@ -10,9 +10,9 @@ A process that dies leaves a package in a state that dlt does not always find it
 
 - normalised, but the extracted one still beside it: dlt would normalise it again and find its place
   taken, at every run;
-- copied into the staging dataset, but not noted: dlt copies again, and rows that a merge replaces
-  by their job would then stand twice, or their own ids forbid it and the load can never end. What
-  was copied is removed, and copied anew.
+- copied into the staging dataset, or to where rows are appended, but not noted: dlt copies again.
+  The rows would then stand twice, or their own ids forbid it and the load can never end. What was
+  copied is removed, and copied anew.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.common.schema.typing import PIPELINE_STATE_TABLE_NAME
 from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
@@ -71,7 +70,13 @@ def mend_broken_packages(pipeline: Pipeline) -> None:
 
 
 def _rewind(pipeline: Pipeline, packages: PackageStorage, load_id: str, table: str) -> None:
-    if not _take_back(pipeline, load_id, table):
+    assert pipeline.destination is not None
+    if pipeline.destination.destination_type.endswith(".filesystem"):
+        # a file that is copied again takes its own place
+        return
+    schema = packages.load_schema(load_id)
+    is_merged = schema.tables.get(table, {}).get("write_disposition") == "merge"
+    if not _take_back(pipeline, load_id, table, is_merged):
         return
     _LOG.info("a copy into %s was broken off: it is made anew", table)
     for state, job in packages.list_job_with_states_for_table(load_id, table):
@@ -80,19 +85,19 @@ def _rewind(pipeline: Pipeline, packages: PackageStorage, load_id: str, table: s
             packages._move_job(load_id, state, "new_jobs", job.file_name())
 
 
-def _take_back(pipeline: Pipeline, load_id: str, table: str) -> bool:
+def _take_back(pipeline: Pipeline, load_id: str, table: str, is_merged: bool) -> bool:
     """Removes what was copied of a table; False where there is no such table."""
     with connect(pipeline) as client:
         if client is None:
             return False
         try:
-            if table == PIPELINE_STATE_TABLE_NAME:
-                # not merged, but copied to where it stays
-                name = client.make_qualified_table_name(table)
-                client.execute_sql(f"DELETE FROM {name} WHERE _dlt_load_id = %s", load_id)
-            else:
+            if is_merged:
                 with client.with_staging_dataset():
                     client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}")
+            else:
+                # copied to where it stays
+                name = client.make_qualified_table_name(table)
+                client.execute_sql(f"DELETE FROM {name} WHERE _dlt_load_id = %s", load_id)
         except DestinationUndefinedEntity:
             return False
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,7 +17,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync.destinations import forget_loaded_packages, kept_open, prepare
 from dlt_docjobs.sync.failures import write_kept_failures
-from dlt_docjobs.sync.lock import SyncLocked, pipeline_lock
+from dlt_docjobs.sync.lock import SyncLocked, pipeline_lock, turn
 from dlt_docjobs.sync.memory_limit import lift_soft_limit
 from dlt_docjobs.sync.outcomes import UsageError, refusal
 from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
@@ -156,13 +156,20 @@ def _run_packages(
         _run_package(pipeline, None, run_options)
     write_kept_failures(pipeline, source.name)
     while True:
-        _run_package(pipeline, source, run_options)
+        with _turn(handle, source):
+            _run_package(pipeline, source, run_options)
         forget_loaded_packages(pipeline)
         handle.confirm_lock()
         session = handle.session
         assert session is not None
         if session.done or (session.must_stop and not session.ahead.holds_any):
             return session.row()
+
+
+def _turn(handle: RunHandle, source: DltSource) -> AbstractContextManager[None]:
+    """Keeps other threads from the account while a package is made and loaded, on DuckDB."""
+    client: Any = handle.client
+    return nullcontext() if client is None else turn(client.credentials.database, source.name)
 
 
 def _run_package(pipeline: Pipeline, source: DltSource | None, run_options: dict[str, Any]) -> None:

@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import dlt
-import duckdb
 import pyarrow as pa
 import pytest
-from packaging.version import Version
 
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
@@ -25,8 +23,6 @@ from dlt_docjobs.sync import result_rows
 from dlt_docjobs.tables import RowBuffer
 
 DONE = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
-# DuckDB has MERGE from 1.4
-INSERTS = "insert-only" if Version(duckdb.__version__) >= Version("1.4") else "delete-insert"
 BY_JOB = ("pages", "chunks", "segments", "segment_ocr")
 
 
@@ -120,9 +116,9 @@ def test_named_jobs_that_ended_before_the_lag_cost_nothing(shop: Shop) -> None:
 # -- packages, files and merges -----------------------------------------------------------------
 
 
-def strategies(pipeline: dlt.Pipeline) -> dict[str, str]:
+def dispositions(pipeline: dlt.Pipeline) -> set[str | None]:
     tables = pipeline.default_schema.tables
-    return {name: tables[name]["x-merge-strategy"] for name in BY_JOB}  # type: ignore[typeddict-item]
+    return {tables[name].get("write_disposition") for name in BY_JOB}
 
 
 def loaded_files(pipeline: dlt.Pipeline) -> dict[str, int]:
@@ -154,12 +150,12 @@ def test_a_sync_that_finds_nothing_loads_its_own_row_only(shop: Shop) -> None:
 def test_results_of_new_jobs_are_inserted_and_others_replaced(shop: Shop) -> None:
     old = shop.add("unsiloed", 3)
     _, pipeline = shop.sync("unsiloed")
-    assert set(strategies(pipeline).values()) == {INSERTS}
+    assert dispositions(pipeline) == {"append"}
     before = shop.rows("SELECT job_id, count(*) FROM docjobs.segments GROUP BY 1")
     shop.emulator.reprocess(old[0], pages=0)
     shop.add("unsiloed", 2)
     _, pipeline = shop.sync("unsiloed", reload="all")
-    assert set(strategies(pipeline).values()) == {"delete-insert"}
+    assert dispositions(pipeline) == {"merge"}
     after = dict(shop.rows("SELECT job_id, count(*) FROM docjobs.segments GROUP BY 1"))
     assert old[0] not in after, "no orphan of the earlier result"
     assert {job_id: after[job_id] for job_id in old[1:]} == {
@@ -167,7 +163,7 @@ def test_results_of_new_jobs_are_inserted_and_others_replaced(shop: Shop) -> Non
     }
     shop.add("unsiloed", 1)
     _, pipeline = shop.sync("unsiloed")
-    assert set(strategies(pipeline).values()) == {INSERTS}, "and so again for new ones"
+    assert dispositions(pipeline) == {"append"}, "and so again for new ones"
 
 
 def test_a_new_job_whose_rows_are_there_all_the_same_is_replaced(shop: Shop) -> None:
@@ -182,7 +178,7 @@ def test_a_new_job_whose_rows_are_there_all_the_same_is_replaced(shop: Shop) -> 
     row, pipeline = shop.sync("unsiloed")
     assert row.jobs_new == 3
     assert {name: shop.rows(counts.format(name)) for name in BY_JOB} == whole
-    assert set(strategies(pipeline).values()) == {"delete-insert"}
+    assert dispositions(pipeline) == {"merge"}
 
 
 def test_a_package_is_bounded_by_bytes_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

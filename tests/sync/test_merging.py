@@ -28,7 +28,7 @@ DECIDED: dict[str, Merging | None] = {
     "databricks": WHOLE,
     "destination": None,
     "dremio": WHOLE,
-    "duckdb": WHOLE._replace(inserts=INSERTS),
+    "duckdb": WHOLE._replace(inserts=INSERTS, appends=True),
     "ducklake": WHOLE,
     "dummy": WHOLE,
     "fabric": WHOLE,
@@ -76,7 +76,10 @@ def test_a_destination_that_can_not_hold_the_tables_is_refused(name: str) -> Non
 
 @pytest.mark.parametrize(
     ("table_format", "found"),
-    [("delta", Merging("upsert", None, "delta")), ("iceberg", Merging("upsert", None, "iceberg"))],
+    [
+        ("delta", Merging("upsert", table_format="delta")),
+        ("iceberg", Merging("upsert", table_format="iceberg")),
+    ],
 )
 def test_files_with_a_table_format_upsert(table_format: str, found: Merging) -> None:
     merging = merging_of(destination("filesystem"), table_format)
