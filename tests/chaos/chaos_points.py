@@ -32,6 +32,7 @@ from dlt_docjobs.providers.unsiloed import UnsiloedApi
 from dlt_docjobs.sync import run as run_module
 from dlt_docjobs.sync.package import Package
 from dlt_docjobs.sync.result_rows import ResultRows
+from dlt_docjobs.sync.session import Session
 
 WIDTH = 80
 
@@ -130,9 +131,10 @@ class Points:
         self.around(SqlJobClientBase, "complete_load", "state commit")
         self.around(LoadStorage, "complete_load_package", "state package")
         self.around(run_module, "forget_loaded_packages", "state forgetting")
+        self.around(Session, "close", "end")
 
 
-PHASES = ("list", "re-poll", "fetch", "extract", "normalise", "load", "state")
+PHASES = ("list", "re-poll", "fetch", "extract", "normalise", "load", "state", "end")
 
 
 def phase_of(point: str) -> str:
