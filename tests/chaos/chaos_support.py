@@ -384,7 +384,7 @@ class World:
         ran = self.sync("killed", **options)
         said = f"{options}: {ran.code} {ran.phase}\n{ran.err[-3000:]}"
         if number == signal.SIGTERM:
-            # it has not begun to listen, has ended in order, or was done and does not listen any more
+            # it does not listen yet, has ended in order, or was done and listens no more
             assert ran.code in (-signal.SIGTERM, 128 + signal.SIGTERM, 0), said
             assert ran.code != -signal.SIGTERM or ran.phase in ("start", "end"), said
             assert ran.code != 0 or "kill" in options, said
