@@ -1,18 +1,13 @@
-"""`docjobs report` and `docjobs completion`."""
+"""`docjobs report`, and extras that are not installed."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import sys
 
 import duckdb
 import pytest
 from cli_support import MakePlace, Place
-
-from dlt_docjobs.cli.arguments import SHELLS
-from dlt_docjobs.cli.commands import COMMANDS
 
 
 @pytest.fixture(scope="module")
@@ -82,26 +77,3 @@ def test_without_its_extra_a_command_says_which(
     assert (ran.code, ran.out) == (2, "")
     assert f"pip install 'dlt-docjobs[{extra}]'" in ran.err
     assert len(ran.err.splitlines()) == 1
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_completion_knows_every_command_and_the_providers(shell: str, place: Place) -> None:
-    ran = place.run("completion", shell)
-    assert (ran.code, ran.err) == (0, "")
-    assert all(command in ran.out for command in COMMANDS)
-    assert "job-ids-file" in ran.out
-    assert "llamacloud" in ran.out
-    if shutil.which(shell):
-        checked = subprocess.run([shell, "-n"], input=ran.out, text=True, check=False)
-        assert checked.returncode == 0
-
-
-def test_bash_completes_a_command(place: Place) -> None:
-    script = place.run("completion", "bash").out
-    ask = (
-        f"{script}\nCOMP_WORDS=(docjobs re); COMP_CWORD=1\n"
-        "$(complete -p docjobs | sed 's/.*-F \\([^ ]*\\).*/\\1/') docjobs re docjobs\n"
-        'printf "%s\\n" "${COMPREPLY[@]}"'
-    )
-    ran = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
-    assert sorted(ran.stdout.split()) == ["report", "reset"]
