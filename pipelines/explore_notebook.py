@@ -3,8 +3,8 @@
     pip install '.[notebook]'
     marimo edit pipelines/explore_notebook.py
 
-Start it where `docjobs sync` has left warehouse.duckdb. For another destination change the cell that
-names it; its credentials come from dlt's configuration.
+Start it where `docjobs sync` has left warehouse.duckdb. For another destination change the cell
+that names it; its credentials come from dlt's configuration.
 """
 
 # marimo makes these functions of cells, and marimo reads no types
