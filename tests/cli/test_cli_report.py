@@ -47,6 +47,16 @@ def test_views_that_are_not_ours_are_a_warning(make_place: MakePlace) -> None:
     assert ran.err.startswith("docjobs report: warning: the views could not be brought up to date")
 
 
+def test_a_warehouse_without_a_job_makes_a_friendly_page(make_place: MakePlace) -> None:
+    place = make_place("contextual")
+    assert place.run("sync").code == 0
+    ran = place.run("report")
+    assert (ran.code, ran.err) == (0, "")
+    assert re.fullmatch(r"report\.html \(\d+ kB\): open it in a browser\n", ran.out)
+    assert "Nothing here yet" in (place.folder / "report.html").read_text("utf-8")
+    assert place.run("status").out.splitlines()[1].split()[:2] == ["contextual", "0"]
+
+
 def test_before_the_first_sync(make_place: MakePlace) -> None:
     place = make_place()
     ran = place.run("report")
