@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.report import markdown, with_part
+from benchmarks.machine import describe
+from benchmarks.report import machine, markdown, with_part
 from benchmarks.views.warehouses import DATASET, Warehouse, opened
 from dlt_docjobs.report import write_report
 from dlt_docjobs.views import VIEWS, install_views
@@ -58,7 +59,7 @@ def measure(warehouse: Warehouse, jobs: int, repeat: int, say: Callable[[str], N
         repeat: How often each is timed.
         say: Hears how far it is.
     """
-    times = Times(warehouse.title)
+    times = Times(f"{warehouse.title} {warehouse.version}")
 
     def timed(what: Callable[[], Any]) -> float:
         found = []
@@ -126,7 +127,7 @@ def main() -> int:
     for name in args.destination:
         with opened(name, args.folder) as warehouse:
             measured.append(measure(warehouse, args.jobs, args.repeat, say))
-    text = table(measured)
+    text = f"{table(measured)}\n\n{machine({'machine': describe()})}"
     print(text)
     if args.write_docs:
         PAGE.write_text(with_part(PAGE.read_text("utf-8"), text), "utf-8")

@@ -73,6 +73,11 @@ class Warehouse(ABC):
     def value(self, sql: str) -> Any:
         """The first value of a query's answer; None where it has no rows."""
 
+    @property
+    @abstractmethod
+    def version(self) -> str:
+        """The database's version."""
+
     @abstractmethod
     def close(self) -> None:
         """Gives up the connection, so that others can have the warehouse."""
@@ -115,6 +120,11 @@ class DuckDb(Warehouse):
         """The first value of a query's answer; None where it has no rows."""
         rows = self._connection.execute(sql).fetchall()
         return rows[0][0] if rows else None
+
+    @property
+    def version(self) -> str:
+        """The database's version."""
+        return duckdb.__version__
 
     def close(self) -> None:
         """Gives up the connection, so that others can have the warehouse."""
@@ -171,6 +181,12 @@ class Postgres(Warehouse):
         cursor.execute(sql)
         row = cursor.fetchone()
         return row[0] if row else None
+
+    @property
+    def version(self) -> str:
+        """The database's version."""
+        # behind it may stand who has packed it
+        return str(self.value("SHOW server_version")).split()[0]
 
     def close(self) -> None:
         """Gives up the connection, so that others can have the warehouse."""

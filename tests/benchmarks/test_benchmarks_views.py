@@ -14,6 +14,7 @@ from benchmarks.views.warehouses import Warehouse, opened
 from dlt_docjobs.views import VIEWS
 
 JOBS = 200
+HEAD = r"\| view \| rows \| DuckDB [\d.]+ \| one job \| PostgreSQL [\d.]+ \| one job \|"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_both_destinations_have_the_same_rows(measured: dict[str, Times]) -> Non
 
 def test_the_table_shows_both(measured: dict[str, Times]) -> None:
     lines = table(list(measured.values())).splitlines()
-    assert lines[0] == "| view | rows | DuckDB | one job | PostgreSQL | one job |"
+    assert re.fullmatch(HEAD, lines[0])
     assert len(lines) == 2 + len(VIEWS) + 4
     for line in lines[2:]:
         assert line.count("|") == 7
@@ -92,7 +93,7 @@ def test_the_page_has_a_place_for_the_table() -> None:
     renewed = with_part(page, "| view |")
     assert "<!-- benchmark -->\n\n| view |\n\n<!-- /benchmark -->" in renewed
     # and shows one of both destinations
-    assert "| view | rows | DuckDB | one job | PostgreSQL | one job |" in page
+    assert re.search(HEAD, page)
     assert all(f"| `{name}` |" in page for name in VIEWS)
 
 
