@@ -20,7 +20,7 @@ from dlt_docjobs.sync.destinations import prepare
 from dlt_docjobs.tables import TABLES
 
 DATASET: Final = "docjobs"
-# what the command line gives DuckDB
+# about what the command line gives DuckDB
 _CONFIG: Final = {"memory_limit": "512MB"}
 
 
@@ -84,7 +84,7 @@ class Warehouse(ABC):
 
 
 class DuckDb(Warehouse):
-    """A DuckDB file with the memory that the command line gives it."""
+    """A DuckDB file with little memory, as the command line gives it."""
 
     title = "DuckDB"
 
