@@ -58,7 +58,7 @@ def table(result: Mapping[str, Any]) -> str:
     """The figures against their goals, as Markdown."""
     rows = [_row(figure) for figure in figures(result["series"])]
     head = ("work", "docjobs", "against", "there", "ratio", "goal", "met")
-    return _markdown(head, rows)
+    return markdown(head, rows)
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def details(result: Mapping[str, Any]) -> str:
             )
         )
     head = ("who", "jobs", "s", "from–to", "segments/s", "processor s", "peak MB", "requests")
-    return _markdown(head, rows) if rows else ""
+    return markdown(head, rows) if rows else ""
 
 
 def machine(result: Mapping[str, Any]) -> str:
@@ -116,13 +116,23 @@ def with_result(page: str, result: Mapping[str, Any]) -> str:
     Raises:
         ValueError: The page has no such part.
     """
-    part = f"<!-- benchmark -->\n\n{summary(result)}\n\n<!-- /benchmark -->"
+    return with_part(page, summary(result))
+
+
+def with_part(page: str, text: str) -> str:
+    """A page with the text between its markers.
+
+    Raises:
+        ValueError: The page has no such part.
+    """
+    part = f"<!-- benchmark -->\n\n{text}\n\n<!-- /benchmark -->"
     renewed, count = _PART.subn(lambda _: part, page)
     if count != 1:
         raise ValueError(f"the page has {count} parts between benchmark markers, not one")
     return renewed
 
 
-def _markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A table."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,10 +1,10 @@
 """Explores the views in a notebook with a few widgets.
 
-    pip install 'dlt-docjobs[notebook]'
-    marimo edit explore_notebook.py
+    pip install '.[notebook]'
+    marimo edit pipelines/explore_notebook.py
 
-Run it where `docjobs sync` has left warehouse.duckdb. For another destination change the cell that
-names it; its credentials come from dlt's configuration.
+Start it where `docjobs sync` has left warehouse.duckdb. For another destination change the cell
+that names it; its credentials come from dlt's configuration.
 """
 
 # marimo makes these functions of cells, and marimo reads no types

@@ -26,7 +26,11 @@ def completion(args: argparse.Namespace) -> int:
                 action.choices = PROVIDERS
             elif set(action.option_strings) & set(_FILES):
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
-    print(shtab.complete(parser, args.shell))
+    script = shtab.complete(parser, args.shell)
+    if args.shell == "zsh":
+        # shtab lets zsh complete the first of several words only
+        script = script.replace('"(*)::', '"*:')
+    print(script)
     return 0
 
 

@@ -66,7 +66,7 @@ def demo(args: argparse.Namespace) -> int:
         from dlt_docjobs.emulator import Emulator
     except ImportError as error:
         raise UsageError(
-            f"the demo needs the extra `emulator`: pip install 'dlt-docjobs[emulator]' ({error})"
+            f"the demo needs the extra `demo`: pip install 'dlt-docjobs[demo]' ({error})"
         ) from None
     file = Path(FILE).absolute()
     for old in (file, file.with_name(file.name + ".wal")):

@@ -50,6 +50,7 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
         return cast(AnyDestination, destination)
     credentials = _duckdb_credentials(destination)
     _refuse_ambiguous_name(credentials.database, dataset)
+    credentials.database = _in_this_folder(credentials.database)
     return cast(
         AnyDestination,
         dlt.destinations.duckdb(credentials, destination_name=destination.configured_name),
@@ -60,8 +61,7 @@ def is_missing(destination: AnyDestination) -> bool:
     """Whether it is a DuckDB file that is not there: to look into it would make an empty one."""
     if not isinstance(destination, dlt.destinations.duckdb):
         return False
-    file = destination.config_params["credentials"].database
-    return not (Path(dlt.current.run_context().local_dir) / file).exists()
+    return not Path(destination.config_params["credentials"].database).exists()
 
 
 def _duckdb_credentials(destination: dlt.destinations.duckdb) -> DuckDbCredentials:
@@ -91,6 +91,17 @@ def _duckdb_credentials(destination: dlt.destinations.duckdb) -> DuckDbCredentia
     if not any(_MEMORY_SETTING.match(setting) for setting in own):
         credentials.global_config = {**settings, "memory_limit": SOFT_LIMIT}
     return credentials
+
+
+def _in_this_folder(file: str) -> str:
+    """A file's place, from the current folder on.
+
+    dlt takes the folder in which the pipeline ran first: a sync from another one would fill that
+    one's warehouse, while every other command looks for it here.
+    """
+    if ":" in file or Path(file).is_absolute():
+        return file
+    return str(Path(dlt.current.run_context().local_dir).absolute() / file)
 
 
 def _refuse_ambiguous_name(file: str, dataset: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import TYPE_CHECKING, Final
 
 from dlt_docjobs.sources.config import KEY_VARIABLES, SECTION
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from dlt_docjobs.emulator import Emulator
 
 _HIGHEST_PORT: Final = 65_535
+# as many ids as fit on a line or two
+_NAMED: Final = 3
 
 
 def emulate(args: argparse.Namespace) -> int:
@@ -49,4 +52,9 @@ def _introduce(emulator: Emulator) -> None:
         variable = f"SOURCES__{SECTION}__{provider}__BASE_URL".upper()
         print(f"export {KEY_VARIABLES[provider][0]}={emulator.api_key}")  # type: ignore[index]
         print(f"export {variable}={url}")
+    # the provider without a list: some of its jobs are named, so that a sync finds them
+    named = [job.job_id for job in emulator.jobs("unsiloed", "parse")[:_NAMED]]
+    if named:
+        variable = f"SOURCES__{SECTION}__unsiloed__JOB_IDS".upper()
+        print(f"export {variable}='{json.dumps(named)}'")
     print("docjobs sync", flush=True)

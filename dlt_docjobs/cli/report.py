@@ -30,5 +30,9 @@ def report(args: argparse.Namespace) -> int:
     )
     if written.warning is not None:
         print(f"docjobs report: warning: {written.warning}", file=sys.stderr, flush=True)
-    print(f"{written.path} ({written.size / 1_000_000:.1f} MB): open it in a browser")
+    size = f"{written.size / 1_000_000:.1f} MB"
+    if written.size < 100_000:
+        # a page without charts
+        size = f"{written.size / 1_000:.0f} kB"
+    print(f"{written.path} ({size}): open it in a browser")
     return 0

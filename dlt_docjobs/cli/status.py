@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
+import dlt
+from dlt.common.destination import AnyDestination
+from dlt.common.schema import Schema
+from dlt.destinations.exceptions import DatabaseException
+
 from dlt_docjobs.cli import terminal
 from dlt_docjobs.cli.destinations import is_missing, make_destination
 from dlt_docjobs.model.times import UTC, format_instant
 from dlt_docjobs.model.vocabulary import PROVIDERS
-from dlt_docjobs.sync.outcomes import EXIT_PARTIAL
+from dlt_docjobs.sync.outcomes import EXIT_PARTIAL, UsageError
 from dlt_docjobs.sync.warehouse import account_status
 
 # the table's columns of figures, and the keys of `account_status` that they show
@@ -30,7 +35,7 @@ _TROUBLE: Final = ("given up", "pending", "at risk")
 def status(args: argparse.Namespace) -> int:
     """What is open, pending and at risk in each account, and how fresh it is."""
     destination = make_destination(args.destination, args.dataset)
-    accounts = [] if is_missing(destination) else account_status(destination, args.dataset)
+    accounts = [] if is_missing(destination) else _accounts(destination, args.dataset)
     if args.json:
         print(json.dumps({"accounts": [_json(account) for account in accounts]}))
         return 0
@@ -47,6 +52,25 @@ def status(args: argparse.Namespace) -> int:
         for note in _notes(account):
             print(f"{paint(_name(account), 'bold')}: {note}")
     return 0
+
+
+def _accounts(destination: AnyDestination, dataset: str) -> list[dict[str, Any]]:
+    """How each account stands.
+
+    Raises:
+        UsageError: The tables are of an older version and lack what is asked for.
+    """
+    try:
+        return account_status(destination, dataset)
+    except DatabaseException:
+        # takes a while to import, and is of use only here
+        from dlt_docjobs.views.lookup import lacking_columns
+
+        with dlt.dataset(destination, dataset, schema=Schema("any")).sql_client as client:
+            lacking = lacking_columns(client)
+        if lacking is None:
+            raise
+        raise UsageError(lacking) from None
 
 
 def _json(account: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,13 @@ _PHASES: Final = {"queued": "queue", "running": "run"}
 _LOW: Final = 0.5
 # a log scale has no 0; below a tenth of a second nobody cares
 _SHORTEST: Final = 0.1
-_DURATION_TICKS: Final = (0.1, 1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800)
+# seconds, minutes, hours, days: few where the times differ much, more where they lie together
+_FAR_TICKS: Final = (0.1, 1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800)
+_NEAR_TICKS: Final = (
+    *(0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1_800),
+    *(3_600, 10_800, 21_600, 43_200, 86_400, 259_200, 604_800),
+)
+_FAR: Final = 1_000
 _DURATION_LABEL: Final = (
     "datum.value < 60 ? datum.value + ' s' : datum.value < 3600 ? datum.value / 60 + ' min' : "
     "datum.value < 86400 ? datum.value / 3600 + ' h' : datum.value / 86400 + ' d'"
@@ -41,6 +47,7 @@ _HEIGHT: Final = 220
 _LOW_HEIGHT: Final = 130
 # as many as a phone has room for
 _MOST_DAY_LABELS: Final = 6
+_MOST_DAYS_WITH_POINTS: Final = 45
 
 CONFIG: Final[dict[str, Any]] = {
     "background": None,
@@ -182,15 +189,20 @@ def _durations(facts: Facts, phase: str) -> Chart:
         for percentile in ("p50", "p95")
     ]
     x = _day_axis(facts)
+    ticks = _ticks(row["seconds"] for row in data)
+    longest = max(rows, key=lambda row: row["p95"])
+    # a month of days has room for its points, a year has not
+    is_dense = len({row["day"] for row in data}) > _MOST_DAYS_WITH_POINTS
+    point = alt.OverlayMarkDef(size=6 if is_dense else 28, filled=True, strokeWidth=0)
     chart = (
         _chart(data)
-        .mark_line(point=alt.OverlayMarkDef(size=28, filled=True, strokeWidth=0), strokeWidth=2)
+        .mark_line(point=point, strokeWidth=1.25 if is_dense else 2)
         .encode(
             x=x,
             y=alt.Y(
                 "seconds:Q",
-                scale=alt.Scale(type="log", domain=_bounds(row["seconds"] for row in data)),
-                axis=alt.Axis(values=list(_DURATION_TICKS), labelExpr=_DURATION_LABEL),
+                scale=alt.Scale(type="log", domain=[ticks[0], max(ticks[-1], longest["p95"])]),
+                axis=alt.Axis(values=ticks, labelExpr=_DURATION_LABEL),
             ),
             color=_provider_color(data),
             strokeDash=alt.StrokeDash(
@@ -207,7 +219,6 @@ def _durations(facts: Facts, phase: str) -> Chart:
             ],
         )
     )
-    longest = max(rows, key=lambda row: row["p95"])
     return Chart(
         id_,
         title,
@@ -256,13 +267,15 @@ def _midnight(day: date, hours: int = 0) -> alt.DateTime:
     return alt.DateTime(year=day.year, month=day.month, date=day.day, hours=hours, utc=True)
 
 
-def _bounds(values: Iterable[float]) -> list[float]:
-    """The ticks around the values, so that the scale ends where a label stands."""
+def _ticks(values: Iterable[float]) -> list[float]:
+    """The ticks from the one below the values to the one above: the scale ends where labels do."""
     found = list(values)
     low, high = min(found), max(found)
-    below = [tick for tick in _DURATION_TICKS if tick <= low]
-    above = [tick for tick in _DURATION_TICKS if tick >= high]
-    return [below[-1] if below else low, above[0] if above else high]
+    every = _FAR_TICKS if high > _FAR * low else _NEAR_TICKS
+    first = max((place for place, tick in enumerate(every) if tick <= low), default=0)
+    last = next((place for place, tick in enumerate(every) if tick >= high), len(every) - 1)
+    # where all are the same, a tick beside them
+    return list(every[min(first, len(every) - 2) : max(last, first + 1) + 1])
 
 
 # -- how jobs go --------------------------------------------------------------------------------
@@ -363,7 +376,7 @@ def _mix(facts: Facts) -> Chart:
         .encode(
             x=alt.X(
                 "share:Q",
-                axis=alt.Axis(format="~%", tickCount=5, grid=True, domain=False, ticks=False),
+                axis=alt.Axis(format="~%", tickCount=3, grid=True, domain=False, ticks=False),
             ),
             y=alt.Y(
                 "type:N",
@@ -551,7 +564,8 @@ def _count_axis(values: Iterable[int], ticks: int = 5) -> alt.Axis:
     """An axis of numbers of things: no fractions, thousands as `12k`."""
     most = max(values, default=0)
     return alt.Axis(
-        format="~s" if most >= 10_000 else ",d",
+        # by itself, since the axis gives all its labels one unit, and says 0k
+        labelExpr=f"format(datum.value, '{'~s' if most >= 10_000 else ',d'}')",
         tickCount=min(ticks, most),
         tickMinStep=1,
     )

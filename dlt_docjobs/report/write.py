@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import dlt
 from dlt.common.destination import AnyDestination
 from dlt.common.schema import Schema
 from dlt.destinations.exceptions import DatabaseException
+from dlt.destinations.sql_client import SqlClientBase
 
 from dlt_docjobs.report.facts import Facts, read_facts
 from dlt_docjobs.sync.outcomes import UsageError
 from dlt_docjobs.views import ViewsRefused, dialect_of, install_views
+from dlt_docjobs.views.lookup import lacking_columns
 
 DAYS: Final = 90
 _PACKAGES: Final = ("altair", "jinja2", "vl_convert")
@@ -50,15 +52,21 @@ def write_report(
         include_text: Whether excerpts of segments that need a review stand on the page.
 
     Raises:
-        ReportRefused: The extra `report` is not installed, there is nothing to report on, or the
-            file can't be written.
+        ReportRefused: The extra `report` is not installed, there is nothing to report on, an older
+            version made the tables, or the file can't be written.
         ViewsRefused: The destination has no views.
         DatabaseException: The destination refused.
     """
     check_extra()
     dialect = dialect_of(destination)
     warning = _renew_views(destination, dataset_name)
-    facts = _ask(destination, dialect, dataset_name, days)
+    try:
+        facts = _ask(destination, dialect, dataset_name, days)
+    except DatabaseException as error:
+        reason = warning or _lacking(destination, dataset_name)
+        if reason is None:
+            raise
+        raise ReportRefused(reason) from error
     from dlt_docjobs.report.page import make_page
 
     text = make_page(facts, include_text=include_text).encode("utf-8")
@@ -101,7 +109,16 @@ def _renew_views(destination: AnyDestination, dataset_name: str) -> str | None:
 
 
 def _ask(destination: AnyDestination, dialect: str, dataset_name: str, days: int) -> Facts:
-    # an empty schema keeps dlt from reading the stored one
-    dataset = dlt.dataset(destination, dataset_name, schema=Schema("docjobs_report"))
-    with dataset.sql_client as client:
+    with _client(destination, dataset_name) as client:
         return read_facts(client, dialect, destination.destination_name, days)
+
+
+def _lacking(destination: AnyDestination, dataset_name: str) -> str | None:
+    """Why the views can't be asked, should it be that columns beneath them are gone."""
+    with _client(destination, dataset_name) as client:
+        return lacking_columns(client)
+
+
+def _client(destination: AnyDestination, dataset_name: str) -> SqlClientBase[Any]:
+    # an empty schema keeps dlt from reading the stored one
+    return dlt.dataset(destination, dataset_name, schema=Schema("docjobs_report")).sql_client

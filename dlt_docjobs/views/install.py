@@ -25,6 +25,7 @@ from dlt_docjobs.sync.destinations import prepare
 from dlt_docjobs.sync.outcomes import UsageError
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views.catalog import VIEWS, fingerprint
+from dlt_docjobs.views.lookup import lacking_columns, look_up
 from dlt_docjobs.views.render import (
     DIALECTS,
     create_statement,
@@ -81,8 +82,8 @@ def create_views(pipeline: Pipeline) -> list[str]:
         The names of the views.
 
     Raises:
-        ViewsRefused: The destination has no views, the tables are not there yet, or something of
-            the user's bears the name of a view.
+        ViewsRefused: The destination has no views, the tables are not there yet or lack columns,
+            or something of the user's bears the name of a view.
         DatabaseException: The destination refused.
     """
     prepare(pipeline)
@@ -202,6 +203,9 @@ class _Installer:
             return Outcome((), "another sync created the views")
         self._refuse_what_is_not_ours(found)
         self._refuse_missing_tables(found)
+        lacking = lacking_columns(self._client)
+        if lacking is not None:
+            raise ViewsRefused(lacking)
         # where each statement counts at once, what is cut off in between is still known as ours
         statements = [self._marker_statement(_UNFINISHED)]
         if anew:
@@ -227,20 +231,8 @@ class _Installer:
 
     def _look(self) -> _Found:
         names = (*VIEWS, MARKER, *TABLES, _LOADS)
-        catalog, schema, folded = self._client._get_information_schema_components(*names)
-        marks = ", ".join(["%s"] * len(names))
-        query = (
-            "SELECT table_name, table_type FROM "
-            f"{self._client._qualify_info_schema_table_name('TABLES')} WHERE "
-        )
-        values: list[str] = []
-        if catalog is not None:
-            query += "table_catalog = %s AND "
-            values.append(catalog)
-        query += f"table_schema = %s AND table_name IN ({marks})"
-        bare = dict(zip(folded, names, strict=True))
-        rows = self._client.execute_sql(query, *values, schema, *folded) or []
-        kinds = {bare[name]: "VIEW" if "VIEW" in kind.upper() else kind for name, kind in rows}
+        rows = look_up(self._client, "TABLES", "table_type", names)
+        kinds = {name: "VIEW" if "VIEW" in kind.upper() else kind for name, kind in rows}
         if kinds.get(MARKER) != "VIEW":
             return _Found(kinds, "", "", frozenset())
         marker = self._client.make_qualified_table_name(MARKER)

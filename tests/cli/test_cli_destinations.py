@@ -55,7 +55,8 @@ def credentials(place: Place, env: dict[str, str], name: str = "duckdb") -> Any:
 def test_duckdb_gets_its_file_and_a_limit_of_memory(case: str, place: Place) -> None:
     env, file, limit = FILES[case]
     found = credentials(place, env)
-    assert (found.database, found.global_config["memory_limit"]) == (file, limit)
+    wanted = file if ":" in file else str(place.folder / file)
+    assert (found.database, found.global_config["memory_limit"]) == (wanted, limit)
     assert ("threads" in found.global_config) == ("threads" in str(env))
 
 
@@ -76,9 +77,27 @@ def test_a_table_in_secrets_toml_and_a_destination_with_a_name(make_place: MakeP
         '[destination.lake]\ndestination_type = "duckdb"\ncredentials = "lake.duckdb"\n',
     )
     found = credentials(place, {})
-    assert found.database == "mine.duckdb"
+    assert found.database == str(place.folder / "mine.duckdb")
     assert found.global_config == {"threads": 2, "memory_limit": "384MB"}
-    assert credentials(place, {}, "lake").database == "lake.duckdb"
+    assert credentials(place, {}, "lake").database == str(place.folder / "lake.duckdb")
+
+
+def test_the_file_is_in_the_current_folder_wherever_the_pipeline_ran_first(
+    make_place: MakePlace,
+) -> None:
+    """One home, and so one working directory, but a warehouse in each of two folders."""
+    here = make_place("llamacloud")
+    here.emulator.add_job("llamacloud", status="COMPLETED", pages=1)
+    there = make_place("llamacloud", emulator=here.emulator)
+    there.env["DLT_DATA_DIR"] = here.env["DLT_DATA_DIR"]
+    assert here.run("sync").code == 0
+    here.emulator.add_job("llamacloud", status="COMPLETED", pages=1)
+    for place, jobs in ((there, 2), (here, 2), (there, 2)):
+        assert place.run("sync").code == 0
+        assert place.count("jobs") == jobs
+        assert place.run("status", "--json").json["accounts"][0]["jobs"] == jobs
+        assert place.run("report").code == 0
+        here.emulator.advance(60)
 
 
 @pytest.mark.parametrize("file", ["docjobs.duckdb", "DocJobs.db", "here/docjobs.prod.duckdb"])

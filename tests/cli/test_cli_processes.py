@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 
@@ -70,19 +71,23 @@ def test_no_key_is_in_any_output_not_even_of_debugging(make_place: MakePlace) ->
 
 def test_emulate_serves_until_it_is_interrupted(make_place: MakePlace) -> None:
     place = make_place()
-    process = place.start("emulate", "--port", "0", "--jobs", "3")
+    process = place.start("emulate", "--port", "0", "--jobs", "30")
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(9)]
+    lines = [process.stdout.readline() for _ in range(10)]
     origin = lines[0].split()[2]
     exported = dict(
-        line.removeprefix("export ").strip().split("=", 1)
-        for line in lines
-        if line.startswith("export ")
+        shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("export ")
     )
-    assert set(exported) == {*KEYS.values(), *(setting(name, "base_url") for name in KEYS)}
-    assert all(exported[setting(name, "base_url")].startswith(origin) for name in KEYS)
-    ran = place.run("check", env={**exported})
-    assert (ran.code, ran.err) == (0, ""), ran.said
+    urls = {setting(name, "base_url") for name in KEYS}
+    assert set(exported) == {*KEYS.values(), *urls, setting("unsiloed", "job_ids")}
+    assert all(exported[url].startswith(origin) for url in urls)
+    assert lines[-1] == "docjobs sync\n"
+    # what it says is all that one needs
+    for command in ("check", "sync"):
+        ran = place.run(command, env={**exported})
+        assert (ran.code, ran.err) == (0, ""), ran.said
+    found = place.query("SELECT DISTINCT provider FROM docjobs.jobs")
+    assert {provider for (provider,) in found} == set(KEYS)
     process.send_signal(signal.SIGINT)
     ran = ended(process)
     assert (ran.code, ran.err) == (0, "")

@@ -1,18 +1,13 @@
-"""`docjobs report` and `docjobs completion`."""
+"""`docjobs report`, and extras that are not installed."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import sys
 
 import duckdb
 import pytest
 from cli_support import MakePlace, Place
-
-from dlt_docjobs.cli.arguments import SHELLS
-from dlt_docjobs.cli.commands import COMMANDS
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +47,16 @@ def test_views_that_are_not_ours_are_a_warning(make_place: MakePlace) -> None:
     assert ran.err.startswith("docjobs report: warning: the views could not be brought up to date")
 
 
+def test_a_warehouse_without_a_job_makes_a_friendly_page(make_place: MakePlace) -> None:
+    place = make_place("contextual")
+    assert place.run("sync").code == 0
+    ran = place.run("report")
+    assert (ran.code, ran.err) == (0, "")
+    assert re.fullmatch(r"report\.html \(\d+ kB\): open it in a browser\n", ran.out)
+    assert "Nothing here yet" in (place.folder / "report.html").read_text("utf-8")
+    assert place.run("status").out.splitlines()[1].split()[:2] == ["contextual", "0"]
+
+
 def test_before_the_first_sync(make_place: MakePlace) -> None:
     place = make_place()
     ran = place.run("report")
@@ -82,26 +87,3 @@ def test_without_its_extra_a_command_says_which(
     assert (ran.code, ran.out) == (2, "")
     assert f"pip install 'dlt-docjobs[{extra}]'" in ran.err
     assert len(ran.err.splitlines()) == 1
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_completion_knows_every_command_and_the_providers(shell: str, place: Place) -> None:
-    ran = place.run("completion", shell)
-    assert (ran.code, ran.err) == (0, "")
-    assert all(command in ran.out for command in COMMANDS)
-    assert "job-ids-file" in ran.out
-    assert "llamacloud" in ran.out
-    if shutil.which(shell):
-        checked = subprocess.run([shell, "-n"], input=ran.out, text=True, check=False)
-        assert checked.returncode == 0
-
-
-def test_bash_completes_a_command(place: Place) -> None:
-    script = place.run("completion", "bash").out
-    ask = (
-        f"{script}\nCOMP_WORDS=(docjobs re); COMP_CWORD=1\n"
-        "$(complete -p docjobs | sed 's/.*-F \\([^ ]*\\).*/\\1/') docjobs re docjobs\n"
-        'printf "%s\\n" "${COMPREPLY[@]}"'
-    )
-    ran = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
-    assert sorted(ran.stdout.split()) == ["report", "reset"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import dlt
 import pytest
 import tomlkit
 from docs_support import PAGES, ROOT, blocks, read
@@ -141,6 +142,16 @@ def test_every_folder_of_the_package_is_in_the_drawing() -> None:
     drawn = set(re.findall(r"^\| `(\w+)/` \|", read("docs/architecture.md"), re.MULTILINE))
     folders = {path.parent.name for path in (ROOT / "dlt_docjobs").glob("*/__init__.py")}
     assert drawn == folders
+
+
+def test_what_dlts_dashboard_needs_is_named() -> None:
+    """It can't be started here: it asks for packages that this one's tests do without."""
+    runner = Path(dlt.__file__).parent / "_workspace" / "helpers" / "dashboard" / "runner.py"
+    listed = re.search(r'"Workspace Dashboard",\s*(\[[^\]]+\])', runner.read_text("utf-8"))
+    assert listed is not None
+    needed = set(re.findall(r'"([^"]+)"', listed[1])) - {"pyarrow"}
+    (install,) = re.findall(r"`pip install ('dlt\[hub\].*?)`", read("docs/report.md"))
+    assert needed <= set(install.split())
 
 
 # -- what must not be said ----------------------------------------------------------------------

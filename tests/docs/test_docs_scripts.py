@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
 import duckdb
+import psycopg2
 import pytest
-from docs_support import IDS_FILE, Block, MakeProject, blocks, of_page
+from docs_support import IDS_FILE, Block, MakeProject, blocks, of_page, read
 
 from dlt_docjobs.emulator import Emulator
 
@@ -19,18 +25,51 @@ def test_scripts(block: Block, providers: Emulator, make_project: MakeProject) -
         assert connection.execute("SELECT count(*) FROM docjobs.jobs").fetchone() != (0,)
 
 
-def test_queries(lively: Emulator, make_project: MakeProject) -> None:
-    """Every query finds something in the jobs of three weeks."""
+DESTINATIONS = ("duckdb", "postgres")
+
+
+@pytest.fixture(scope="module")
+def queried(
+    lively: Emulator, make_project: MakeProject, postgres: str
+) -> Iterator[dict[str, Callable[[str], list[Any]]]]:
+    """The jobs of three weeks in a warehouse of each kind, and how to ask it."""
     project = make_project(lively)
     (project.folder / ".dlt").mkdir()
     ids = f'[sources.docjobs.unsiloed]\njob_ids_file = "{IDS_FILE}"\n'
     (project.folder / ".dlt" / "config.toml").write_text(ids)
-    # the second sync goes without results, so that some are missing
-    project.shell("docjobs sync")
-    lively.advance(7200)
-    project.shell("docjobs sync --no-results")
-    assert len(of_page("README.md", "sql")) >= 3
-    with duckdb.connect(str(project.folder / "warehouse.duckdb"), read_only=True) as connection:
-        for block in blocks("sql"):
-            rows = connection.execute(block.text).fetchall()
-            assert rows, f"finds nothing:\n{block.text}"
+    env = {**project.keys, "DESTINATION__POSTGRES__CREDENTIALS": postgres}
+    for options in ("", "--no-results"):
+        # the second sync goes without results, so that some are missing
+        for destination in DESTINATIONS:
+            project.shell(f"docjobs sync --destination {destination} {options}", env)
+        lively.advance(7200)
+    with (
+        duckdb.connect(str(project.folder / "warehouse.duckdb"), read_only=True) as of_duckdb,
+        closing(psycopg2.connect(postgres)) as of_postgres,
+    ):
+        of_postgres.autocommit = True
+
+        def ask_postgres(sql: str) -> list[Any]:
+            with of_postgres.cursor() as cursor:
+                cursor.execute(sql)
+                return cursor.fetchall()
+
+        yield {
+            "duckdb": lambda sql: of_duckdb.execute(sql).fetchall(),
+            "postgres": ask_postgres,
+        }
+
+
+@pytest.mark.parametrize("destination", DESTINATIONS)
+@pytest.mark.parametrize("block", blocks("sql"), ids=str)
+def test_queries(
+    block: Block, destination: str, queried: dict[str, Callable[[str], list[Any]]]
+) -> None:
+    """Every query finds something in the jobs of three weeks, as it stands on the page."""
+    assert queried[destination](block.text), f"finds nothing:\n{block.text}"
+
+
+def test_the_readme_has_a_query_for_each_of_its_ten_questions() -> None:
+    asked = re.findall(r"<summary>(\d+)\. .+</summary>\n\n```sql\nSELECT", read("README.md"))
+    assert asked == [str(number) for number in range(1, 11)]
+    assert len(of_page("README.md", "sql")) == 10

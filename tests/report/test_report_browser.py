@@ -30,6 +30,27 @@ def make_report(warehouse: Warehouse, folder: Path) -> Path:
     return path
 
 
+# words in the cells of tables that stand on more than one line; names may be broken anywhere
+BROKEN_WORDS = r"""(() => {
+  const broken = [];
+  for (const cell of document.querySelectorAll('td, thead th')) {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      if (texts.currentNode.parentElement.closest('bdi, details')) continue;
+      for (const word of texts.currentNode.data.matchAll(/[\w:.]+/g)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map((one) => one.top)).size > 1) {
+          broken.push(word[0]);
+        }
+      }
+    }
+  }
+  return broken;
+})()"""
+
+
 @pytest.fixture(scope="module")
 def report(lived: dict[str, Warehouse], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_report(lived["postgres"], tmp_path_factory.mktemp("report"))
@@ -87,6 +108,7 @@ def test_every_chart_is_drawn(
         assert chart["small"] >= 11, chart
         assert chart["out"] == [], chart
     assert tab.evaluate("document.documentElement.scrollWidth") <= width, "nothing sticks out"
+    assert tab.evaluate(BROKEN_WORDS) == []
     picture = tmp_path / "page.png"
     tab.screenshot(picture)
     assert picture.stat().st_size > 50_000
@@ -187,16 +209,57 @@ def test_the_keyboard_comes_first_to_the_content(report: Path, open_tab: Any) ->
 def test_it_prints_in_dark_ink_on_white(report: Path, open_tab: Any, tmp_path: Path) -> None:
     tab = open_tab(report, scheme="dark")
     tab.wait_until(DRAWN)
-    tab.call(
-        "Emulation.setEmulatedMedia",
-        media="print",
-        features=[{"name": "prefers-color-scheme", "value": "dark"}],
-    )
+    on_paper(tab)
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert tab.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     assert tab.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
     tab.print_to(tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_on_paper_everything_is_there_and_can_be_read(report: Path, open_tab: Any) -> None:
+    tab = open_tab(report)
+    tab.wait_until(DRAWN)
+    # the inside of a Letter or A4 page
+    tab.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=715,
+        height=980,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
+    on_paper(tab)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 715
+    cut = """[...document.querySelectorAll('.scroll')].filter((one) => one.checkVisibility()
+      && (one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
+    ).map((one) => one.innerText.slice(0, 60))"""
+    assert tab.evaluate(cut) == []
+    assert tab.evaluate(BROKEN_WORDS) == []
+    # drawn for the screen, and hardly smaller here
+    scales = """[...document.querySelectorAll('.chart svg')].map((one) =>
+      one.getBoundingClientRect().width / one.viewBox.baseVal.width)"""
+    assert min(tab.evaluate(scales)) > 0.7
+
+
+def on_paper(tab: Tab) -> None:
+    """Lays the page out as it is printed, for a reader who likes it dark."""
+    tab.call(
+        "Emulation.setEmulatedMedia",
+        media="print",
+        features=[{"name": "prefers-color-scheme", "value": "dark"}],
+    )
+
+
+def test_a_list_that_goes_on_has_a_shadow_where_it_is_cut(report: Path, open_tab: Any) -> None:
+    """Many systems show no scroll bar until one scrolls."""
+    tab = open_tab(report, 390)
+    tab.wait_until(DRAWN)
+    shadows = """[...document.querySelectorAll('.scroll')].filter(
+      (one) => one.checkVisibility() && one.scrollWidth > one.clientWidth
+    ).map((one) => getComputedStyle(one).backgroundAttachment.split(', ').includes('local'))"""
+    found = tab.evaluate(shadows)
+    assert len(found) > 3
+    assert all(found)
 
 
 def test_attacks_in_texts_do_nothing(attack: Path, open_tab: Any) -> None:

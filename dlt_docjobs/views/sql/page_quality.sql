@@ -30,7 +30,8 @@ WITH on_page AS (
     count(CASE WHEN confidence < 0.5 OR confidence_level = 'low' THEN 1 END)
       AS low_confidence_segments
   FROM segments
-  GROUP BY provider, job_kind, job_id, page_number
+  -- the id first: it tells rows apart soonest, and a database that sorts them compares least
+  GROUP BY job_id, page_number, provider, job_kind
 ),
 rated AS (
   SELECT

@@ -41,6 +41,8 @@ WITH doubtful AS (
         AND child.job_kind = s.job_kind
         AND child.job_id = s.job_id
         AND child.parent_segment_index = s.segment_index
+        -- follows from the line above, but tells the database how few these are
+        AND child.parent_segment_index IS NOT NULL
         AND (child.confidence IS NOT NULL OR child.confidence_level IS NOT NULL)
     )
 )
