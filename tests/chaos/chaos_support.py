@@ -444,12 +444,12 @@ class World:
     # -- plans ------------------------------------------------------------------------------
 
     def plans(self, signals: tuple[int, ...]) -> list[Plan]:
-        """Every point, before or after in turns, and after every merge of every table."""
+        """Every point, before or after in turns, and after every table's merge or last copy."""
         found: list[Plan] = []
         names = sorted({point.split(" ", 1)[1] for point in self.passed})
         for place, name in enumerate(names):
             count = self.passed[f"after {name}"]
-            if name.startswith("load merge"):
+            if name in self.last_words:
                 # where the process dies at once, and the other tables' merges stay undone
                 plans = [Plan(f"after {name}", nth, signal.SIGKILL) for nth in sorted({1, count})]
                 found += plans
@@ -458,6 +458,14 @@ class World:
             nth = 1 if place % 4 < 2 else (count + 1) // 2
             found.append(Plan(f"{side} {name}", nth, signals[place // 2 % len(signals)]))
         return found
+
+    @property
+    def last_words(self) -> set[str]:
+        """What brings each table's rows to where they stay: a merge, or a copy where none follows."""
+        names = {point.split(" ", 1)[1] for point in self.passed}
+        merges = {name for name in names if name.startswith("load merge of ")}
+        copies = {name for name in names if name.startswith("load copy of ")}
+        return merges | {name for name in copies if name.replace("copy", "merge", 1) not in merges}
 
     def moments(self, count: int, seed: int) -> list[tuple[float, int]]:
         """Random moments of a sync, and a signal for each."""
