@@ -461,7 +461,7 @@ class World:
 
     @property
     def last_words(self) -> set[str]:
-        """What brings each table's rows to where they stay: a merge, or a copy where none follows."""
+        """What brings each table's rows to their place: a merge, or a copy that none follows."""
         names = {point.split(" ", 1)[1] for point in self.passed}
         merges = {name for name in names if name.startswith("load merge of ")}
         copies = {name for name in names if name.startswith("load copy of ")}
