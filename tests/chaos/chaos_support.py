@@ -7,6 +7,7 @@ sync lists, polls, fetches and loads. Each is mended twice: with the working dir
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -122,7 +123,9 @@ class Zygote:
             last = self._line(kill[0])
             if last is None:
                 where = phase.read_text() if phase.exists() else " "
-                os.kill(pid, kill[1])
+                # it may have ended just now
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, kill[1])
         last = last or self._line(PATIENCE)
         if last is None:
             os.kill(pid, signal.SIGKILL)
