@@ -10,7 +10,7 @@ from pathlib import Path
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_docjobs.cli.destinations import is_missing, make_destination
+from dlt_docjobs.cli.destinations import is_missing, make_destination, refuse_files
 from dlt_docjobs.cli.pipelines import Account, make_pipeline, parse_account
 from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.sources.config import read_job_ids
@@ -31,7 +31,9 @@ from dlt_docjobs.sync.warehouse_lock import warehouse_lock
 def reset(args: argparse.Namespace) -> int:
     """Removes an account's rows and cursor from the warehouse, after asking."""
     account = parse_account(args.provider)
-    is_empty = is_missing(make_destination(args.destination, args.dataset))
+    destination = make_destination(args.destination, args.dataset)
+    refuse_files(destination, args.dataset, "")
+    is_empty = is_missing(destination)
     if not args.yes:
         if not sys.stdin.isatty():
             raise UsageError(f"reset removes every row of {account}: add --yes to mean it")
@@ -56,6 +58,11 @@ def _other_machines_kept_out(
 
 def forget(args: argparse.Namespace) -> int:
     """Erases jobs from every table, and keeps them from being loaded again."""
+    refuse_files(
+        make_destination(args.destination, args.dataset),
+        args.dataset,
+        "have the providers delete these jobs, then ",
+    )
     targets = list(dict.fromkeys(read_job_ids(Path(args.job_ids_file))))
     if not targets:
         print("the file names no job; nothing was erased")
