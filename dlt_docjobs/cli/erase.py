@@ -11,6 +11,7 @@ import dlt
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.cli.destinations import is_missing, make_destination, refuse_files
+from dlt_docjobs.cli.gate import alone
 from dlt_docjobs.cli.pipelines import Account, make_pipeline, parse_account
 from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.sources.config import read_job_ids
@@ -42,7 +43,11 @@ def reset(args: argparse.Namespace) -> int:
             print("nothing was removed")
             return 0
     pipeline = make_pipeline(account, args.destination, args.dataset)
-    with pipeline_lock(pipeline), _other_machines_kept_out(pipeline, is_empty):
+    with (
+        alone(pipeline, account.source_name, wait_seconds=0),
+        pipeline_lock(pipeline),
+        _other_machines_kept_out(pipeline, is_empty),
+    ):
         removed = 0 if is_empty else remove_account(pipeline, account.provider, account.name)
         # what is pending or remembered here would bring the rows back
         pipeline.drop()
@@ -71,7 +76,11 @@ def forget(args: argparse.Namespace) -> int:
     for account in _accounts(args):
         pipeline = make_pipeline(account, args.destination, args.dataset)
         prepare(pipeline)
-        with pipeline_lock(pipeline), warehouse_lock(pipeline):
+        with (
+            alone(pipeline, account.source_name, wait_seconds=0),
+            pipeline_lock(pipeline),
+            warehouse_lock(pipeline),
+        ):
             # what waits for its load would bring the rows back
             drop_misplaced_packages(pipeline, account.source_name)
             mend_broken_packages(pipeline)

@@ -9,17 +9,19 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import dlt
+from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs._version import __version__
 from dlt_docjobs.cli import output
 from dlt_docjobs.cli.destinations import make_destination
 from dlt_docjobs.cli.errors import explain, is_no_jobs_named, signal_of
+from dlt_docjobs.cli.gate import SYNC_WAITS, alone
 from dlt_docjobs.cli.interrupt import Interrupt
 from dlt_docjobs.cli.pipelines import Account, chosen_accounts, make_pipeline
 from dlt_docjobs.cli.progress import ProgressView
@@ -167,7 +169,7 @@ def _sync_account(
         progress = "tqdm" if args.progress == "tqdm" else None
         pipeline = make_pipeline(account, args.destination, args.dataset, progress)
         source = account.source(**_source_arguments(args))
-        with view or nullcontext():
+        with _turn(pipeline, account, request, view is not None), view or nullcontext():
             return run(pipeline, source, request=request, on_session=began)
     except (Exception, KeyboardInterrupt) as error:
         number = signal_of(error)
@@ -188,6 +190,32 @@ def _sync_account(
         if pipeline is not None and code != EXIT_USAGE and not isinstance(error, SyncLocked):
             record_failure(pipeline, account.source_name, row, try_now=not is_unanswered)
         return row
+
+
+def _turn(
+    pipeline: Pipeline, account: Account, request: RunRequest, is_told: bool
+) -> AbstractContextManager[None]:
+    """The sync's turn beside partitions of a backfill (`dlt_docjobs.dagster`)."""
+
+    def tell() -> None:
+        if is_told:
+            print(
+                f"docjobs sync: {account}: waiting for partitions of a backfill to end",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    left = SYNC_WAITS
+    if request.deadline is not None:
+        # the rest is for its work, and for the accounts that come after it
+        left = min(left, (request.deadline - time.monotonic()) / 2)
+    return alone(
+        pipeline,
+        account.source_name,
+        wait_seconds=left,
+        is_over=lambda: request.stop_reason is not None,
+        on_wait=tell,
+    )
 
 
 def _row(

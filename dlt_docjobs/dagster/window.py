@@ -10,8 +10,8 @@ import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
 from dlt_docjobs.cli.destinations import make_destination
+from dlt_docjobs.cli.gate import one_at_a_time, shared
 from dlt_docjobs.cli.pipelines import Account
-from dlt_docjobs.dagster.gate import one_at_a_time, shared
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync.destinations import connect, install_defaults, prepare
 from dlt_docjobs.sync.merging import merging_of

@@ -18,9 +18,9 @@ dg = pytest.importorskip("dagster", reason="pip install -e '.[dagster]'")
 from orchestration_support import jobs_by_day, partitions  # noqa: E402
 
 from dlt_docjobs import UsageError  # noqa: E402
+from dlt_docjobs.cli.gate import alone, shared  # noqa: E402
 from dlt_docjobs.cli.pipelines import make_pipeline, parse_account  # noqa: E402
 from dlt_docjobs.dagster import docjobs_assets, docjobs_checks, docjobs_definitions  # noqa: E402
-from dlt_docjobs.dagster.gate import alone, shared  # noqa: E402
 from dlt_docjobs.emulator import Emulator  # noqa: E402
 from dlt_docjobs.sync.lock import SyncLocked  # noqa: E402
 from dlt_docjobs.tables import TABLES  # noqa: E402
@@ -136,8 +136,9 @@ def test_a_refusal_fails_the_run_and_says_why(
 
 HOLD = """
 import sys
+from dlt_docjobs.cli.gate import alone, shared  # noqa: E402
 from dlt_docjobs.cli.pipelines import make_pipeline, parse_account
-from dlt_docjobs.dagster import gate
+from dlt_docjobs.cli import gate
 
 pipeline = make_pipeline(parse_account("llamacloud"), "duckdb", "docjobs")
 with getattr(gate, sys.argv[1])(pipeline, "llamacloud"):
@@ -160,7 +161,7 @@ def test_partitions_share_the_gate_and_the_sync_has_it_alone(
         assert process.stdin is not None and process.stdout is not None
         assert process.stdout.readline() == "held\n"
         expected = nullcontext() if is_free else pytest.raises(SyncLocked)
-        with expected, wanted(pipeline, "llamacloud"):
+        with expected, wanted(pipeline, "llamacloud", wait_seconds=0):
             pass
         with alone(pipeline, "contextual"):
             pass
