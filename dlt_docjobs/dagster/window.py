@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import dlt
@@ -42,8 +42,10 @@ def load_window(
         PipelineStepFailed: dlt could not extract or load.
     """
     install_defaults()
+    # short, since a staging dataset's name begins with the dataset's, and 63 is PostgreSQL's limit
+    minutes = (until - since) // timedelta(minutes=1)
     pipeline = dlt.pipeline(
-        f"{account.pipeline_name}_{since:%Y%m%dT%H%M}_{until:%Y%m%dT%H%M}".lower(),
+        f"{account.pipeline_name}_{since:%Y%m%dt%H%M}_{minutes}",
         destination=make_destination(destination, dataset_name),
         dataset_name=dataset_name,
     )
