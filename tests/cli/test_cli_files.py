@@ -40,10 +40,13 @@ def lake(
     install_extensions(kind, home)
     lake = Lake(place.folder, place.emulator, ("llamacloud", "unsiloed"))
     lake.env["HOME"] = str(home)
-    lake.env["DESTINATION__FILESYSTEM__BUCKET_URL"] = (place.folder / "lake").as_uri()
     lake.env[setting("llamacloud", "max_retries")] = "0"
-    if kind != "files":
-        lake.env["SOURCES__DOCJOBS__TABLE_FORMAT"] = kind
+    table_format = "" if kind == "files" else f'table_format = "{kind}"'
+    bucket = (place.folder / "lake").as_uri()
+    lake.write(
+        ".dlt/config.toml",
+        f'[sources.docjobs]\n{table_format}\n[destination.filesystem]\nbucket_url = "{bucket}"\n',
+    )
     add = lake.emulator.add_job
     for job_id in ("pjb-good", "pjb-late", "pjb-gone"):
         add("llamacloud", job_id=job_id, status="COMPLETED", pages=1)
@@ -102,7 +105,7 @@ def test_what_is_said_there_starts_anew_and_erases(lake: Lake) -> None:
 def test_status_counts_a_job_once_however_often_it_was_written(
     lake: Lake, request: pytest.FixtureRequest
 ) -> None:
-    if "SOURCES__DOCJOBS__TABLE_FORMAT" not in lake.env:
+    if "table_format" not in (lake.folder / ".dlt" / "config.toml").read_text():
         reason = "account_status counts the rows of plain files, older ones of a job included"
         request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     lake.emulator.set_status("pjb-open", "COMPLETED")
