@@ -1,11 +1,17 @@
-"""Backfill partitions run beside each other, the usual sync by itself.
+"""Who loads beside whom: partitions of a backfill, the usual sync, Iceberg tables in files.
+
+Backfill partitions run beside each other, the usual sync by itself.
 
 The usual sync looks for rows of unfinished loads and fetches their jobs again. What a partition is
 loading at the moment looks just like that, and two loads that merge the same job at once would
 double its rows. So partitions share the gate, and the usual sync has it alone. In a backfill one
 partition follows the other, and the gate may never be free for hours: so a sync that waits stands
-in the door, and partitions that come later let it go first. Locks of the operating system: they go
-with the process, however that ends, and hold on one machine.
+in the door, and partitions that come later let it go first.
+
+Iceberg tables in files take one load at a time, whosever it is. dlt opens them through a catalog of
+its own in each process, so of two commits the later one takes the earlier for undone.
+
+Locks of the operating system: they go with the process, however that ends, and hold on one machine.
 """
 
 from __future__ import annotations
@@ -17,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 import fasteners
+from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.sync.lock import SyncLocked
@@ -102,6 +109,52 @@ def alone(
         yield
     finally:
         gate.release_write_lock()
+
+
+@contextmanager
+def lake_turn(
+    pipeline: Pipeline,
+    source: DltSource,
+    *,
+    wait_seconds: float = SYNC_WAITS,
+    is_over: Callable[[], bool] = lambda: False,
+) -> Iterator[None]:
+    """For a load into Iceberg tables in files; elsewhere there is nothing to wait for.
+
+    Args:
+        pipeline: The load's pipeline.
+        source: What it loads.
+        wait_seconds: How long to wait.
+        is_over: Asked now and then: whether to wait no longer.
+
+    Raises:
+        SyncLocked: Another load into the dataset has not ended.
+    """
+    if not takes_turns(pipeline, source):
+        yield
+        return
+    lock = fasteners.InterProcessLock(_path(pipeline, f"{pipeline.dataset_name}.docjobs.lake"))
+    end = time.monotonic() + wait_seconds
+    while not lock.acquire(blocking=False):
+        if is_over() or time.monotonic() >= end:
+            _close(lock)
+            raise SyncLocked(
+                f"another load into the Iceberg tables of {pipeline.dataset_name} is running, and "
+                "they take one at a time; this one did nothing"
+            )
+        time.sleep(_LOOK_EVERY)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def takes_turns(pipeline: Pipeline, source: DltSource) -> bool:
+    """Whether it is Iceberg tables in files that a source is loaded into."""
+    formats = {resource.table_format for resource in source.resources.values()}
+    destination = pipeline.destination
+    is_lake = destination is not None and destination.destination_type.endswith("filesystem")
+    return is_lake and "iceberg" in formats
 
 
 @contextmanager

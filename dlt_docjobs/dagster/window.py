@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 
 from dlt_docjobs.cli.destinations import make_destination
-from dlt_docjobs.cli.gate import one_at_a_time, shared
+from dlt_docjobs.cli.gate import lake_turn, one_at_a_time, shared
 from dlt_docjobs.cli.pipelines import Account
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync.destinations import connect, install_defaults, prepare
@@ -51,10 +52,12 @@ def load_window(
     )
     prepare(pipeline)
     window = dlt.sources.incremental("created_at", initial_value=since, end_value=until)
-    with shared(pipeline, account.source_name):
+    source = account.source(created_at=window, **arguments)
+    table_format = cast("str | None", source.resources["jobs"].table_format)
+    with shared(pipeline, account.source_name), lake_turn(pipeline, source):
         with one_at_a_time(pipeline, dataset_name):
-            _create_tables(pipeline, account.source_name, arguments.get("table_format"))
-        row = run(pipeline, account.source(created_at=window, **arguments))
+            _create_tables(pipeline, account.source_name, table_format)
+        row = run(pipeline, source)
         written = rows_written(pipeline, row.run_id)
         _leave_nothing(pipeline)
     return row, written
@@ -97,6 +100,20 @@ def _is_there(client: Any, name: str) -> bool:
 
 def _leave_nothing(pipeline: Any) -> None:
     """Drops the window's staging dataset, its state and its working directory."""
+    client = pipeline.destination_client()
+    if isinstance(client, FilesystemClient):
+        # no staging dataset there, and no row can be deleted
+        table = client.schema.state_table_name
+        for file, _ in list(client._list_dlt_table_files(table, pipeline.pipeline_name)):
+            client._delete_file(file)
+    else:
+        _drop_rows(pipeline)
+    pipeline.drop()
+    # dlt makes it anew, empty
+    shutil.rmtree(pipeline.working_dir, ignore_errors=True)
+
+
+def _drop_rows(pipeline: Any) -> None:
     with connect(pipeline) as client:
         assert client is not None
         state = client.make_qualified_table_name("_dlt_pipeline_state")
@@ -104,6 +121,3 @@ def _leave_nothing(pipeline: Any) -> None:
         with client.with_staging_dataset():
             if client.has_dataset():
                 client.drop_dataset()
-    pipeline.drop()
-    # dlt makes it anew, empty
-    shutil.rmtree(pipeline.working_dir, ignore_errors=True)

@@ -6,9 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import dlt
 import pytest
-from cli_support import MakePlace, Place, setting
+from cli_support import KEYS, MakePlace, Place, ended, setting
 from conformance_destinations import install_extensions
+
+from dlt_docjobs.cli.destinations import make_destination
 
 KINDS = ("files", "delta", "iceberg")
 TO = ("--destination", "filesystem")
@@ -27,6 +30,14 @@ class Lake(Place):
         """What `docjobs status` says of each account."""
         accounts = self.run("status", *TO, "--json").json["accounts"]
         return {account["provider"]: account for account in accounts}
+
+    def known(self) -> set[str]:
+        """Ids of the jobs in the files."""
+        with self.inside():
+            dataset = dlt.dataset(make_destination("filesystem", "docjobs"), "docjobs")
+            with dataset.sql_client as client:
+                jobs = client.make_qualified_table_name("jobs")
+                return {row[0] for row in client.execute_sql(f"SELECT job_id FROM {jobs}") or []}
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -102,6 +113,20 @@ def test_what_is_said_there_starts_anew_and_erases(lake: Lake) -> None:
     }
 
 
+def test_two_accounts_at_once(lake: Lake) -> None:
+    for _ in range(3):
+        lake.emulator.add_job("llamacloud", status="COMPLETED", pages=1)
+        lake.emulator.add_job("contextual", status="completed", pages=1)
+    providers = ("llamacloud", "contextual")
+    key = {KEYS["contextual"]: lake.emulator.api_key}
+    running = [lake.start("sync", name, *TO, "--json", env={**key}) for name in providers]
+    for process in running:
+        ran = ended(process)
+        assert (ran.code, ran.json["providers"][0]["jobs_new"]) == (0, 3), ran.said
+    alive = [job.job_id for job in lake.emulator.jobs() if job.expired_at is None]
+    assert lake.known() == set(alive)
+
+
 def test_status_counts_a_job_once_however_often_it_was_written(
     lake: Lake, request: pytest.FixtureRequest
 ) -> None:
@@ -112,4 +137,26 @@ def test_status_counts_a_job_once_however_often_it_was_written(
     assert lake.run("sync", *TO).code == 0
     found = lake.standing()["llamacloud"]
     numbers = {name: found[name] for name in FOUND}
-    assert numbers == {"jobs": 3, "open_jobs": 0, "pending_results": 0, "results_at_risk": 0}
+    assert numbers == {"jobs": 6, "open_jobs": 0, "pending_results": 0, "results_at_risk": 0}
+
+
+def test_ducklake_is_a_database(make_place: MakePlace, tmp_path: Path) -> None:
+    install_extensions("ducklake", tmp_path)
+    place = make_place("llamacloud")
+    to = ("--destination", "ducklake")
+    credentials = "DESTINATION__DUCKLAKE__CREDENTIALS"
+    place.env["HOME"] = str(tmp_path)
+    place.env[f"{credentials}__DUCKLAKE_NAME"] = "lake"
+    place.env[f"{credentials}__CATALOG"] = f"duckdb:///{place.folder / 'catalog.duckdb'}"
+    place.env[f"{credentials}__STORAGE"] = (place.folder / "lake").as_uri()
+    for job_id in ("pjb-kept", "pjb-gone"):
+        place.emulator.add_job("llamacloud", job_id=job_id, status="COMPLETED", pages=1)
+    assert place.run("sync", *to).err == ""
+    ran = place.run("views", *to)
+    assert (ran.code, ran.err, "12 views in docjobs" in ran.out) == (0, "", True)
+    ran = place.run("forget", "--job-ids-file", place.write("gone.txt", "pjb-gone"), *to)
+    assert (ran.code, ran.out) == (0, "1 named, 1 erased from every table\n")
+    assert place.run("sync", *to, "--json").provider("llamacloud")["jobs_new"] == 0
+    assert place.run("status", *to, "--json").json["accounts"][0]["jobs"] == 1
+    assert "1 jobs removed" in place.run("reset", "llamacloud", "--yes", *to).out
+    assert place.run("status", *to, "--json").json["accounts"] == []

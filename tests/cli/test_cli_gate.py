@@ -137,3 +137,34 @@ def test_commands_beside_a_partition(place: Place) -> None:
         names = place.write("gone.txt", "pjb-gone")
         assert place.run("forget", "--job-ids-file", names).code == 75
     assert place.run("sync", "--json").provider(ACCOUNT)["jobs_new"] == 1
+
+
+HOLD_LAKE = """
+import sys
+import fasteners
+
+with fasteners.InterProcessLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("table_format", ["iceberg", None])
+def test_iceberg_tables_in_files_take_one_load_at_a_time(
+    make_place: MakePlace, table_format: str | None
+) -> None:
+    place = make_place("contextual")
+    place.env["DESTINATION__FILESYSTEM__BUCKET_URL"] = (place.folder / "lake").as_uri()
+    if table_format:
+        place.env["SOURCES__DOCJOBS__TABLE_FORMAT"] = table_format
+    file = place.folder / ".data" / "pipelines" / "docjobs.docjobs.lake"
+    file.parent.mkdir(parents=True)
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", HOLD_LAKE, str(file)]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert said(process) == "held"
+        ran = place.run("sync", "--destination", "filesystem", "--deadline", "4")
+        assert process.stdin is not None
+        process.stdin.close()
+    assert ran.code == (75 if table_format else 0), ran.said
+    assert ("Iceberg tables of docjobs" in ran.err) == bool(table_format)

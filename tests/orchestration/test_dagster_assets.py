@@ -10,11 +10,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import dlt
 import duckdb
 import pytest
 
 dg = pytest.importorskip("dagster", reason="pip install -e '.[dagster]'")
 
+from conformance_destinations import install_extensions  # noqa: E402
 from orchestration_support import jobs_by_day, partitions  # noqa: E402
 
 from dlt_docjobs import UsageError  # noqa: E402
@@ -95,6 +97,27 @@ def test_partitions_and_sync_fill_the_tables_and_leave_nothing_else(warehouse: W
     # nor does a partition move it afterwards
     assert warehouse.materialize([backfill], KEYS[0]).success
     assert warehouse.query(cursor) == [(last, 1)]
+
+
+@pytest.mark.parametrize("kind", ["files", "delta", "iceberg"])
+def test_partitions_into_files(
+    kind: str, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_extensions(kind, tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", (tmp_path / "lake").as_uri())
+    table_format = {} if kind == "files" else {"table_format": kind}
+    assets = docjobs_assets("llamacloud", destination="filesystem", start=KEYS[0], **table_format)
+    for key in KEYS:
+        assert warehouse.materialize([assets[1]], key).success
+    account = parse_account("llamacloud")
+    dataset = dlt.dataset(make_pipeline(account, "filesystem", "docjobs").destination, "docjobs")
+    with dataset.sql_client as client:
+        jobs = client.make_qualified_table_name("jobs")
+        found = client.execute_sql(f"SELECT job_id FROM {jobs} WHERE results_state = 'loaded'")
+    truth = [job.job_id for job in warehouse.emulator.jobs("llamacloud")]
+    assert sorted(row[0] for row in found) == sorted(truth)
+    assert not list((tmp_path / "lake" / "docjobs" / "_dlt_pipeline_state").glob("*_1440*"))
 
 
 def test_checks(warehouse: Warehouse) -> None:
