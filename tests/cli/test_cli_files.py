@@ -151,7 +151,7 @@ def test_ducklake_is_a_database(make_place: MakePlace, tmp_path: Path) -> None:
     place.env[f"{credentials}__STORAGE"] = (place.folder / "lake").as_uri()
     for job_id in ("pjb-kept", "pjb-gone"):
         place.emulator.add_job("llamacloud", job_id=job_id, status="COMPLETED", pages=1)
-    assert place.run("sync", *to).err == ""
+    assert place.run("sync", *to, "--progress", "none").err == ""
     ran = place.run("views", *to)
     assert (ran.code, ran.err, "12 views in docjobs" in ran.out) == (0, "", True)
     ran = place.run("forget", "--job-ids-file", place.write("gone.txt", "pjb-gone"), *to)
