@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
+from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from dlt_docjobs.cli.destinations import make_destination
 from dlt_docjobs.cli.gate import lake_turn, one_at_a_time, shared
@@ -99,14 +99,12 @@ def _is_there(client: Any, name: str) -> bool:
 
 
 def _leave_nothing(pipeline: Any) -> None:
-    """Drops the window's staging dataset, its state and its working directory."""
-    client = pipeline.destination_client()
-    if isinstance(client, FilesystemClient):
-        # no staging dataset there, and no row can be deleted
-        table = client.schema.state_table_name
-        for file, _ in list(client._list_dlt_table_files(table, pipeline.pipeline_name)):
-            client._delete_file(file)
-    else:
+    """Drops the window's staging dataset, its state and its working directory.
+
+    Files stay: no row of one can be deleted, and a file that went would be missed by others that
+    have just listed it. The state in it is nobody's but the window's own.
+    """
+    if isinstance(pipeline.destination_client(), SqlJobClientBase):
         _drop_rows(pipeline)
     pipeline.drop()
     # dlt makes it anew, empty

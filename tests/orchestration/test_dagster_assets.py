@@ -99,6 +99,17 @@ def test_partitions_and_sync_fill_the_tables_and_leave_nothing_else(warehouse: W
     assert warehouse.query(cursor) == [(last, 1)]
 
 
+def test_a_worker_has_its_share_of_the_rate(warehouse: Warehouse) -> None:
+    options = {"requests_per_second": 12, "workers": 3}
+    _, backfill = docjobs_assets("llamacloud", start=KEYS[0], **options)
+    warehouse.emulator.clear_requests()
+    assert warehouse.materialize([backfill], KEYS[0]).success
+    sent = sorted(record.at for record in warehouse.emulator.requests)
+    assert len(sent) == 7
+    # 4 a second
+    assert (sent[-1] - sent[0]).total_seconds() >= (len(sent) - 1) / 4 - 0.2
+
+
 @pytest.mark.parametrize("kind", ["files", "delta", "iceberg"])
 def test_partitions_into_files(
     kind: str, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -108,16 +119,19 @@ def test_partitions_into_files(
     monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", (tmp_path / "lake").as_uri())
     table_format = {} if kind == "files" else {"table_format": kind}
     assets = docjobs_assets("llamacloud", destination="filesystem", start=KEYS[0], **table_format)
-    for key in KEYS:
-        assert warehouse.materialize([assets[1]], key).success
+    # the last one again: it finds its own state
+    for key in (*KEYS, KEYS[-1]):
+        result = warehouse.materialize([assets[1]], key)
+        assert result.success
+    (jobs, *_) = result.get_asset_materialization_events()
+    assert jobs.materialization.metadata["results_loaded"].value == 0
     account = parse_account("llamacloud")
     dataset = dlt.dataset(make_pipeline(account, "filesystem", "docjobs").destination, "docjobs")
     with dataset.sql_client as client:
-        jobs = client.make_qualified_table_name("jobs")
-        found = client.execute_sql(f"SELECT job_id FROM {jobs} WHERE results_state = 'loaded'")
+        table = client.make_qualified_table_name("jobs")
+        found = client.execute_sql(f"SELECT job_id FROM {table} WHERE results_state = 'loaded'")
     truth = [job.job_id for job in warehouse.emulator.jobs("llamacloud")]
     assert sorted(row[0] for row in found) == sorted(truth)
-    assert not list((tmp_path / "lake" / "docjobs" / "_dlt_pipeline_state").glob("*_1440*"))
 
 
 def test_checks(warehouse: Warehouse) -> None:
