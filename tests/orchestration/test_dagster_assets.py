@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,25 @@ def test_partitions_and_sync_fill_the_tables_and_leave_nothing_else(warehouse: W
     # nor does a partition move it afterwards
     assert warehouse.materialize([backfill], KEYS[0]).success
     assert warehouse.query(cursor) == [(last, 1)]
+
+
+def test_partitions_of_contextual_hold_parse_jobs_only(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = warehouse.emulator
+    monkeypatch.setenv("SOURCES__DOCJOBS__CONTEXTUAL__API_KEY", emulator.api_key)
+    monkeypatch.setenv("SOURCES__DOCJOBS__CONTEXTUAL__BASE_URL", emulator.base_urls["contextual"])
+    for hour in (0, 11, 23):
+        at = datetime.fromisoformat(f"{KEYS[0]}T{hour:02}:30:00+00:00")
+        emulator.add_job("contextual", status="completed", created_at=at)
+    emulator.add_job("contextual", "extract", status="completed", created_at=at)
+    sync, backfill = docjobs_assets("contextual", start=KEYS[0])
+    kinds = "SELECT job_kind, count(*) FROM docjobs.jobs GROUP BY 1 ORDER BY 1"
+    for key in KEYS:
+        assert warehouse.materialize([backfill], key).success
+        assert warehouse.query(kinds) == [("parse", 3)]
+    assert warehouse.materialize([sync]).success
+    assert warehouse.query(kinds) == [("extract", 1), ("parse", 3)]
 
 
 def test_a_worker_has_its_share_of_the_rate(warehouse: Warehouse) -> None:
