@@ -4,6 +4,11 @@ Copy it into Airflow's `dags` folder, with `.dlt/config.toml` and `.dlt/secrets.
 run that is repeated, or a catch-up over months, changes nothing that is there. It does not follow
 jobs that end after their interval: run `docjobs sync` beside it, or `load_new_and_changed` below,
 which looks at what is new or changed and knows no intervals.
+
+Both load into the same tables, and a job that two tasks load at the same moment stands there twice.
+So they share a pool with one place:
+
+    airflow pools set docjobs 1 "one load at a time"
 """
 
 from datetime import datetime, timezone
@@ -16,6 +21,7 @@ import dlt_docjobs
 from dlt_docjobs import llamacloud
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+POOL = "docjobs"
 
 
 def make_pipeline(name: str = "docjobs_llamacloud") -> Pipeline:
@@ -47,18 +53,21 @@ def load_new_and_changed() -> None:
 # without Airflow the two functions can still be called
 if find_spec("airflow") is not None:
     from airflow.sdk import dag, task
+    from airflow.timetables.interval import CronDataIntervalTimetable
     from dlt.helpers.airflow_helper import PipelineTasksGroup
 
-    @dag(schedule="@daily", start_date=START, catchup=True, max_active_runs=1)
+    # a bare "@daily" has no interval in Airflow 3: begin and end are the same moment
+    daily = CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
+
+    @dag(schedule=daily, start_date=START, catchup=True, max_active_runs=1)
     def docjobs_by_interval() -> None:
         """A window a day."""
-        task(load_interval, retries=3)()
+        task(load_interval, retries=3, pool=POOL)()
 
     @dag(schedule="@hourly", start_date=START, catchup=False, max_active_runs=1)
     def docjobs_sync() -> None:
         """dlt's own group of tasks: one bounded package a run, data folder and retries by dlt."""
         with PipelineTasksGroup("docjobs", wipe_local_data=True) as group:
-            group.add_run(make_pipeline(), llamacloud, retries=3)
+            group.add_run(make_pipeline(), llamacloud, retries=3, pool=POOL)
 
-    docjobs_by_interval()
-    docjobs_sync()
+    dags = [docjobs_by_interval(), docjobs_sync()]

@@ -36,6 +36,15 @@ def load_last_weeks(weeks: int = 4) -> None:
         load_window(since, since + timedelta(weeks=1))
 
 
+def load_one_package() -> None:
+    """At most 100 jobs of the last week; call it again to go on."""
+    until = datetime.now(timezone.utc)
+    window = dlt.sources.incremental(
+        "created_at", initial_value=until - timedelta(weeks=1), end_value=until
+    )
+    print(make_pipeline().run(llamacloud(created_at=window, max_jobs_per_package=100)))
+
+
 def fetch_failed_results_again() -> None:
     """Results that came but could not be read, of the last 30 days."""
     until = datetime.now(timezone.utc)
@@ -44,4 +53,5 @@ def fetch_failed_results_again() -> None:
 
 if __name__ == "__main__":
     load_last_weeks()
+    # load_one_package()
     # fetch_failed_results_again()

@@ -36,6 +36,11 @@ def load_parse_jobs_only() -> None:
     dlt_docjobs.run(make_pipeline(), contextual(include_extract=False))
 
 
+def load_one_package() -> None:
+    """At most 100 jobs; call it again to go on."""
+    print(make_pipeline().run(contextual(max_jobs_per_package=100)))
+
+
 def load_until_all_have_ended() -> None:
     """Asks for open jobs every 10 seconds until all have ended, for 5 minutes at most."""
     clock = dlt_docjobs.RunRequest().clock
@@ -47,4 +52,5 @@ if __name__ == "__main__":
     load_new_and_changed()
     # load_with_hourly_dates()
     # load_parse_jobs_only()
+    # load_one_package()
     # load_until_all_have_ended()

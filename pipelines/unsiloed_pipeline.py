@@ -47,7 +47,14 @@ def follow_known_jobs() -> None:
     dlt_docjobs.run(make_pipeline(), unsiloed(job_ids=[]))
 
 
+def load_one_package() -> None:
+    """At most 100 jobs; call it again to go on."""
+    source = unsiloed(job_ids_file="unsiloed_ids.csv", max_jobs_per_package=100)
+    print(make_pipeline().run(source))
+
+
 if __name__ == "__main__":
     load_ids_from_file()
     # load_ids_from_table()
     # follow_known_jobs()
+    # load_one_package()

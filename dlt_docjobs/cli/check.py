@@ -12,6 +12,7 @@ from dlt_docjobs.cli.pipelines import Account, chosen_accounts, make_pipeline
 from dlt_docjobs.providers.base import ProviderApi
 from dlt_docjobs.sources.build import resolved_config
 from dlt_docjobs.sync.destinations import connect
+from dlt_docjobs.sync.warehouse import account_status
 
 
 def check(args: argparse.Namespace) -> int:
@@ -42,7 +43,10 @@ def _check_destination(account: Account, args: argparse.Namespace) -> int:
     try:
         pipeline = make_pipeline(account, args.destination, args.dataset)
         with connect(pipeline) as client:
-            state = "has data" if client is not None else "is empty: the first sync fills it"
+            is_there = client is not None
+        # where there are only files a dataset is always there
+        is_filled = is_there and account_status(pipeline.destination, args.dataset)
+        state = "has data" if is_filled else "is empty: the first sync fills it"
     except Exception as error:
         return _failed(args.destination, error)
     print(f"{args.destination}: connected; dataset {args.dataset} {state}", flush=True)

@@ -14,6 +14,7 @@ from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
+from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from dlt_docjobs.cli.arguments import suggest
 from dlt_docjobs.sync.memory_limit import SOFT_LIMIT
@@ -62,6 +63,26 @@ def is_missing(destination: AnyDestination) -> bool:
     if not isinstance(destination, dlt.destinations.duckdb):
         return False
     return not Path(destination.config_params["credentials"].database).exists()
+
+
+def refuse_files(destination: AnyDestination, dataset: str, instead: str) -> None:
+    """Refuses to delete rows where there are only files, with or without a table format.
+
+    Args:
+        destination: Where.
+        dataset: The dataset.
+        instead: What leads to the same, up to the sync that follows.
+
+    Raises:
+        UsageError: It keeps files.
+    """
+    if issubclass(destination.client_class, SqlJobClientBase):
+        return
+    raise UsageError(
+        f"the destination {destination.destination_name} keeps files, and no row of a file can be "
+        f"deleted from here. Instead, {instead}delete the folder of the dataset {dataset}, with "
+        "all accounts in it; the next sync loads what the providers still have"
+    )
 
 
 def _duckdb_credentials(destination: dlt.destinations.duckdb) -> DuckDbCredentials:

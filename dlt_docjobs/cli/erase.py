@@ -10,7 +10,8 @@ from pathlib import Path
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_docjobs.cli.destinations import is_missing, make_destination
+from dlt_docjobs.cli.destinations import is_missing, make_destination, refuse_files
+from dlt_docjobs.cli.gate import alone
 from dlt_docjobs.cli.pipelines import Account, make_pipeline, parse_account
 from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.sources.config import read_job_ids
@@ -31,7 +32,9 @@ from dlt_docjobs.sync.warehouse_lock import warehouse_lock
 def reset(args: argparse.Namespace) -> int:
     """Removes an account's rows and cursor from the warehouse, after asking."""
     account = parse_account(args.provider)
-    is_empty = is_missing(make_destination(args.destination, args.dataset))
+    destination = make_destination(args.destination, args.dataset)
+    refuse_files(destination, args.dataset, "")
+    is_empty = is_missing(destination)
     if not args.yes:
         if not sys.stdin.isatty():
             raise UsageError(f"reset removes every row of {account}: add --yes to mean it")
@@ -40,7 +43,11 @@ def reset(args: argparse.Namespace) -> int:
             print("nothing was removed")
             return 0
     pipeline = make_pipeline(account, args.destination, args.dataset)
-    with pipeline_lock(pipeline), _other_machines_kept_out(pipeline, is_empty):
+    with (
+        alone(pipeline, account.source_name, wait_seconds=0),
+        pipeline_lock(pipeline),
+        _other_machines_kept_out(pipeline, is_empty),
+    ):
         removed = 0 if is_empty else remove_account(pipeline, account.provider, account.name)
         # what is pending or remembered here would bring the rows back
         pipeline.drop()
@@ -56,6 +63,11 @@ def _other_machines_kept_out(
 
 def forget(args: argparse.Namespace) -> int:
     """Erases jobs from every table, and keeps them from being loaded again."""
+    refuse_files(
+        make_destination(args.destination, args.dataset),
+        args.dataset,
+        "have the providers delete these jobs, then ",
+    )
     targets = list(dict.fromkeys(read_job_ids(Path(args.job_ids_file))))
     if not targets:
         print("the file names no job; nothing was erased")
@@ -64,7 +76,11 @@ def forget(args: argparse.Namespace) -> int:
     for account in _accounts(args):
         pipeline = make_pipeline(account, args.destination, args.dataset)
         prepare(pipeline)
-        with pipeline_lock(pipeline), warehouse_lock(pipeline):
+        with (
+            alone(pipeline, account.source_name, wait_seconds=0),
+            pipeline_lock(pipeline),
+            warehouse_lock(pipeline),
+        ):
             # what waits for its load would bring the rows back
             drop_misplaced_packages(pipeline, account.source_name)
             mend_broken_packages(pipeline)

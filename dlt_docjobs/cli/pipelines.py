@@ -83,12 +83,22 @@ def chosen_accounts(texts: list[str]) -> list[Account]:
     """The accounts named, or every provider with a key.
 
     Raises:
-        UsageError: None is named and no key is configured.
+        UsageError: None is named and no key is configured, or one is named of which nothing is.
     """
     install_defaults()
+    known = configured_accounts()
     if texts:
-        return list(dict.fromkeys(parse_account(text) for text in texts))
-    found = [account for account in configured_accounts() if account.has_key()]
+        named = list(dict.fromkeys(parse_account(text) for text in texts))
+        for account in named:
+            if account not in known:
+                # the usual variable's key would load the default account's jobs under this name
+                raise UsageError(
+                    f"nothing is configured for {account}: put its key under "
+                    f"[sources.{SECTION}.{account.source_name}] in .dlt/secrets.toml"
+                    f"{suggest(str(account), map(str, known))}"
+                )
+        return named
+    found = [account for account in known if account.has_key()]
     if not found:
         variables = ", ".join(names[0] for names in KEY_VARIABLES.values())
         raise UsageError(

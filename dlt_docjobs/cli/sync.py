@@ -8,18 +8,21 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import dlt
+from dlt.extract.source import DltSource
+from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs._version import __version__
 from dlt_docjobs.cli import output
 from dlt_docjobs.cli.destinations import make_destination
 from dlt_docjobs.cli.errors import explain, is_no_jobs_named, signal_of
+from dlt_docjobs.cli.gate import SYNC_WAITS, alone, lake_turn, takes_turns
 from dlt_docjobs.cli.interrupt import Interrupt
 from dlt_docjobs.cli.pipelines import Account, chosen_accounts, make_pipeline
 from dlt_docjobs.cli.progress import ProgressView
@@ -154,7 +157,7 @@ def _sync_account(
     if view is not None:
         view.watch(request)
     interrupt.watch(request)
-    pipeline = None
+    pipeline = source = None
     is_unanswered = False
     sessions: list[Session] = []
 
@@ -167,7 +170,7 @@ def _sync_account(
         progress = "tqdm" if args.progress == "tqdm" else None
         pipeline = make_pipeline(account, args.destination, args.dataset, progress)
         source = account.source(**_source_arguments(args))
-        with view or nullcontext():
+        with _turn(pipeline, source, account, request, view is not None), view or nullcontext():
             return run(pipeline, source, request=request, on_session=began)
     except (Exception, KeyboardInterrupt) as error:
         number = signal_of(error)
@@ -186,8 +189,41 @@ def _sync_account(
             return _row(account, request, started_at, None, EXIT_DONE, sessions)
         row = _row(account, request, started_at, message, code, sessions)
         if pipeline is not None and code != EXIT_USAGE and not isinstance(error, SyncLocked):
-            record_failure(pipeline, account.source_name, row, try_now=not is_unanswered)
+            # the turn in a lake is over by now: the next run writes the row in its own
+            is_late = source is not None and takes_turns(pipeline, source)
+            try_now = not is_unanswered and not is_late
+            record_failure(pipeline, account.source_name, row, try_now=try_now)
         return row
+
+
+@contextmanager
+def _turn(
+    pipeline: Pipeline, source: DltSource, account: Account, request: RunRequest, is_told: bool
+) -> Iterator[None]:
+    """The sync's turn beside partitions of a backfill, and beside who else loads into a lake."""
+
+    def tell() -> None:
+        if is_told:
+            print(
+                f"docjobs sync: {account}: waiting for partitions of a backfill to end",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def left() -> float:
+        if request.deadline is None:
+            return SYNC_WAITS
+        # the rest is for its work, and for the accounts that come after it
+        return min(SYNC_WAITS, (request.deadline - time.monotonic()) / 2)
+
+    def is_over() -> bool:
+        return request.stop_reason is not None
+
+    with (
+        alone(pipeline, account.source_name, wait_seconds=left(), is_over=is_over, on_wait=tell),
+        lake_turn(pipeline, source, wait_seconds=left(), is_over=is_over),
+    ):
+        yield
 
 
 def _row(

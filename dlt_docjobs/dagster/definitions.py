@@ -5,9 +5,9 @@ from typing import Any, Final, Literal
 
 import dagster as dg
 
+from dlt_docjobs.cli.gate import alone
 from dlt_docjobs.cli.pipelines import Account, make_pipeline, parse_account
 from dlt_docjobs.dagster.checks import account_checks
-from dlt_docjobs.dagster.gate import alone
 from dlt_docjobs.dagster.metadata import run_metadata
 from dlt_docjobs.dagster.window import load_window, rows_written
 from dlt_docjobs.model.records import SyncRun

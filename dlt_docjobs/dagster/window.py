@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from dlt_docjobs.cli.destinations import make_destination
+from dlt_docjobs.cli.gate import lake_turn, one_at_a_time, shared
 from dlt_docjobs.cli.pipelines import Account
-from dlt_docjobs.dagster.gate import one_at_a_time, shared
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync.destinations import connect, install_defaults, prepare
 from dlt_docjobs.sync.merging import merging_of
@@ -42,17 +43,21 @@ def load_window(
         PipelineStepFailed: dlt could not extract or load.
     """
     install_defaults()
+    # short, since a staging dataset's name begins with the dataset's, and 63 is PostgreSQL's limit
+    minutes = (until - since) // timedelta(minutes=1)
     pipeline = dlt.pipeline(
-        f"{account.pipeline_name}_{since:%Y%m%dT%H%M}_{until:%Y%m%dT%H%M}".lower(),
+        f"{account.pipeline_name}_{since:%Y%m%dt%H%M}_{minutes}",
         destination=make_destination(destination, dataset_name),
         dataset_name=dataset_name,
     )
     prepare(pipeline)
     window = dlt.sources.incremental("created_at", initial_value=since, end_value=until)
-    with shared(pipeline, account.source_name):
+    source = account.source(created_at=window, **arguments)
+    table_format = cast("str | None", source.resources["jobs"].table_format)
+    with shared(pipeline, account.source_name), lake_turn(pipeline, source):
         with one_at_a_time(pipeline, dataset_name):
-            _create_tables(pipeline, account.source_name, arguments.get("table_format"))
-        row = run(pipeline, account.source(created_at=window, **arguments))
+            _create_tables(pipeline, account.source_name, table_format)
+        row = run(pipeline, source)
         written = rows_written(pipeline, row.run_id)
         _leave_nothing(pipeline)
     return row, written
@@ -94,7 +99,19 @@ def _is_there(client: Any, name: str) -> bool:
 
 
 def _leave_nothing(pipeline: Any) -> None:
-    """Drops the window's staging dataset, its state and its working directory."""
+    """Drops the window's staging dataset, its state and its working directory.
+
+    Files stay: no row of one can be deleted, and a file that went would be missed by others that
+    have just listed it. The state in it is nobody's but the window's own.
+    """
+    if isinstance(pipeline.destination_client(), SqlJobClientBase):
+        _drop_rows(pipeline)
+    pipeline.drop()
+    # dlt makes it anew, empty
+    shutil.rmtree(pipeline.working_dir, ignore_errors=True)
+
+
+def _drop_rows(pipeline: Any) -> None:
     with connect(pipeline) as client:
         assert client is not None
         state = client.make_qualified_table_name("_dlt_pipeline_state")
@@ -102,6 +119,3 @@ def _leave_nothing(pipeline: Any) -> None:
         with client.with_staging_dataset():
             if client.has_dataset():
                 client.drop_dataset()
-    pipeline.drop()
-    # dlt makes it anew, empty
-    shutil.rmtree(pipeline.working_dir, ignore_errors=True)

@@ -40,6 +40,8 @@ _UNFINISHED: Final = "unfinished"
 _LOADS: Final = "_dlt_loads"
 # CREATE OR REPLACE only adds columns there; both can undo what they have dropped
 _KEEP_COLUMNS: Final = ("postgres", "redshift")
+# it speaks DuckDB's dialect, and takes comments on a view but none on its columns
+_BARE_VIEW_COLUMNS: Final = "ducklake"
 # shorter than PostgreSQL waits before it looks for a deadlock, and picks a victim: never a load
 _LOCK_TIMEOUT: Final = "900ms"
 
@@ -118,7 +120,9 @@ def install_views(
     # an empty schema keeps dlt from reading the stored one
     dataset = dlt.dataset(destination, dataset_name, schema=Schema("docjobs_views"))
     with dataset.sql_client as client:
-        return _Installer(client, dialect, only_if_needed).run()
+        kind = destination.destination_type.rpartition(".")[2]
+        installer = _Installer(client, dialect, only_if_needed, kind != _BARE_VIEW_COLUMNS)
+        return installer.run()
 
 
 def dialect_of(destination: AnyDestination) -> str:
@@ -155,10 +159,17 @@ def _why_not(name: str, dialect: str | None) -> str:
 class _Installer:
     """One creation over one connection."""
 
-    def __init__(self, client: SqlClientBase[Any], dialect: str, only_if_needed: bool) -> None:
+    def __init__(
+        self,
+        client: SqlClientBase[Any],
+        dialect: str,
+        only_if_needed: bool,
+        has_column_comments: bool,
+    ) -> None:
         self._client = client
         self._dialect = dialect
         self._only_if_needed = only_if_needed
+        self._has_column_comments = has_column_comments
         self._is_transactional = client.capabilities.supports_ddl_transactions
 
     def run(self) -> Outcome:
@@ -213,7 +224,8 @@ class _Installer:
             statements += [drop_statement(name, self._dialect, self._path) for name in ours]
         for view in VIEWS.values():
             statements.append(create_statement(view, self._dialect, self._path))
-            statements += view_comments(view, self._dialect, self._path)
+            comments = view_comments(view, self._dialect, self._path)
+            statements += comments if self._has_column_comments else comments[:1]
         statements += table_comments(TABLES, self._dialect, self._path)
         statements.append(self._marker_statement(fingerprint()))
         self._execute(statements)

@@ -57,6 +57,17 @@ def test_one_that_fails_does_not_stop_the_other(place: Place) -> None:
     assert place.run("sync", EU, "--json").json["providers"][0]["jobs_new"] == 1
 
 
+@pytest.mark.parametrize("command", ["sync", "check"])
+def test_an_account_that_nobody_configured_is_no_other_name_of_the_default(
+    place: Place, command: str
+) -> None:
+    ran = place.run(command, "llamacloud:us")
+    assert (ran.code, place.emulator.requests) == (2, [])
+    assert "nothing is configured for llamacloud:us" in ran.err
+    assert "[sources.docjobs.llamacloud_us]" in ran.err
+    assert "did you mean llamacloud:eu?" in ran.err
+
+
 def test_check_and_status_list_both(place: Place) -> None:
     checked = place.run("check")
     assert checked.code == 0

@@ -2,7 +2,8 @@
 
     python tests/orchestration/orchestration_support.py --days 30 --workers 4
 
-prints how long the partitions took with so many workers and with one.
+prints how long the partitions took with so many workers and with one, and compares what each left
+with the emulator's truth.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.tables import TABLES
+from dlt_docjobs.emulator import Emulator, TrueJob
+from dlt_docjobs.model.times import parse_instant
+from dlt_docjobs.tables import RESULT_TABLES, TABLES
 
+Row = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 # what a user writes: one module with definitions
 DEFINITIONS = """
@@ -122,21 +125,61 @@ def jobs_by_day(emulator: Emulator, keys: Sequence[str], a_day: int) -> None:
             emulator.add_job("llamacloud", kind, status="COMPLETED", created_at=at, pages=2)
 
 
-def rows(address: str, dataset: str) -> Mapping[str, list[Any]]:
-    """What the tables say, without who wrote it and when, in order."""
+def tables(address: str, dataset: str) -> dict[str, list[Row]]:
+    """Every table whole: JSON as text, dates in UTC."""
     import psycopg2
+    from psycopg2.extras import register_default_jsonb
 
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[Row]] = {}
     connection = psycopg2.connect(address)
+    register_default_jsonb(connection, loads=str)
     with connection, connection.cursor() as cursor:
         for name, table in TABLES.items():
-            if name == "sync_runs":
-                continue
-            columns = [one.name for one in table.columns if one.name not in WRITTEN]
-            cursor.execute(f"SELECT {', '.join(columns)} FROM {dataset}.{name}")
-            found[name] = sorted(cursor.fetchall(), key=repr)
+            times = {one.name for one in table.columns if one.type == "timestamp"}
+            cursor.execute(f"SELECT * FROM {dataset}.{name}")
+            columns = [column[0] for column in cursor.description]
+            found[name] = [
+                {
+                    key: parse_instant(value) if key in times else value
+                    for key, value in zip(columns, row, strict=True)
+                }
+                for row in cursor.fetchall()
+            ]
     connection.close()
     return found
+
+
+def rows(address: str, dataset: str) -> Mapping[str, list[Any]]:
+    """What the tables say, without who wrote it and when, in order."""
+    return {
+        name: sorted(
+            ({key: row[key] for key in sorted(row) if key not in WRITTEN} for row in found),
+            key=repr,
+        )
+        for name, found in tables(address, dataset).items()
+        if name != "sync_runs"
+    }
+
+
+def assert_true(address: str, dataset: str, truth: Sequence[TrueJob]) -> None:
+    """The tables hold the provider's jobs, each as it is, and nothing else."""
+    import psycopg2
+    from conformance_checks import assert_complete, assert_history_true, assert_sound
+
+    connection = psycopg2.connect(address)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT load_id FROM {dataset}._dlt_loads WHERE status = 0")
+        loads = [row[0] for row in cursor.fetchall()]
+    connection.close()
+    found = tables(address, dataset)
+    assert_sound(found, loads)
+    assert_history_true(found, truth)
+    assert_complete(found, truth)
+    created = {(job.job_kind, job.job_id): job.created_at for job in truth}
+    known = {(row["job_kind"], row["job_id"]): row["created_at"] for row in found["jobs"]}
+    assert known == created
+    for name in RESULT_TABLES:
+        assert {(row["job_kind"], row["job_id"]) for row in found[name]} <= set(created), name
 
 
 def schemas(address: str) -> set[str]:
@@ -175,10 +218,14 @@ def main() -> None:
             seconds[workers] = backfill.run(f"by_{workers}", keys, workers)
             requests = len(emulator.requests)
             print(f"{workers} workers: {seconds[workers]:.1f} s, {requests} requests", flush=True)
-        same = rows(address, f"by_{args.workers}") == rows(address, "by_1")
-        print(f"the same rows: {same}; {len(rows(address, 'by_1')['jobs'])} jobs")
+            assert_true(address, f"by_{workers}", emulator.jobs("llamacloud"))
+            print(f"  {len(rows(address, f'by_{workers}')['jobs'])} jobs, as the emulator has them")
+        assert rows(address, f"by_{args.workers}") == rows(address, "by_1")
+        print(f"the same rows, {seconds[1] / seconds[args.workers]:.2f} times as fast")
         server.cleanup()
 
 
 if __name__ == "__main__":
+    # where pytest looks too
+    sys.path.insert(0, str(ROOT / "tests" / "conformance"))
     main()

@@ -7,20 +7,23 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import dlt
 import duckdb
 import pytest
 
 dg = pytest.importorskip("dagster", reason="pip install -e '.[dagster]'")
 
+from conformance_destinations import install_extensions  # noqa: E402
 from orchestration_support import jobs_by_day, partitions  # noqa: E402
 
 from dlt_docjobs import UsageError  # noqa: E402
+from dlt_docjobs.cli.gate import alone, shared  # noqa: E402
 from dlt_docjobs.cli.pipelines import make_pipeline, parse_account  # noqa: E402
 from dlt_docjobs.dagster import docjobs_assets, docjobs_checks, docjobs_definitions  # noqa: E402
-from dlt_docjobs.dagster.gate import alone, shared  # noqa: E402
 from dlt_docjobs.emulator import Emulator  # noqa: E402
 from dlt_docjobs.sync.lock import SyncLocked  # noqa: E402
 from dlt_docjobs.tables import TABLES  # noqa: E402
@@ -97,6 +100,60 @@ def test_partitions_and_sync_fill_the_tables_and_leave_nothing_else(warehouse: W
     assert warehouse.query(cursor) == [(last, 1)]
 
 
+def test_partitions_of_contextual_hold_parse_jobs_only(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = warehouse.emulator
+    monkeypatch.setenv("SOURCES__DOCJOBS__CONTEXTUAL__API_KEY", emulator.api_key)
+    monkeypatch.setenv("SOURCES__DOCJOBS__CONTEXTUAL__BASE_URL", emulator.base_urls["contextual"])
+    for hour in (0, 11, 23):
+        at = datetime.fromisoformat(f"{KEYS[0]}T{hour:02}:30:00+00:00")
+        emulator.add_job("contextual", status="completed", created_at=at)
+    emulator.add_job("contextual", "extract", status="completed", created_at=at)
+    sync, backfill = docjobs_assets("contextual", start=KEYS[0])
+    kinds = "SELECT job_kind, count(*) FROM docjobs.jobs GROUP BY 1 ORDER BY 1"
+    for key in KEYS:
+        assert warehouse.materialize([backfill], key).success
+        assert warehouse.query(kinds) == [("parse", 3)]
+    assert warehouse.materialize([sync]).success
+    assert warehouse.query(kinds) == [("extract", 1), ("parse", 3)]
+
+
+def test_a_worker_has_its_share_of_the_rate(warehouse: Warehouse) -> None:
+    options = {"requests_per_second": 12, "workers": 3}
+    _, backfill = docjobs_assets("llamacloud", start=KEYS[0], **options)
+    warehouse.emulator.clear_requests()
+    assert warehouse.materialize([backfill], KEYS[0]).success
+    sent = sorted(record.at for record in warehouse.emulator.requests)
+    assert len(sent) == 7
+    # 4 a second
+    assert (sent[-1] - sent[0]).total_seconds() >= (len(sent) - 1) / 4 - 0.2
+
+
+@pytest.mark.parametrize("kind", ["files", "delta", "iceberg"])
+def test_partitions_into_files(
+    kind: str, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_extensions(kind, tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", (tmp_path / "lake").as_uri())
+    table_format = {} if kind == "files" else {"table_format": kind}
+    assets = docjobs_assets("llamacloud", destination="filesystem", start=KEYS[0], **table_format)
+    # the last one again: it finds its own state
+    for key in (*KEYS, KEYS[-1]):
+        result = warehouse.materialize([assets[1]], key)
+        assert result.success
+    (jobs, *_) = result.get_asset_materialization_events()
+    assert jobs.materialization.metadata["results_loaded"].value == 0
+    account = parse_account("llamacloud")
+    dataset = dlt.dataset(make_pipeline(account, "filesystem", "docjobs").destination, "docjobs")
+    with dataset.sql_client as client:
+        table = client.make_qualified_table_name("jobs")
+        found = client.execute_sql(f"SELECT job_id FROM {table} WHERE results_state = 'loaded'")
+    truth = [job.job_id for job in warehouse.emulator.jobs("llamacloud")]
+    assert sorted(row[0] for row in found) == sorted(truth)
+
+
 def test_checks(warehouse: Warehouse) -> None:
     (sync,) = docjobs_assets("llamacloud")
     warehouse.emulator.add_job("llamacloud", status="RUNNING", hang=True)
@@ -136,8 +193,9 @@ def test_a_refusal_fails_the_run_and_says_why(
 
 HOLD = """
 import sys
+from dlt_docjobs.cli.gate import alone, shared  # noqa: E402
 from dlt_docjobs.cli.pipelines import make_pipeline, parse_account
-from dlt_docjobs.dagster import gate
+from dlt_docjobs.cli import gate
 
 pipeline = make_pipeline(parse_account("llamacloud"), "duckdb", "docjobs")
 with getattr(gate, sys.argv[1])(pipeline, "llamacloud"):
@@ -160,7 +218,7 @@ def test_partitions_share_the_gate_and_the_sync_has_it_alone(
         assert process.stdin is not None and process.stdout is not None
         assert process.stdout.readline() == "held\n"
         expected = nullcontext() if is_free else pytest.raises(SyncLocked)
-        with expected, wanted(pipeline, "llamacloud"):
+        with expected, wanted(pipeline, "llamacloud", wait_seconds=0):
             pass
         with alone(pipeline, "contextual"):
             pass

@@ -1,4 +1,4 @@
-"""Partitions by several processes at once into PostgreSQL: the rows of one sequential sync."""
+"""Partitions by several processes at once into PostgreSQL: the truth, as one sync has it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("dagster", reason="pip install -e '.[dagster]'")
 
-from orchestration_support import Backfill, jobs_by_day, partitions, rows, schemas
+from orchestration_support import Backfill, assert_true, jobs_by_day, partitions, rows, schemas
 
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator, Faults
@@ -42,6 +42,7 @@ def sequential(
     url = emulator.base_urls["llamacloud"]
     row = dlt_docjobs.run(pipeline, dlt_docjobs.llamacloud(emulator.api_key, url))
     assert (row.ok, row.jobs_new) == (True, 48)
+    assert_true(postgres, "sequential", emulator.jobs("llamacloud"))
     return dict(rows(postgres, "sequential"))
 
 
@@ -50,23 +51,38 @@ def test_at_once(
 ) -> None:
     backfill = Backfill(tmp_path / "dagster", emulator, postgres, DAYS[0])
     backfill.run("at_once", DAYS, workers=4)
+    assert_true(postgres, "at_once", emulator.jobs("llamacloud"))
     assert rows(postgres, "at_once") == sequential
     assert not [name for name in schemas(postgres) if name.startswith("at_once_staging")]
     folders = [path.name for path in (tmp_path / "dagster" / "data" / "pipelines").iterdir()]
-    assert not [name for name in folders if not name.endswith((".lock", ".gate"))]
+    assert not [name for name in folders if not name.endswith((".lock", ".gate", ".door"))]
 
 
+@pytest.mark.parametrize("moment", ["fetching", "loading"])
 def test_a_killed_worker(
-    emulator: Emulator, sequential: dict[str, list[object]], postgres: str, tmp_path: Path
+    moment: str,
+    emulator: Emulator,
+    sequential: dict[str, list[object]],
+    postgres: str,
+    tmp_path: Path,
 ) -> None:
+    dataset = f"killed_{moment}"
+    staging = f"{dataset}_staging"
     backfill = Backfill(tmp_path / "dagster", emulator, postgres, DAYS[0])
-    backfill.run("killed", DAYS[:1], workers=1)
+    backfill.run(dataset, DAYS[:1], workers=1)
     emulator.clear_requests()
-    emulator.faults = Faults(latency_seconds=0.3)
-    worker = backfill.start("killed", DAYS[1:])
+    emulator.faults = Faults(latency_seconds=0.3 if moment == "fetching" else 0)
+
+    def is_there() -> bool:
+        if moment == "fetching":
+            return len(emulator.requests) >= 6
+        # it is made when a load begins, and dropped when the partition has ended
+        return any(name.startswith(staging) for name in schemas(postgres))
+
+    worker = backfill.start(dataset, DAYS[1:])
     try:
         deadline = time.monotonic() + 120
-        while len(emulator.requests) < 6:
+        while not is_there():
             assert worker.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
     finally:
@@ -74,7 +90,10 @@ def test_a_killed_worker(
         os.killpg(worker.pid, signal.SIGKILL)
         worker.communicate()
         emulator.faults = Faults()
-    assert len(rows(postgres, "killed")["jobs"]) < 48
-    backfill.run("killed", DAYS[1:], workers=2)
-    assert rows(postgres, "killed") == sequential
-    assert not [name for name in schemas(postgres) if name.startswith("killed_staging")]
+    assert len(rows(postgres, dataset)["jobs"]) < 48
+    left = [name for name in schemas(postgres) if name.startswith(staging)]
+    assert bool(left) == (moment == "loading")
+    backfill.run(dataset, DAYS[1:], workers=2)
+    assert_true(postgres, dataset, emulator.jobs("llamacloud"))
+    assert rows(postgres, dataset) == sequential
+    assert not [name for name in schemas(postgres) if name.startswith(staging)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,19 @@ def test_document_text_is_left_out(scripts: Scripts) -> None:
     assert all(name.startswith("sha256:") for (name,) in names)
 
 
-def test_packages_go_on(scripts: Scripts) -> None:
-    scripts.call("llamacloud_pipeline", "load_one_package")
-    assert scripts.known("llamacloud") == scripts.true("llamacloud")
+@pytest.mark.parametrize("provider", ["llamacloud", "contextual", "unsiloed"])
+def test_packages_go_on(provider: str, scripts: Scripts) -> None:
+    scripts.call(f"{provider}_pipeline", "load_one_package")
+    assert scripts.known(provider) == scripts.true(provider)
+
+
+def test_a_package_of_a_window(scripts: Scripts) -> None:
+    scripts.call("backfill_pipeline", "load_one_package")
+    week = datetime.now(timezone.utc) - timedelta(weeks=1)
+    jobs = scripts.emulator.jobs("llamacloud")
+    recent = {job.job_id for job in jobs if job.expired_at is None and job.created_at >= week}
+    assert scripts.known("llamacloud") == recent
+    assert recent
 
 
 def test_other_ways_to_load_contextual(scripts: Scripts) -> None:

@@ -34,7 +34,16 @@ def test_airflow_reads_the_dags() -> None:
 
     spec = importlib.util.spec_from_file_location("airflow_dag", PIPELINES / "airflow_dag.py")
     assert spec is not None and spec.loader is not None
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    by_interval, sync = module.dags
+    assert (by_interval.dag_id, sync.dag_id) == ("docjobs_by_interval", "docjobs_sync")
+    # Airflow 3 runs a bare "@daily" without an interval, and nothing would be loaded
+    now = datetime(2026, 3, 5, 7, tzinfo=timezone.utc)
+    interval = by_interval.timetable.infer_manual_data_interval(run_after=now)
+    assert (interval.start, interval.end) == (now.replace(day=4, hour=0), now.replace(hour=0))
+    # of two loads of a job at once each would write its row
+    assert {task.pool for dag in module.dags for task in dag.tasks} == {module.POOL}
 
 
 def test_the_workflow_runs_a_command_that_there_is() -> None:

@@ -1,0 +1,212 @@
+"""Who loads beside whom: partitions of a backfill, the usual sync, Iceberg tables in files.
+
+Backfill partitions run beside each other, the usual sync by itself.
+
+The usual sync looks for rows of unfinished loads and fetches their jobs again. What a partition is
+loading at the moment looks just like that, and two loads that merge the same job at once would
+double its rows. So partitions share the gate, and the usual sync has it alone. In a backfill one
+partition follows the other, and the gate may never be free for hours: so a sync that waits stands
+in the door, and partitions that come later let it go first.
+
+Iceberg tables in files take one load at a time, whosever it is. dlt opens them through a catalog of
+its own in each process, so of two commits the later one takes the earlier for undone.
+
+Locks of the operating system: they go with the process, however that ends, and hold on one machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import fasteners
+from dlt.extract.source import DltSource
+from dlt.pipeline.pipeline import Pipeline
+
+from dlt_docjobs.sync.lock import SyncLocked
+
+# of a partition, for a sync that has its turn; of a sync, for the partitions that run
+PARTITION_WAITS: Final = 60.0
+SYNC_WAITS: Final = 600.0
+
+_LOOK_EVERY: Final = 0.2
+
+
+@contextmanager
+def shared(
+    pipeline: Pipeline, account: str, *, wait_seconds: float = PARTITION_WAITS
+) -> Iterator[None]:
+    """For partitions.
+
+    Args:
+        pipeline: The partition's pipeline.
+        account: Whose gate.
+        wait_seconds: How long to wait for a sync to end.
+
+    Raises:
+        SyncLocked: The usual sync of the account is running still, or still waits for its turn.
+    """
+    gate = _gate(pipeline, account)
+    door = _door(pipeline, account)
+    end = time.monotonic() + wait_seconds
+    while not _through(door, gate):
+        if time.monotonic() >= end:
+            raise SyncLocked(f"the sync of {account} is running; partitions wait for its end")
+        time.sleep(_LOOK_EVERY)
+    try:
+        yield
+    finally:
+        gate.release_read_lock()
+
+
+@contextmanager
+def alone(
+    pipeline: Pipeline,
+    account: str,
+    *,
+    wait_seconds: float = SYNC_WAITS,
+    is_over: Callable[[], bool] = lambda: False,
+    on_wait: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    """For the usual sync, which waits until the partitions that run now have ended.
+
+    Args:
+        pipeline: The account's pipeline.
+        account: Whose gate.
+        wait_seconds: How long to wait.
+        is_over: Asked now and then: whether to wait no longer.
+        on_wait: Called once, if there is something to wait for.
+
+    Raises:
+        SyncLocked: Partitions of the account are running still, or another sync runs or waits.
+    """
+    gate = _gate(pipeline, account)
+    door = _door(pipeline, account)
+    end = time.monotonic() + wait_seconds
+    # a partition stands in it for a moment
+    if not door.acquire(timeout=_LOOK_EVERY):
+        _close(door)
+        raise SyncLocked(f"another sync of {account} is at work; this one did nothing")
+    try:
+        is_told = False
+        while not gate.acquire_write_lock(blocking=False):
+            if not _is_open_to_partitions(gate):
+                raise SyncLocked(f"another sync of {account} is at work; this one did nothing")
+            if is_over() or time.monotonic() >= end:
+                raise SyncLocked(
+                    f"partitions of a backfill of {account} are running; this sync did nothing"
+                )
+            if not is_told:
+                is_told = True
+                on_wait()
+            time.sleep(_LOOK_EVERY)
+    finally:
+        door.release()
+    try:
+        yield
+    finally:
+        gate.release_write_lock()
+
+
+@contextmanager
+def lake_turn(
+    pipeline: Pipeline,
+    source: DltSource,
+    *,
+    wait_seconds: float = SYNC_WAITS,
+    is_over: Callable[[], bool] = lambda: False,
+) -> Iterator[None]:
+    """For a load into Iceberg tables in files; elsewhere there is nothing to wait for.
+
+    Args:
+        pipeline: The load's pipeline.
+        source: What it loads.
+        wait_seconds: How long to wait.
+        is_over: Asked now and then: whether to wait no longer.
+
+    Raises:
+        SyncLocked: Another load into the dataset has not ended.
+    """
+    if not takes_turns(pipeline, source):
+        yield
+        return
+    lock = fasteners.InterProcessLock(_path(pipeline, f"{pipeline.dataset_name}.docjobs.lake"))
+    end = time.monotonic() + wait_seconds
+    while not lock.acquire(blocking=False):
+        if is_over() or time.monotonic() >= end:
+            _close(lock)
+            raise SyncLocked(
+                f"another load into the Iceberg tables of {pipeline.dataset_name} is running, and "
+                "they take one at a time; this one did nothing"
+            )
+        time.sleep(_LOOK_EVERY)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def takes_turns(pipeline: Pipeline, source: DltSource) -> bool:
+    """Whether it is Iceberg tables in files that a source is loaded into."""
+    formats = {resource.table_format for resource in source.resources.values()}
+    destination = pipeline.destination
+    is_lake = destination is not None and destination.destination_type.endswith("filesystem")
+    return is_lake and "iceberg" in formats
+
+
+@contextmanager
+def one_at_a_time(pipeline: Pipeline, dataset_name: str) -> Iterator[None]:
+    """While tables are created: two processes that do so at once get in each other's way."""
+    with fasteners.InterProcessLock(_path(pipeline, f"{dataset_name}.tables.docjobs.gate")):
+        yield
+
+
+def _through(
+    door: fasteners.InterProcessLock, gate: fasteners.InterProcessReaderWriterLock
+) -> bool:
+    """Whether a partition came in: nobody stood in the door, and no sync is inside."""
+    if not door.acquire(blocking=False):
+        _close(door)
+        return False
+    try:
+        is_in = bool(gate.acquire_read_lock(blocking=False))
+        if not is_in:
+            _close(gate)
+        return is_in
+    finally:
+        door.release()
+
+
+def _is_open_to_partitions(gate: fasteners.InterProcessReaderWriterLock) -> bool:
+    """Whether it is partitions that hold the gate, and no other sync."""
+    if not gate.acquire_read_lock(blocking=False):
+        _close(gate)
+        return False
+    gate.release_read_lock()
+    return True
+
+
+def _door(pipeline: Pipeline, account: str) -> fasteners.InterProcessLock:
+    return fasteners.InterProcessLock(_path(pipeline, f"{account}.docjobs.door"))
+
+
+def _gate(pipeline: Pipeline, account: str) -> fasteners.InterProcessReaderWriterLock:
+    return fasteners.InterProcessReaderWriterLock(_path(pipeline, f"{account}.docjobs.gate"))
+
+
+def _close(lock: fasteners.InterProcessLock | fasteners.InterProcessReaderWriterLock) -> None:
+    # it leaves its file open where it was not free
+    if lock.lockfile is not None:
+        lock.lockfile.close()
+        lock.lockfile = None
+
+
+def _path(pipeline: Pipeline, name: str) -> Path:
+    folder = Path(pipeline.pipelines_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.touch(mode=0o600)
+    return path
