@@ -55,7 +55,10 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
             " SUM(CASE WHEN results_state IN ('pending', 'failed', 'skipped') THEN 1 ELSE 0 END),"
             " MIN(CASE WHEN results_state IN ('pending', 'failed', 'skipped')"
             " THEN results_expire_at END)"
-            " FROM {jobs} GROUP BY provider, account",
+            # plain files keep every row that a job ever had: the newest counts
+            " FROM (SELECT j.*, ROW_NUMBER() OVER (PARTITION BY provider, job_kind, job_id"
+            " ORDER BY _dlt_load_id DESC) AS place FROM {jobs} j) ranked WHERE place = 1"
+            " GROUP BY provider, account",
         )
         opened = _by_account(
             client,

@@ -127,12 +127,7 @@ def test_two_accounts_at_once(lake: Lake) -> None:
     assert lake.known() == set(alive)
 
 
-def test_status_counts_a_job_once_however_often_it_was_written(
-    lake: Lake, request: pytest.FixtureRequest
-) -> None:
-    if "table_format" not in (lake.folder / ".dlt" / "config.toml").read_text():
-        reason = "account_status counts the rows of plain files, older ones of a job included"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_status_counts_a_job_once_however_often_it_was_written(lake: Lake) -> None:
     lake.emulator.set_status("pjb-open", "COMPLETED")
     assert lake.run("sync", *TO).code == 0
     found = lake.standing()["llamacloud"]
