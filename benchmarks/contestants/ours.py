@@ -17,7 +17,7 @@ def main(task: Task) -> float:
     import dlt_docjobs
 
     credentials = DuckDbCredentials(task.warehouse)
-    credentials.global_config = {"memory_limit": "256MB"}
+    credentials.global_config = {"memory_limit": "320MB"}
     pipeline = dlt.pipeline(
         f"docjobs_{task.provider}",
         destination=dlt.destinations.duckdb(credentials),
