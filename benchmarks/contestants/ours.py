@@ -15,9 +15,10 @@ def main(task: Task) -> float:
     from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
     import dlt_docjobs
+    from dlt_docjobs.sync.memory_limit import SOFT_LIMIT
 
     credentials = DuckDbCredentials(task.warehouse)
-    credentials.global_config = {"memory_limit": "320MB"}
+    credentials.global_config = {"memory_limit": SOFT_LIMIT}
     pipeline = dlt.pipeline(
         f"docjobs_{task.provider}",
         destination=dlt.destinations.duckdb(credentials),

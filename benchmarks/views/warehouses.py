@@ -84,7 +84,7 @@ class Warehouse(ABC):
 
 
 class DuckDb(Warehouse):
-    """A DuckDB file with little memory, as the command line gives it."""
+    """A DuckDB file with little memory, though more than the command line gives it by now."""
 
     title = "DuckDB"
 

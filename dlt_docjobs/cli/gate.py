@@ -86,15 +86,16 @@ def alone(
     gate = _gate(pipeline, account)
     door = _door(pipeline, account)
     end = time.monotonic() + wait_seconds
+    busy = SyncLocked(f"another sync of {account} is at work; this one did nothing")
     # a partition stands in it for a moment
     if not door.acquire(timeout=_LOOK_EVERY):
         _close(door)
-        raise SyncLocked(f"another sync of {account} is at work; this one did nothing")
+        raise busy
     try:
         is_told = False
         while not gate.acquire_write_lock(blocking=False):
             if not _is_open_to_partitions(gate):
-                raise SyncLocked(f"another sync of {account} is at work; this one did nothing")
+                raise busy
             if is_over() or time.monotonic() >= end:
                 raise SyncLocked(
                     f"partitions of a backfill of {account} are running; this sync did nothing"

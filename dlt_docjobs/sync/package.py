@@ -135,15 +135,16 @@ class Package:
         """A run that stops asks for nothing more, but loses no result that it has read ahead."""
         session = self._session
         for item in session.carried:
-            refs = item.refs if isinstance(item, Look) else []
-            if isinstance(item, Fetch):
-                refs = [item.ref]
-            for kind, job_id in filter(session.ahead.has_come, refs):
-                await self._know(kind, [job_id])
-                if isinstance(item, Look):
+            if isinstance(item, Look):
+                for kind, job_id in filter(session.ahead.has_come, item.refs):
+                    await self._know(kind, [job_id])
                     await self._look((kind, job_id), item.progress[kind])
-                elif self._entry((kind, job_id)).row is not None:
-                    await self._fetch(self._entry((kind, job_id)))
+            elif isinstance(item, Fetch) and session.ahead.has_come(item.ref):
+                kind, job_id = item.ref
+                await self._know(kind, [job_id])
+                entry = self._entry(item.ref)
+                if entry.row is not None:
+                    await self._fetch(entry)
         await session.ahead.close()
 
     @property
