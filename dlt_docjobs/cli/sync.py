@@ -40,7 +40,7 @@ from dlt_docjobs.sync.outcomes import (
     UsageError,
 )
 from dlt_docjobs.sync.run import run
-from dlt_docjobs.sync.session import Figures, RunRequest, Session
+from dlt_docjobs.sync.session import RunRequest, Session
 
 _WORST_FIRST: Final = (EXIT_USAGE, EXIT_REFUSED, EXIT_BUSY, EXIT_PARTIAL)
 _LOADED: Final = (EXIT_DONE, EXIT_PARTIAL)
@@ -239,23 +239,15 @@ def _row(
     if sessions:
         row = sessions[0].row()
     else:
-        figures = {name: getattr(Figures(), name) for name in Figures.__dataclass_fields__}
-        row = SyncRun(
-            run_id=request.run_id,
-            provider=account.provider,
-            account=account.name,
-            ok=False,
+        row = SyncRun.unfinished(
+            request.run_id,
+            account.provider,
+            account.name,
             exit_code=code,
             error=message,
-            requests=0,
-            retries=0,
-            throttled=0,
-            cursor=None,
-            duration_seconds=0.0,
             started_at=started_at,
             finished_at=now,
             version=__version__,
-            **figures,
         )
     return row._replace(
         ok=code == EXIT_DONE,

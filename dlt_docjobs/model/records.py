@@ -210,7 +210,7 @@ class SyncRun(NamedTuple):
     provider: Annotated[str, "llamacloud, contextual or unsiloed"]
     account: Annotated[str, "Name under which the provider's account is configured"]
     ok: Annotated[bool, "True where the exit code is 0"]
-    exit_code: Annotated[int, "As of the command line"]
+    exit_code: Annotated[int, "As of the command line; 137 where the run was broken off"]
     error: Annotated[str | None, "What went wrong, in a sentence"]
     jobs_listed: Annotated[int, "Jobs that the provider's lists (or the given ids) named"]
     jobs_new: Annotated[int, "Jobs seen for the first time"]
@@ -230,3 +230,44 @@ class SyncRun(NamedTuple):
     started_at: Annotated[datetime, "Our clock"]
     finished_at: Annotated[datetime, "Our clock, end of fetching"]
     version: Annotated[str, "Version of dlt-docjobs"]
+
+    @classmethod
+    def unfinished(
+        cls,
+        run_id: str,
+        provider: str,
+        account: str,
+        *,
+        exit_code: int,
+        error: str | None,
+        started_at: datetime,
+        finished_at: datetime,
+        version: str,
+    ) -> SyncRun:
+        """The row of a run that did not come to its end by itself, with no figures yet."""
+        return cls(
+            run_id=run_id,
+            provider=provider,
+            account=account,
+            ok=exit_code == 0,
+            exit_code=exit_code,
+            error=error,
+            jobs_listed=0,
+            jobs_new=0,
+            jobs_changed=0,
+            status_events=0,
+            results_loaded=0,
+            chunks=0,
+            segments=0,
+            rejected=0,
+            requests=0,
+            retries=0,
+            throttled=0,
+            cursor=None,
+            open_jobs=0,
+            pending_results=0,
+            duration_seconds=round((finished_at - started_at).total_seconds(), 3),
+            started_at=started_at,
+            finished_at=finished_at,
+            version=version,
+        )

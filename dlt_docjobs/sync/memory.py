@@ -10,7 +10,7 @@ committed to the destination.
 dlt commits table by table and a package is whole only when its row stands in `_dlt_loads`
 (DLT_NOTES 2). So a `jobs` row counts only if its load is there, and jobs with result rows of an
 unfinished load are fetched again. Events are the exception: each is true by itself, so those of
-an unfinished load count, and sequences go on after them.
+an unfinished load count, and sequences go on after them. Their run gets its row in `sync_runs`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 
 from dlt_docjobs.model.history import History
-from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
+from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, SyncRun
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind, Provider
+from dlt_docjobs.sync.outcomes import EXIT_KILLED
 from dlt_docjobs.sync.warehouse import FORGOTTEN, forgotten_hash
 from dlt_docjobs.tables import REMOVED, RESULT_TABLES, TABLES
 
@@ -236,6 +237,32 @@ class Memory:
             known.row = _job(row[2:])
             if known.history is not None:
                 known.history.last_observed_at = known.row.last_observed_at
+
+    def broken_off_runs(self) -> list[SyncRun]:
+        """Rows for runs of which a load that broke off left rows, but none in `sync_runs`.
+
+        Their process died while it loaded, and its working directory is gone. What such rows say
+        is true by itself, and stays; so its run has to be there too. What can't be counted from
+        them is 0.
+        """
+        if self._empty:
+            return []
+        provider, account = self._scope
+        rows = self._query(
+            "SELECT t.run_id, MIN(t.observed_at), MAX(t.observed_at), SUM(t.is_event),"
+            " SUM(t.is_first), SUM(t.is_rejection) FROM ("
+            "SELECT run_id, _dlt_load_id, observed_at, 1 AS is_event,"
+            " CASE WHEN sequence = 0 THEN 1 ELSE 0 END AS is_first, 0 AS is_rejection"
+            " FROM {job_status_history} WHERE {scope} UNION ALL "
+            "SELECT run_id, _dlt_load_id, observed_at, 0, 0, 0"
+            " FROM {job_progress} WHERE {scope} UNION ALL "
+            "SELECT run_id, _dlt_load_id, observed_at, 0, 0, 1"
+            " FROM {rejected_records} WHERE {scope}) t"
+            " LEFT JOIN {loads} l ON l.load_id = t._dlt_load_id AND l.status = 0"
+            " LEFT JOIN {sync_runs} r ON r.run_id = t.run_id"
+            " WHERE l.load_id IS NULL AND r.run_id IS NULL GROUP BY t.run_id ORDER BY t.run_id"
+        )
+        return [_broken_off(provider, account, row) for row in rows]
 
     def last_progress(self, refs: Iterable[JobRef]) -> dict[JobRef, JobProgress]:
         """The last row of `job_progress` of each of the given jobs that has one."""
@@ -492,6 +519,24 @@ def _event(values: Sequence[Any]) -> StatusEvent:
     for name in ("occurred_at", "occurred_at_earliest", "occurred_at_latest", "observed_at"):
         fields[name] = _instant(fields[name])
     return StatusEvent(**fields)
+
+
+def _broken_off(provider: str, account: str, values: Sequence[Any]) -> SyncRun:
+    run_id, first_at, last_at, events, jobs, rejections = values
+    row = SyncRun.unfinished(
+        run_id,
+        provider,
+        account,
+        exit_code=EXIT_KILLED,
+        error=(
+            "the run was broken off while it loaded: its events are here, and a later run has "
+            "brought the rest; figures that its rows do not tell are 0"
+        ),
+        started_at=_required(first_at),
+        finished_at=_required(last_at),
+        version="unknown",
+    )
+    return row._replace(status_events=int(events), jobs_new=int(jobs), rejected=int(rejections))
 
 
 def _progress(values: Sequence[Any]) -> JobProgress:

@@ -10,6 +10,8 @@ EXIT_PARTIAL = 1
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_BUSY = 75
+# as a shell says it of a process that had no time to end
+EXIT_KILLED = 137
 
 
 class UsageError(ValueError):

@@ -636,7 +636,7 @@ class Package:
             was_pending = old is not None and old.results_state == "pending"
             figures.pending_results += int(entry.row.results_state == "pending") - int(was_pending)
         await self._add_rejections(buffers["rejected_records"])
-        buffers["sync_runs"].add([session.row()])
+        buffers["sync_runs"].add([*(session.broken_off_runs or ()), session.row()])
         # an empty table would cost dlt a file, a load job and a merge
         return {name: buffer.flush() for name, buffer in buffers.items() if len(buffer)}
 

@@ -152,6 +152,7 @@ class Session:
         self._refused = False
         self._reported = self.clock.monotonic()
         self._memory: Memory | None = None
+        self.broken_off_runs: list[SyncRun] | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="docjobs-warehouse")
         self._items: AsyncIterator[Item] | None = None
         self.engine = Engine()
@@ -231,6 +232,7 @@ class Session:
         """A package begins: reads come from this connection."""
         self._memory = memory
         self.is_loading = False
+        self.broken_off_runs = self._find_broken_off(memory)
         self.memory_open = memory.open_jobs()
         self.open_refs = {job.ref for job in self.memory_open if not job.is_given_up}
         pending = memory.jobs_in_states("pending")
@@ -239,6 +241,12 @@ class Session:
         self.figures.pending_results = len(pending)
         for progress in self.progress.kinds.values():
             progress.next_package()
+
+    def _find_broken_off(self, memory: Memory) -> list[SyncRun]:
+        """Runs whose rows go with the first package; of a backfill's, others may be under way."""
+        if self.window is not None or self.broken_off_runs is not None:
+            return []
+        return memory.broken_off_runs()
 
     def is_forgotten(self, job_id: str) -> bool:
         """Whether the user had the job erased for good."""

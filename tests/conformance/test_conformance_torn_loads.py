@@ -82,6 +82,24 @@ def test_after_a_torn_load_the_next_sync_makes_everything_whole(
     assert_mended(bench, provider)
 
 
+def test_a_run_whose_load_was_torn_has_its_row(torn_bench: tuple[Bench, str]) -> None:
+    bench, provider = torn_bench
+    tear(bench, ("jobs", "job_status_history"))
+    bench.sync(provider)
+    torn = [row for row in bench.tables()["sync_runs"] if row["exit_code"] == 137]
+    events = bench.query(
+        "SELECT run_id, count(*) AS events, min(observed_at) AS began FROM job_status_history"
+        " WHERE _dlt_load_id NOT IN (SELECT load_id FROM _dlt_loads) GROUP BY run_id"
+    )
+    assert [(row["run_id"], row["status_events"], row["started_at"]) for row in torn] == events
+    assert len(torn) == 1
+    assert torn[0]["ok"] is False
+    assert "broken off" in torn[0]["error"]
+    # and it is not found again
+    bench.sync(provider)
+    assert [row for row in bench.tables()["sync_runs"] if row["exit_code"] == 137] == torn
+
+
 def test_a_merge_that_fails_leaves_what_was_there(make_bench: MakeBench) -> None:
     bench = make_bench()
     job = bench.emulator.add_job("unsiloed", "parse", status="Succeeded", pages=3)
