@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, Final, cast
 
 import dlt
@@ -23,6 +24,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 _PROVIDER: Final = "dlt_docjobs defaults"
+_RETRIES: Final = "raise_on_max_retries"
 _DEFAULTS: Final[dict[str, Any]] = {
     # no telemetry is sent, and loaded packages are not kept (contract 6.6)
     "runtime": {"dlthub_telemetry": False},
@@ -32,6 +34,22 @@ _DEFAULTS: Final[dict[str, Any]] = {
     # round robin would hold back twenty batches, each with all of its tables
     "sources": {"docjobs": {"extract": {"next_item_mode": "fifo"}}},
 }
+
+
+# dlt copies again by itself, on top of what may have arrived: a run lets it end, and mends first
+_ends_at_first_failure: ContextVar[bool] = ContextVar(
+    "docjobs_ends_at_first_failure", default=False
+)
+
+
+@contextlib.contextmanager
+def first_failure_ends_load() -> Iterator[None]:
+    """A copy that fails ends dlt's load meanwhile, with `LoadClientJobRetry`; it stays pending."""
+    token = _ends_at_first_failure.set(True)
+    try:
+        yield
+    finally:
+        _ends_at_first_failure.reset(token)
 
 
 def _keys(values: Mapping[str, Any]) -> Iterator[str]:
@@ -50,6 +68,8 @@ class _Defaults(CustomLoaderDocProvider):
         self, key: str, hint: type[Any], pipeline_name: Any, *sections: str
     ) -> tuple[Any | None, str]:
         """The value under a key in sections, and what dlt calls that key."""
+        if key == _RETRIES and _ends_at_first_failure.get():
+            return 1, key
         if key not in self._own:
             return None, key
         return super().get_value(key, hint, pipeline_name, *sections)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -11,11 +14,17 @@ from typing import Any, Final
 
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract.source import DltSource
+from dlt.load.exceptions import LoadClientJobRetry
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.records import SyncRun
-from dlt_docjobs.sync.destinations import forget_loaded_packages, kept_open, prepare
+from dlt_docjobs.sync.destinations import (
+    first_failure_ends_load,
+    forget_loaded_packages,
+    kept_open,
+    prepare,
+)
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import SyncLocked, pipeline_lock, turn
 from dlt_docjobs.sync.memory_limit import lift_soft_limit
@@ -27,6 +36,10 @@ from dlt_docjobs.sync.warehouse_lock import lock_kind, warehouse_lock
 
 # a few answers' rows
 _OBJECTS_PER_COLLECTION: Final = 20_000
+# as often as dlt tries by itself
+_LOAD_ATTEMPTS: Final = 5
+_PAUSE_SECONDS: Final = 0.5
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -153,11 +166,11 @@ def _run_packages(
     drop_misplaced_packages(pipeline, source.name)
     mend_broken_packages(pipeline)
     while pipeline.has_pending_data:
-        _run_package(pipeline, None, run_options)
+        _run_package(pipeline, None, handle, run_options)
     write_kept_failures(pipeline, source.name)
     while True:
         with _turn(handle, source):
-            _run_package(pipeline, source, run_options)
+            _run_package(pipeline, source, handle, run_options)
         forget_loaded_packages(pipeline)
         handle.confirm_lock()
         session = handle.session
@@ -172,11 +185,35 @@ def _turn(handle: RunHandle, source: DltSource) -> AbstractContextManager[None]:
     return nullcontext() if client is None else turn(client.credentials.database, source.name)
 
 
-def _run_package(pipeline: Pipeline, source: DltSource | None, run_options: dict[str, Any]) -> None:
-    try:
-        pipeline.run(source, **run_options)
-    except PipelineStepFailed as error:
-        if not lift_soft_limit(pipeline, error):
-            raise
+def _run_package(
+    pipeline: Pipeline,
+    source: DltSource | None,
+    handle: RunHandle,
+    run_options: dict[str, Any],
+) -> None:
+    """Makes and loads a package, or loads one that waits where there is no source."""
+    for attempt in itertools.count(1):
+        try:
+            with first_failure_ends_load():
+                pipeline.run(source, **run_options)
+            return
+        except PipelineStepFailed as error:
+            if not lift_soft_limit(pipeline, error):
+                has_time = attempt < _LOAD_ATTEMPTS and handle.request.stop_reason is None
+                if not has_time or not isinstance(error.exception, LoadClientJobRetry):
+                    raise
+                _LOG.warning("a load failed and is tried again: %s", _kind(error))
+                time.sleep(attempt * _PAUSE_SECONDS)
+            try:
+                # what failed may have arrived all the same
+                mend_broken_packages(pipeline)
+            except Exception:
+                # the destination is gone: what it said at first tells more, and all of it waits
+                raise error from None
         # what was extracted waits: it is only loaded again
-        pipeline.run(**run_options)
+        source = None
+
+
+def _kind(error: PipelineStepFailed) -> str:
+    cause = error.exception.__cause__ or error.exception
+    return type(cause).__name__
