@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+import sniffio
+
 T = TypeVar("T")
 
 
@@ -34,9 +36,7 @@ class Engine:
         """
         if self._thread is None:
             # a daemon: a process that is told to end must not wait for a provider
-            self._thread = threading.Thread(
-                target=self._loop.run_forever, name="docjobs-engine", daemon=True
-            )
+            self._thread = threading.Thread(target=self._run, name="docjobs-engine", daemon=True)
             self._thread.start()
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
@@ -53,6 +53,11 @@ class Engine:
             if self._thread is not None:
                 self._thread.join()
             self._loop.close()
+
+    def _run(self) -> None:
+        # httpcore asks a dozen times a request, and sniffio would look for the task each time
+        sniffio.thread_local.name = "asyncio"
+        self._loop.run_forever()
 
     async def _finish(self, last: Coroutine[Any, Any, None]) -> None:
         try:

@@ -16,10 +16,12 @@ from typing import Any
 import dlt
 import pyarrow as pa
 import pytest
+import sniffio
 
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.sync import result_rows
+from dlt_docjobs.sync.engine import Engine
 from dlt_docjobs.tables import RowBuffer
 
 DONE = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
@@ -244,6 +246,22 @@ def test_what_was_read_ahead_is_kept_when_the_run_has_to_stop(
 
 
 # -- bytes held ---------------------------------------------------------------------------------
+
+
+def test_nobody_looks_for_the_library_that_the_engine_runs() -> None:
+    async def told() -> str | None:
+        return sniffio.thread_local.name
+
+    async def nothing() -> None:
+        pass
+
+    engine = Engine()
+    try:
+        assert engine.start(told()).result() == "asyncio"
+    finally:
+        engine.close(nothing())
+    # and only there
+    assert sniffio.thread_local.name is None
 
 
 def test_few_batches_are_held_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
