@@ -395,9 +395,16 @@ class Plan:
             if self._session.must_stop:
                 return
             tasks = [self._ask(kind, job_id, is_list) for job_id in ids[start : start + width]]
+            # one page: what the warehouse knows is looked up once for all of it
+            page = JobPage([], [])
             for item in await asyncio.gather(*tasks):
-                if item is not None:
+                if isinstance(item, Seen):
+                    page.observations.extend(item.page.observations)
+                    page.rejections.extend(item.page.rejections)
+                elif item is not None:
                     yield item
+            if page.observations or page.rejections:
+                yield Seen(page, is_list)
 
     async def _ask(self, kind: JobKind, job_id: str, is_list: bool) -> Item | None:
         endpoint = f"/{kind}/{job_id}"

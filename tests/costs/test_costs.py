@@ -22,6 +22,7 @@ import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.sync import result_rows
 from dlt_docjobs.sync.engine import Engine
+from dlt_docjobs.sync.memory import Memory
 from dlt_docjobs.tables import RowBuffer
 
 DONE = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
@@ -113,6 +114,25 @@ def test_named_jobs_that_ended_before_the_lag_cost_nothing(shop: Shop) -> None:
     shop.add("unsiloed", 1)
     shop.sync("unsiloed")
     assert shop.sync("unsiloed")[0].requests == 1, "the one within the lag"
+
+
+def test_jobs_asked_one_by_one_are_looked_up_together(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add("unsiloed", 40)
+    shop.sync("unsiloed")
+    asked: list[int] = []
+    lookup = Memory.lookup
+
+    def counted(memory: Memory, kind: Any, job_ids: Any) -> Any:
+        asked.append(len(job_ids))
+        return lookup(memory, kind, job_ids)
+
+    monkeypatch.setattr(Memory, "lookup", counted)
+    row, _ = shop.sync("unsiloed", max_concurrency=16)
+    assert row.requests == 40
+    # once to see what is due, then as many at a time as are asked for at once
+    assert asked == [40, 16, 16, 8]
 
 
 # -- packages, files and merges -----------------------------------------------------------------

@@ -15,7 +15,14 @@ import pyarrow as pa
 from dlt_docjobs.http import ApiClient, HttpSettings, NotFound
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.records import Job, JobProgress, JsonText, ParsedDocument, StatusEvent
+from dlt_docjobs.model.records import (
+    Job,
+    JobProgress,
+    JsonText,
+    ParsedDocument,
+    StatusEvent,
+    SyncRun,
+)
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status
 from dlt_docjobs.providers.base import (
     ContentPolicy,
@@ -141,6 +148,9 @@ class Warehouse:
     @property
     def is_empty(self) -> bool:
         return not self.events
+
+    def broken_off_runs(self) -> list[SyncRun]:
+        return []
 
     @property
     def torn_jobs(self) -> frozenset[JobRef]:
