@@ -15,12 +15,22 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import httpcore  # noqa: F401
+import pyarrow.compute
+import pyarrow.parquet  # noqa: F401
+import requests  # noqa: F401
+import sqlglot.dialects.duckdb
+import sqlglot.dialects.postgres  # noqa: F401
 from chaos_points import Plan, Points
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 import dlt_docjobs.cli.commands
-import dlt_docjobs.cli.sync  # noqa: F401
+import dlt_docjobs.cli.sync
+import dlt_docjobs.plugin
+import dlt_docjobs.sources.resources
+import dlt_docjobs.sync.migration
+import dlt_docjobs.views.install  # noqa: F401
 from dlt_docjobs.cli import main
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
-import pytest
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from process_support import inside
 
 from dlt_docjobs.cli import main
 from dlt_docjobs.emulator import Emulator
@@ -117,17 +117,8 @@ class Place:
     @contextmanager
     def inside(self, env: Mapping[str, str | None] | None = None) -> Iterator[None]:
         """This process in the folder and its environment, as if it had been started there."""
-        before = Container()[PluggableRunContext].context.run_dir
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(self.folder)
-            wanted = self.environment(env)
-            for name in set(os.environ) - set(wanted):
-                patch.delenv(name)
-            for name, value in wanted.items():
-                patch.setenv(name, value)
-            Container()[PluggableRunContext].reload(str(self.folder))
+        with inside(self.folder, self.environment(env)):
             yield
-        Container()[PluggableRunContext].reload(before)
 
     # -- files and rows ---------------------------------------------------------------------
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_support import KEYS, MakePlace, Place
+from process_support import stop_together
 
 from dlt_docjobs.emulator import Emulator
 
@@ -16,12 +16,14 @@ from dlt_docjobs.emulator import Emulator
 @pytest.fixture(scope="module")
 def make_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePlace]:
     """Makes empty folders, each with an emulator of its own, without jobs by default."""
-    with ExitStack() as stack:
+    emulators: list[Emulator] = []
 
-        def make(*providers: str, jobs: int = 0, emulator: Any = None) -> Place:
-            if emulator is None:
-                emulator = stack.enter_context(Emulator(seed=7, jobs=jobs))
-            folder: Path = tmp_path_factory.mktemp("place")
-            return Place(folder, emulator, providers or tuple(KEYS))
+    def make(*providers: str, jobs: int = 0, emulator: Any = None) -> Place:
+        if emulator is None:
+            emulator = Emulator(seed=7, jobs=jobs).start()
+            emulators.append(emulator)
+        folder: Path = tmp_path_factory.mktemp("place")
+        return Place(folder, emulator, providers or tuple(KEYS))
 
-        yield make
+    yield make
+    stop_together(emulators)

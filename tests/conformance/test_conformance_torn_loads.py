@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from typing import Any
 
 import duckdb
 import pytest
@@ -71,9 +72,22 @@ def assert_mended(bench: Bench, provider: str) -> None:
     assert (again.jobs_new, again.jobs_changed, again.status_events) == (0, 0, 0)
 
 
-@pytest.mark.parametrize(
-    "merged", [("jobs",), ("segments",), ("pages", "chunks"), ("extraction_results",)], ids=str
-)
+def few() -> list[Any]:
+    """The most telling mixes, each with one provider; with every one in the long run."""
+    mixes = [("jobs",), ("segments",), ("pages", "chunks"), ("extraction_results",)]
+    return [
+        pytest.param(
+            provider,
+            mix,
+            marks=() if (place + number) % len(PROVIDERS) == 0 else (pytest.mark.slow,),
+            id=f"{provider}-{mix}",
+        )
+        for place, provider in enumerate(PROVIDERS)
+        for number, mix in enumerate(mixes)
+    ]
+
+
+@pytest.mark.parametrize(("torn_bench", "merged"), few(), indirect=["torn_bench"])
 def test_after_a_torn_load_the_next_sync_makes_everything_whole(
     torn_bench: tuple[Bench, str], merged: tuple[str, ...]
 ) -> None:

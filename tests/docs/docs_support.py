@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
+from process_support import inside
+
+from dlt_docjobs.cli import main
 from dlt_docjobs.emulator import Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,6 +109,18 @@ class Project:
     def shell(self, script: str, env: Mapping[str, str] | None = None) -> str:
         """Runs a script that has to end well; returns what it printed."""
         return self._run(["bash", "-eu", "-o", "pipefail", "-c", script], env, script)
+
+    def docjobs(self, *args: str, env: Mapping[str, str] | None = None) -> str:
+        """Runs a command that has to end well, in this process; returns what it printed.
+
+        For what is read and said. How a reader starts it is tried by `shell`.
+        """
+        out, err = io.StringIO(), io.StringIO()
+        wanted = {**self.env, **(self.keys if env is None else env)}
+        with inside(self.folder, wanted), redirect_stdout(out), redirect_stderr(err):
+            code = main(list(args))
+        assert code == 0, f"{args}\n--- ended with {code}:\n{out.getvalue()}\n---\n{err.getvalue()}"
+        return out.getvalue()
 
     def python(self, script: str, env: Mapping[str, str] | None = None) -> str:
         """Runs a Python script that has to end well; returns what it printed."""

@@ -22,7 +22,7 @@ def test_plain_files_hold_everything_as_described(make_project: MakeProject) -> 
         lake = project.folder / "lake"
         env = {**project.keys, "DESTINATION__FILESYSTEM__BUCKET_URL": f"file://{lake}"}
         for _ in range(3):
-            project.shell("docjobs sync llamacloud --destination filesystem", env)
+            project.docjobs("sync", "llamacloud", "--destination", "filesystem", env=env)
             emulator.advance(3600)
         files = {name: f"'{lake}/docjobs/{name}/*.parquet'" for name in ("jobs", "segments")}
         events = f"'{lake}/docjobs/job_status_history/*.parquet'"

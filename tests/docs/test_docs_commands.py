@@ -55,7 +55,8 @@ def test_the_status_on_the_page_looks_like_the_real_one(
     providers: Emulator, make_project: MakeProject
 ) -> None:
     project = make_project(providers)
-    said = project.shell("docjobs sync llamacloud; docjobs status")
+    project.docjobs("sync", "llamacloud")
+    said = project.docjobs("status")
     shown = next(block.text for block in of_page("README.md", "text"))
     head, row = shown.splitlines()
     *_, real_head, real_row = said.splitlines()

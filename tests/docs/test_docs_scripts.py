@@ -38,10 +38,11 @@ def queried(
     ids = f'[sources.docjobs.unsiloed]\njob_ids_file = "{IDS_FILE}"\n'
     (project.folder / ".dlt" / "config.toml").write_text(ids)
     env = {**project.keys, "DESTINATION__POSTGRES__CREDENTIALS": postgres}
-    for options in ("", "--no-results"):
+    options: tuple[str, ...]
+    for options in ((), ("--no-results",)):
         # the second sync goes without results, so that some are missing
         for destination in DESTINATIONS:
-            project.shell(f"docjobs sync --destination {destination} {options}", env)
+            project.docjobs("sync", "--destination", destination, *options, env=env)
         lively.advance(7200)
     with (
         duckdb.connect(str(project.folder / "warehouse.duckdb"), read_only=True) as of_duckdb,

@@ -33,10 +33,10 @@ def test_settings(
     for provider, url in providers.base_urls.items():
         urls[f"SOURCES__DOCJOBS__{provider.upper()}_EU__BASE_URL"] = url
     for source in settings.get("sources", {}).get("docjobs", {}):
-        said = project.shell(f"docjobs check {source.replace('_', ':')}", urls)
+        said = project.docjobs("check", source.replace("_", ":"), env=urls)
         assert "the key is accepted" in said
     for destination, of_destination in settings.get("destination", {}).items():
-        said = project.shell(f"docjobs sync contextual --destination {destination}")
+        said = project.docjobs("sync", "contextual", "--destination", destination)
         assert "contextual" in said
         credentials = of_destination["credentials"]
         if destination == "duckdb":
@@ -54,7 +54,7 @@ def test_the_commented_configuration_is_accepted(
         text = re.sub(f'(?m)^{name} = "[0-9-]+"', f'{name} = "{getattr(providers, name)}"', text)
     (project.folder / ".dlt").mkdir()
     (project.folder / ".dlt" / "config.toml").write_text(text)
-    said = project.shell("docjobs check", {**project.env, **project.keys})
+    said = project.docjobs("check")
     assert said.count("the key is accepted") == 3
     settings = tomlkit.parse(text).unwrap()["sources"]["docjobs"]
     assert len(settings["llamacloud"]) > 20
@@ -69,7 +69,7 @@ def test_the_example_of_secrets_is_accepted(
     (project.folder / ".dlt").mkdir()
     (project.folder / ".dlt" / "secrets.toml").write_text(filled_in(text, providers, postgres))
     url = {"SOURCES__DOCJOBS__LLAMACLOUD_EU__BASE_URL": providers.base_urls["llamacloud"]}
-    said = project.shell("docjobs check --destination postgres", url)
+    said = project.docjobs("check", "--destination", "postgres", env=url)
     assert said.count("the key is accepted") == 4
     assert "postgres: connected" in said
 

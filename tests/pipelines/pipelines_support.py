@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from process_support import inside
 
 from dlt_docjobs.emulator import Emulator
 
@@ -61,10 +63,12 @@ class Scripts:
         assert ran.returncode == code, f"{ran.stdout}\n---\n{ran.stderr}"
         return ran.stdout + ran.stderr
 
-    def call(self, module: str, *functions: str) -> str:
-        """Runs functions of a script, one after the other, in a process."""
-        calls = "; ".join(f"script.{name}()" for name in functions)
-        return self.run("-c", f"import {module} as script; {calls}")
+    def call(self, module: str, *functions: str, **env: str) -> None:
+        """Runs functions of a script, one after the other, in this process: far faster."""
+        with inside(self.folder, {**self.env, **env}):
+            script = runpy.run_path(str(self.folder / f"{module}.py"), run_name=module)
+            for name in functions:
+                script[name]()
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What a query finds in the warehouse."""

@@ -71,9 +71,9 @@ def test_a_window_can_be_loaded_again(scripts: Scripts) -> None:
         "SELECT (SELECT count(*) FROM docjobs.jobs), (SELECT count(*) FROM docjobs.segments),"
         " (SELECT count(*) FROM docjobs.job_status_history)"
     )
-    scripts.run("backfill_pipeline.py")
+    scripts.call("backfill_pipeline", "load_last_weeks")
     before = scripts.rows(counts)
-    scripts.run("backfill_pipeline.py")
+    scripts.call("backfill_pipeline", "load_last_weeks")
     assert scripts.rows(counts) == before
 
 
@@ -150,7 +150,7 @@ def test_failed_results_are_fetched_again(scripts: Scripts) -> None:
     emulator = scripts.emulator
     jobs = [job.job_id for job in emulator.jobs("llamacloud") if job.status == "succeeded"]
     emulator.faults.broken_results = dict.fromkeys(jobs, "garbage")
-    scripts.run("backfill_pipeline.py")
+    scripts.call("backfill_pipeline", "load_last_weeks")
     states = (
         "SELECT results_state, count(*) FROM docjobs.jobs WHERE status = 'succeeded' GROUP BY 1"
     )

@@ -24,7 +24,7 @@ def test_airflows_callable_loads_its_interval(scripts: Scripts) -> None:
     assert scripts.known("llamacloud") == inside
     assert inside
     # beside it, the usual sync goes its own way
-    scripts.run("-c", "import airflow_dag; airflow_dag.load_new_and_changed()", **env)
+    scripts.call("airflow_dag", "load_new_and_changed", **env)
     assert scripts.known("llamacloud") == scripts.true("llamacloud")
 
 

@@ -101,10 +101,13 @@ class Warehouse:
             "SELECT table_name, table_type FROM information_schema.tables"
             f" WHERE table_schema = '{self.dataset}'"
         )
-        for name, kind in made:
-            if name not in names:
-                what = "VIEW" if kind == "VIEW" else "TABLE"
-                self.execute(f"DROP {what} IF EXISTS {{d}}.{name} CASCADE")
+        # over one connection: to open and close DuckDB's file costs more than all statements
+        with self.client() as client:
+            dataset = client.fully_qualified_dataset_name()
+            for name, kind in made:
+                if name not in names:
+                    what = "VIEW" if kind == "VIEW" else "TABLE"
+                    client.execute_sql(f"DROP {what} IF EXISTS {dataset}.{name} CASCADE")
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
         """Runs SQL; `{d}` is the dataset's name."""
