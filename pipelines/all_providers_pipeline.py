@@ -29,7 +29,7 @@ def load_all() -> int:
     """
     # DuckDB's own limit is most of the machine
     credentials = DuckDbCredentials("warehouse.duckdb")
-    credentials.global_config = {"memory_limit": "320MB"}
+    credentials.global_config = {"memory_limit": "256MB"}
     outcome = 0
     for name, source in SOURCES.items():
         pipeline = dlt.pipeline(

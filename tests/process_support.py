@@ -31,8 +31,11 @@ def inside(folder: Path, env: Mapping[str, str]) -> Iterator[None]:
             patch.setenv(name, value)
         # dlt made its logger and found its folders when it was imported
         Container()[PluggableRunContext].reload(str(folder))
-        yield
-    Container()[PluggableRunContext].reload(before)
+        try:
+            yield
+        finally:
+            patch.undo()
+            Container()[PluggableRunContext].reload(before)
 
 
 def stop_together(emulators: Sequence[Emulator]) -> None:

@@ -14,7 +14,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbBaseCredentials
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
-SOFT_LIMIT: Final = "320MB"
+SOFT_LIMIT: Final = "256MB"
 """`memory_limit` of DuckDB where the user has set none. Any other value is the user's own."""
 
 _DEFAULT_OF_DUCKDB: Final = "80%"

@@ -19,11 +19,11 @@ from dlt_docjobs.sync.destinations import install_defaults
 
 CREDENTIALS = "DESTINATION__DUCKDB__CREDENTIALS"
 FILES = {
-    "nothing": ({}, "warehouse.duckdb", "320MB"),
-    "a path": ({CREDENTIALS: "mine.duckdb"}, "mine.duckdb", "320MB"),
-    "a URL": ({CREDENTIALS: "duckdb:///mine.duckdb"}, "mine.duckdb", "320MB"),
-    "an absolute URL": ({CREDENTIALS: "duckdb:////tmp/mine.duckdb"}, "/tmp/mine.duckdb", "320MB"),
-    "MotherDuck's look": ({CREDENTIALS: "md:mine"}, "md:mine", "320MB"),
+    "nothing": ({}, "warehouse.duckdb", "256MB"),
+    "a path": ({CREDENTIALS: "mine.duckdb"}, "mine.duckdb", "256MB"),
+    "a URL": ({CREDENTIALS: "duckdb:///mine.duckdb"}, "mine.duckdb", "256MB"),
+    "an absolute URL": ({CREDENTIALS: "duckdb:////tmp/mine.duckdb"}, "/tmp/mine.duckdb", "256MB"),
+    "MotherDuck's look": ({CREDENTIALS: "md:mine"}, "md:mine", "256MB"),
     "JSON": (
         {CREDENTIALS: '{"database": "mine.duckdb", "global_config": {"memory_limit": "2GB"}}'},
         "mine.duckdb",
@@ -37,7 +37,7 @@ FILES = {
         "mine.duckdb",
         "3GB",
     ),
-    "only more": ({f"{CREDENTIALS}__GLOBAL_CONFIG": '{"threads": 1}'}, "warehouse.duckdb", "320MB"),
+    "only more": ({f"{CREDENTIALS}__GLOBAL_CONFIG": '{"threads": 1}'}, "warehouse.duckdb", "256MB"),
 }
 
 
@@ -78,7 +78,7 @@ def test_a_table_in_secrets_toml_and_a_destination_with_a_name(make_place: MakeP
     )
     found = credentials(place, {})
     assert found.database == str(place.folder / "mine.duckdb")
-    assert found.global_config == {"threads": 2, "memory_limit": "320MB"}
+    assert found.global_config == {"threads": 2, "memory_limit": "256MB"}
     assert credentials(place, {}, "lake").database == str(place.folder / "lake.duckdb")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import duckdb
@@ -94,6 +95,24 @@ def test_after_a_torn_load_the_next_sync_makes_everything_whole(
     bench, provider = torn_bench
     tear(bench, merged)
     assert_mended(bench, provider)
+
+
+def test_results_that_a_torn_load_had_replaced_come_again(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    now = datetime.now(timezone.utc)
+    # all but the first lie before the lag: nothing but torn rows makes a sync ask for them again
+    for hours in (0, 10, 11):
+        bench.emulator.add_job(
+            "unsiloed", status="Succeeded", pages=2, created_at=now - timedelta(hours=hours)
+        )
+    bench.sync("unsiloed", warehouse="before")
+    shutil.copy(bench.file("before"), bench.file("after"))
+    bench.sync("unsiloed", warehouse="after", reload="all")
+    tear(bench, ("segments",))
+    torn = bench.query("SELECT DISTINCT _dlt_load_id FROM segments")
+    assert torn
+    assert not set(torn) & set(bench.query("SELECT load_id FROM _dlt_loads"))
+    assert_mended(bench, "unsiloed")
 
 
 def test_a_run_whose_load_was_torn_has_its_row(torn_bench: tuple[Bench, str]) -> None:
