@@ -42,8 +42,8 @@ def multiply(place: Place, provider: Provider, synced: range, wanted: int) -> No
     if size % TEMPLATES or copies * size != wanted:
         raise ValueError(f"{wanted} is no multiple of {size}, or that none of {TEMPLATES}")
     with duckdb.connect(str(place.warehouse)) as database:
-        # DuckDB keeps their order, so nearly all row groups are full: to merge others takes it half a
-        # second when it closes the file, at whichever sync that happens to be
+        # DuckDB keeps their order, so nearly all row groups are full: to merge others takes it half
+        # a second when it closes the file, at whichever sync that happens to be
         database.execute("SET memory_limit = '2GB'")
         for table in _COPIED:
             database.execute(f"CREATE TEMP TABLE old_{table} AS FROM docjobs.{table}")

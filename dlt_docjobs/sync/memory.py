@@ -28,7 +28,7 @@ from dlt_docjobs.model.history import History
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, SyncRun
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind, Provider
-from dlt_docjobs.sync.outcomes import EXIT_KILLED
+from dlt_docjobs.sync.outcomes import BROKEN_OFF
 from dlt_docjobs.sync.warehouse import FORGOTTEN, forgotten_hash
 from dlt_docjobs.tables import REMOVED, RESULT_TABLES, TABLES
 
@@ -527,7 +527,7 @@ def _broken_off(provider: str, account: str, values: Sequence[Any]) -> SyncRun:
         run_id,
         provider,
         account,
-        exit_code=EXIT_KILLED,
+        exit_code=BROKEN_OFF,
         error=(
             "the run was broken off while it loaded: its events are here, and a later run has "
             "brought the rest; figures that its rows do not tell are 0"

@@ -11,7 +11,7 @@ EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_BUSY = 75
 # as a shell says it of a process that had no time to end
-EXIT_KILLED = 137
+BROKEN_OFF = 137
 
 
 class UsageError(ValueError):

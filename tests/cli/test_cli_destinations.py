@@ -112,7 +112,7 @@ def test_duckdb_really_has_the_limit(place: Place) -> None:
         pipeline = dlt.pipeline("limit", destination=destination, dataset_name="x")
         with pipeline.sql_client() as client:
             (row,) = client.execute_sql("SELECT current_setting('memory_limit')") or []
-    assert row[0] == "305.1 MiB"
+    assert row[0] == "244.1 MiB"
 
 
 @pytest.mark.parametrize(("setting", "is_on"), [(None, False), ("true", True)])
