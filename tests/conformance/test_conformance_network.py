@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import product
 from typing import Any
@@ -42,6 +42,7 @@ FAULTS: dict[str, dict[str, Any]] = {
         "duplicate_rows": True,
     },
 }
+ENOUGH = 10**6
 QUICK = {"5xx", "broken gzip", "everything at once"}
 
 
@@ -66,11 +67,14 @@ def stocked(make_bench: MakeBench, provider: str, count: int = 6) -> Bench:
 
 @pytest.mark.parametrize(("provider", "name"), list(cases()))
 def test_a_storm_ends_whole_or_with_1_and_the_rest_comes_later(
-    provider: str, name: str, make_bench: MakeBench
+    provider: str, name: str, make_bench: MakeBench, record_property: Callable[[str, int], None]
 ) -> None:
     bench = stocked(make_bench, provider)
-    bench.emulator.faults = Faults(**FAULTS[name])
+    faults = bench.emulator.faults = Faults(**FAULTS[name], budget=ENOUGH)
     run = bench.sync(provider, max_retries=4, page_size=3)
+    assert faults.budget is not None
+    record_property("requests", run.requests)
+    record_property("answers refused or spoiled", ENOUGH - faults.budget)
     tables = bench.tables()
     assert_sound(tables, bench.loads())
     truth = bench.truth(provider)
@@ -87,6 +91,7 @@ def test_a_storm_ends_whole_or_with_1_and_the_rest_comes_later(
     assert_sound(tables, bench.loads())
     assert_complete(tables, truth)
     assert_history_true(tables, truth)
+    record_property("rows compared", sum(map(len, tables.values())))
 
 
 @pytest.mark.parametrize("asked", ["1", "date"])
