@@ -94,12 +94,14 @@ def build_resources(
         merging = _merging(pipeline, selected)
         if handle.is_managed:
             merging = merging.alone()
+        source_name = Container()[SourceInjectableContext].source.name
         locks = contextlib.ExitStack()
         try:
             if not handle.is_managed:
                 # of a plain `pipeline.run` only the extraction is ours to guard
                 locks.enter_context(pipeline_lock(pipeline))
-                handle.confirm_lock = locks.enter_context(warehouse_lock(pipeline))
+                handle.lock = locks.enter_context(warehouse_lock(pipeline))
+            handle.take_turn(source_name, shared=created_at.end_value is not None)
             with _connected(pipeline, handle) as client:
                 if client is not None and handle.session is None:
                     add_missing_columns(pipeline, client)
@@ -110,7 +112,7 @@ def build_resources(
                     has_old_rows=merging.replaces is None,
                 )
                 memory.open()
-                note_base(pipeline, client, Container()[SourceInjectableContext].source.name)
+                note_base(pipeline, client, source_name)
                 missing = [name for name in selected if not memory.has_table(name)]
                 if missing:
                     empty = {name: TABLES[name].arrow_schema.empty_table() for name in missing}
@@ -136,7 +138,7 @@ def build_resources(
                 finally:
                     session.detach()
             # what is written now could meet what another sync has written meanwhile
-            handle.confirm_lock()
+            handle.lock.confirm()
             if session.window is None:
                 state["progress"] = session.progress.dump()
                 if session.progress.cursor is not None:

@@ -7,7 +7,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -32,13 +32,15 @@ from dlt_docjobs.sync.outcomes import UsageError, refusal
 from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
 from dlt_docjobs.sync.private import close_working_directory, private_files
 from dlt_docjobs.sync.session import RunRequest, Session
-from dlt_docjobs.sync.warehouse_lock import lock_kind, warehouse_lock
+from dlt_docjobs.sync.warehouse_lock import Held, lock_kind, warehouse_lock
 
 # a few answers' rows
 _OBJECTS_PER_COLLECTION: Final = 20_000
 # as often as dlt tries by itself
 _LOAD_ATTEMPTS: Final = 5
 _PAUSE_SECONDS: Final = 0.5
+# as long as a sync waits for partitions on the same machine
+_TURN_SECONDS: Final = 600.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -49,7 +51,7 @@ class RunHandle:
     Attributes:
         is_managed: Whether `run` loops over packages; if not, one `pipeline.run` is the run.
         client: A connection that is open as long as the run, where there is one.
-        confirm_lock: Raises `SyncLocked` where the run has lost its lock in the destination.
+        lock: The run's lock in the destination.
     """
 
     request: RunRequest = field(default_factory=RunRequest)
@@ -57,7 +59,26 @@ class RunHandle:
     is_managed: bool = False
     on_session: Callable[[Session], None] | None = None
     client: SqlClientBase[Any] | None = None
-    confirm_lock: Callable[[], None] = lambda: None
+    lock: Held = field(default_factory=Held)
+
+    def take_turn(self, account: str, *, shared: bool) -> None:
+        """Waits until nobody else loads the account, where the destination can tell.
+
+        Args:
+            account: The source's name.
+            shared: Whether other backfill windows may be loaded beside.
+
+        Raises:
+            SyncLocked: Ten minutes were not enough, or the run has to stop.
+        """
+        until = time.monotonic() + _TURN_SECONDS
+        clock, request = self.request.clock, self.request
+
+        def is_over() -> bool:
+            is_late = request.deadline is not None and clock.monotonic() >= request.deadline
+            return time.monotonic() >= until or is_late or request.stop_reason is not None
+
+        self.lock.take_turn(account, shared, is_over)
 
     def begin(self, session: Session) -> Session:
         """The run's session has begun."""
@@ -143,7 +164,7 @@ def run(
             with (
                 warehouse_lock(
                     pipeline, kind=kind, clock=handle.request.clock, on_lost=stop
-                ) as handle.confirm_lock,
+                ) as handle.lock,
                 kept_open(pipeline) as handle.client,
             ):
                 return _run_packages(pipeline, source, handle, run_options)
@@ -166,23 +187,35 @@ def _run_packages(
     drop_misplaced_packages(pipeline, source.name)
     mend_broken_packages(pipeline)
     while pipeline.has_pending_data:
-        _run_package(pipeline, None, handle, run_options)
+        # nobody knows any more whether it is a window's
+        handle.take_turn(source.name, shared=False)
+        with _turn(handle, source):
+            _run_package(pipeline, None, handle, run_options)
     write_kept_failures(pipeline, source.name)
     while True:
         with _turn(handle, source):
             _run_package(pipeline, source, handle, run_options)
         forget_loaded_packages(pipeline)
-        handle.confirm_lock()
+        handle.lock.confirm()
         session = handle.session
         assert session is not None
         if session.done or (session.must_stop and not session.ahead.holds_any):
             return session.row()
 
 
-def _turn(handle: RunHandle, source: DltSource) -> AbstractContextManager[None]:
-    """Keeps other threads from the account while a package is made and loaded, on DuckDB."""
+@contextmanager
+def _turn(handle: RunHandle, source: DltSource) -> Iterator[None]:
+    """The time in which a package is made and loaded: nobody else loads the account meanwhile.
+
+    On DuckDB that is other threads, from the beginning. On PostgreSQL it is any other pipeline,
+    from when the source, which knows whether it is a window, has taken the turn that ends here.
+    """
     client: Any = handle.client
-    return nullcontext() if client is None else turn(client.credentials.database, source.name)
+    with nullcontext() if client is None else turn(client.credentials.database, source.name):
+        try:
+            yield
+        finally:
+            handle.lock.end_turn()
 
 
 def _run_package(

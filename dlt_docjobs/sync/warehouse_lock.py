@@ -15,7 +15,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from dlt.destinations.job_client_impl import SqlJobClientBase
@@ -32,6 +34,7 @@ _LOG = logging.getLogger(__name__)
 # DuckDB has a lock of its own; Athena's tables take no DELETE unless they are Iceberg's
 _WITHOUT: Final = frozenset({"duckdb", "athena", "dummy"})
 _PATIENCE: Final = 10.0
+_LOOK_EVERY: Final = 0.2
 
 
 class Hold(Protocol):
@@ -45,6 +48,23 @@ class Hold(Protocol):
 
     def release(self) -> None:
         """Gives it back; never raises."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the holder of a lock can do with it.
+
+    Attributes:
+        confirm: Raises `SyncLocked` where the lock is lost by now.
+        take_turn: Waits until nobody else loads the account, where the destination can tell
+            (PostgreSQL), and keeps it so. Takes the source's name, whether the turn is shared with
+            other backfill windows, and whether it is waited no longer; then raises `SyncLocked`.
+        end_turn: Lets others load the account.
+    """
+
+    confirm: Callable[[], None] = lambda: None
+    take_turn: Callable[[str, bool, Callable[[], bool]], None] = lambda *_: None
+    end_turn: Callable[[], None] = lambda: None
 
 
 def lock_kind(pipeline: Pipeline) -> LockKind:
@@ -66,7 +86,7 @@ def warehouse_lock(
     clock: Clock | None = None,
     on_lost: Callable[[str], None] | None = None,
     renewed_seconds: float = RENEWED_SECONDS,
-) -> Iterator[Callable[[], None]]:
+) -> Iterator[Held]:
     """Holds the lock in the destination, and keeps it alive meanwhile.
 
     Args:
@@ -77,7 +97,7 @@ def warehouse_lock(
         renewed_seconds: How often the holder shows that it lives.
 
     Yields:
-        A function that raises `SyncLocked` where the lock is lost by now.
+        What can be done with it.
 
     Raises:
         SyncLocked: Another sync holds it.
@@ -85,12 +105,12 @@ def warehouse_lock(
     prepare(pipeline)
     hold = _hold(pipeline, kind or lock_kind(pipeline), clock or SystemClock())
     if hold is None:
-        yield lambda: None
+        yield Held()
         return
     hold.acquire()
     keeper = _Keeper(hold, on_lost or (lambda message: None), renewed_seconds)
     try:
-        yield keeper.confirm
+        yield Held(keeper.confirm, keeper.take_turn, keeper.end_turn)
     finally:
         keeper.stop()
         hold.release()
@@ -130,6 +150,33 @@ class _Keeper:
                     _LOG.warning("the lock could not be renewed: %s", type(error).__name__)
             if self._lost is not None:
                 raise SyncLocked(self._lost)
+
+    def take_turn(self, account: str, shared: bool, is_over: Callable[[], bool]) -> None:
+        """Waits for the account's turn, where the destination has turns."""
+        hold = self._hold
+        if not isinstance(hold, AdvisoryLock):
+            return
+        is_told = False
+        while True:
+            # the keeper's thread uses the same connection
+            with self._turn:
+                if hold.try_turn(account, shared=shared):
+                    return
+            if is_over():
+                raise SyncLocked(
+                    f"another pipeline is loading {account} into the same dataset; what this one "
+                    "had not loaded yet is asked for again: run it again"
+                )
+            if not is_told:
+                is_told = True
+                _LOG.warning("another pipeline is loading %s: waiting for its end", account)
+            time.sleep(_LOOK_EVERY)
+
+    def end_turn(self) -> None:
+        """Gives the account's turn back."""
+        if isinstance(self._hold, AdvisoryLock):
+            with self._turn:
+                self._hold.end_turn()
 
     def stop(self) -> None:
         """Renews no more."""

@@ -223,32 +223,60 @@ def test_of_two_sessions_one_has_the_lock(server: Machines) -> None:
         pass
 
 
+def test_an_account_is_one_pipelines_at_a_time_and_windows_share_it(server: Machines) -> None:
+    def at_once() -> bool:
+        return True
+
+    account = "docjobs_llamacloud"
+    with (
+        warehouse_lock(server.pipeline("a", "mine")) as one,
+        warehouse_lock(server.pipeline("b", "also_mine")) as other,
+    ):
+        one.take_turn(account, False, at_once)
+        for shared in (False, True):
+            with pytest.raises(SyncLocked, match="another pipeline is loading docjobs_llamacloud"):
+                other.take_turn(account, shared, at_once)
+        other.take_turn("docjobs_contextual", False, at_once)
+        other.end_turn()
+        one.end_turn()
+        one.take_turn(account, True, at_once)
+        other.take_turn(account, True, at_once)
+        one.end_turn()
+        with pytest.raises(SyncLocked):
+            one.take_turn(account, False, at_once)
+        other.end_turn()
+        one.take_turn(account, False, at_once)
+    # a connection that ends gives back what it had
+    with warehouse_lock(server.pipeline("b", "also_mine")) as other:
+        other.take_turn(account, False, at_once)
+
+
 def test_a_session_that_the_server_ended_has_lost_its_lock(server: Machines) -> None:
     told = threading.Event()
     with warehouse_lock(
         server.pipeline("a"), on_lost=lambda message: told.set(), renewed_seconds=0.05
-    ) as confirm:
-        confirm()
+    ) as held:
+        held.confirm()
         server.query(
             "SELECT pg_terminate_backend(pid) FROM pg_locks"
             " WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
         )
         assert told.wait(20)
         with pytest.raises(SyncLocked, match="the connection that held the lock"):
-            confirm()
+            held.confirm()
         with warehouse_lock(server.pipeline("b")):
             pass
 
 
 def test_a_destination_that_does_not_answer_is_no_lost_lease(duck: Machines) -> None:
-    with warehouse_lock(duck.pipeline("a"), kind="lease") as confirm:
+    with warehouse_lock(duck.pipeline("a"), kind="lease") as held:
         duck.query(f"ALTER TABLE {LEASES} RENAME TO hidden")
-        confirm()
+        held.confirm()
         duck.query(f"ALTER TABLE hidden RENAME TO {LEASES}")
-        confirm()
+        held.confirm()
         duck.query(f"DELETE FROM {LEASES}")
         with pytest.raises(SyncLocked):
-            confirm()
+            held.confirm()
 
 
 # -- whole syncs -------------------------------------------------------------------------------
