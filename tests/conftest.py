@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -64,6 +65,17 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of the docs: what tests have counted, in whichever process they ran."""
+    sums: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", ()):
+        sums.update(dict(report.user_properties))
+    if sums:
+        terminalreporter.section("figures")
+        for name, value in sums.items():
+            terminalreporter.write_line(f"{value:,} {name}")
 
 
 @pytest.fixture(scope="session", autouse=True)

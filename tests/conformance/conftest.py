@@ -25,16 +25,3 @@ def make_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeBench]:
 
     yield make
     stop_together(emulators)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The figures of the docs: what the storms did, in whichever process they raged."""
-    storms = [
-        figures
-        for report in terminalreporter.stats.get("passed", ())
-        if "rows compared" in (figures := dict(report.user_properties))
-    ]
-    if storms:
-        terminalreporter.section("storms")
-        sums = [f"{sum(one[name] for one in storms):,} {name}" for name in storms[0]]
-        terminalreporter.write_line(f"{len(storms)} syncs, {', '.join(sums)}")

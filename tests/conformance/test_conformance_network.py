@@ -73,8 +73,8 @@ def test_a_storm_ends_whole_or_with_1_and_the_rest_comes_later(
     faults = bench.emulator.faults = Faults(**FAULTS[name], budget=ENOUGH)
     run = bench.sync(provider, max_retries=4, page_size=3)
     assert faults.budget is not None
-    record_property("requests", run.requests)
-    record_property("answers refused or spoiled", ENOUGH - faults.budget)
+    record_property("requests in storms", run.requests)
+    record_property("of these refused or spoiled", ENOUGH - faults.budget)
     tables = bench.tables()
     assert_sound(tables, bench.loads())
     truth = bench.truth(provider)
@@ -91,7 +91,7 @@ def test_a_storm_ends_whole_or_with_1_and_the_rest_comes_later(
     assert_sound(tables, bench.loads())
     assert_complete(tables, truth)
     assert_history_true(tables, truth)
-    record_property("rows compared", sum(map(len, tables.values())))
+    record_property("rows compared after storms", sum(map(len, tables.values())))
 
 
 @pytest.mark.parametrize("asked", ["1", "date"])

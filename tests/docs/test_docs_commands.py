@@ -67,6 +67,8 @@ def test_the_status_on_the_page_looks_like_the_real_one(
 
 
 @pytest.mark.slow
+# the second one is the whole test suite
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_first_two_commands_in_a_fresh_clone(number: int, tmp_path: Path) -> None:
     """Needs a network; run with `-m slow`. The clone holds what is committed."""
