@@ -16,7 +16,8 @@ from dlt_docjobs.model.times import format_instant, parse_instant
 from dlt_docjobs.sync.lock import pipeline_lock
 from dlt_docjobs.sync.merging import Merging, merging_of
 from dlt_docjobs.sync.warehouse_lock import warehouse_lock
-from dlt_docjobs.tables import TABLES, RowBuffer
+from dlt_docjobs.tables import TABLES
+from dlt_docjobs.tables.arrow import RowBuffer
 
 _PREFIX: Final = "docjobs_failed_run_"
 _LOG = logging.getLogger(__name__)

@@ -36,7 +36,8 @@ from dlt_docjobs.sync.progress import KindProgress
 from dlt_docjobs.sync.rejections import payload_of, rejected_record, rejection_id, unknown_id
 from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
 from dlt_docjobs.sync.session import Session, Wanted
-from dlt_docjobs.tables import RESULT_TABLES, TABLES, RowBuffer
+from dlt_docjobs.tables import RESULT_TABLES, TABLES
+from dlt_docjobs.tables.arrow import RowBuffer
 
 _RESULT_FORGOTTEN_SECONDS: Final = 24 * 3600
 _NO_RESULT: Final = "it succeeded, but came without a result"

@@ -11,7 +11,8 @@ import pyarrow as pa
 from dlt_docjobs.sync.ledger import JobEntry
 from dlt_docjobs.sync.memory import JobRef
 from dlt_docjobs.sync.session import Session, Wanted
-from dlt_docjobs.tables import JOB_KEY, RESULT_TABLES, TABLES, RowBuffer
+from dlt_docjobs.tables import JOB_KEY, RESULT_TABLES, TABLES
+from dlt_docjobs.tables.arrow import RowBuffer
 
 Batch = dict[str, pa.Table]
 Emit = Callable[[Batch], Awaitable[None]]
@@ -20,7 +21,7 @@ _ROWS_PER_BATCH: Final = 10_000
 # of answers, whose rows are Python objects until the batch is full
 _BYTES_PER_BATCH: Final = 32 * 2**20
 # of Arrow: what DuckDB takes in at once without more memory than `docjobs` gives it
-_BYTES_PER_PACKAGE: Final = 192 * 2**20
+_BYTES_PER_PACKAGE: Final = 288 * 2**20
 
 
 class ResultRows:

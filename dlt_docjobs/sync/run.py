@@ -24,6 +24,7 @@ from dlt_docjobs.sync.destinations import (
     forget_loaded_packages,
     kept_open,
     prepare,
+    release_memory,
 )
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import SyncLocked, pipeline_lock, turn
@@ -201,6 +202,10 @@ def _run_packages(
         assert session is not None
         if session.done or (session.must_stop and not session.ahead.holds_any):
             return session.row()
+        # a package and its rows hold each other, and Python would not look for a long time
+        gc.collect()
+        if handle.client is not None:
+            release_memory(pipeline, handle.client)
 
 
 @contextmanager

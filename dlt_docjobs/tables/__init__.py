@@ -1,6 +1,5 @@
-"""Every table's columns, types, keys and descriptions, once; rows to Arrow; dlt hints."""
+"""Every table's columns, types, keys and descriptions, once; dlt hints; rows to Arrow (`arrow`)."""
 
-from dlt_docjobs.tables.arrow import RowBuffer
 from dlt_docjobs.tables.schema import (
     JOB_KEY,
     REMOVED,
@@ -18,6 +17,5 @@ __all__ = [
     "TABLES",
     "Column",
     "ColumnType",
-    "RowBuffer",
     "Table",
 ]

@@ -8,28 +8,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from types import NoneType
-from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
-
-import pyarrow as pa
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from dlt_docjobs.model import records
 from dlt_docjobs.model.records import JsonText
+
+if TYPE_CHECKING:
+    # who only asks for names and meanings, as `docjobs status` does, has no need to import it
+    import pyarrow as pa
 
 ColumnType = Literal["text", "json", "bigint", "double", "bool", "timestamp"]
 
 JOB_KEY: Final = ("provider", "job_kind", "job_id")
 REMOVED: Final = "_removed"
 
-_ARROW_TYPES: Final[dict[ColumnType, pa.DataType]] = {
-    "text": pa.string(),
-    "json": pa.string(),
-    "bigint": pa.int64(),
-    "double": pa.float64(),
-    "bool": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
 _PYTHON_TYPES: Final[dict[Any, ColumnType]] = {
     str: "text",
     JsonText: "json",
@@ -38,6 +41,20 @@ _PYTHON_TYPES: Final[dict[Any, ColumnType]] = {
     bool: "bool",
     datetime: "timestamp",
 }
+
+
+@cache
+def _arrow_types() -> dict[ColumnType, pa.DataType]:
+    import pyarrow as pa
+
+    return {
+        "text": pa.string(),
+        "json": pa.string(),
+        "bigint": pa.int64(),
+        "double": pa.float64(),
+        "bool": pa.bool_(),
+        "timestamp": pa.timestamp("us", tz="UTC"),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +69,9 @@ class Column:
     @property
     def arrow_field(self) -> pa.Field:
         """The column in an Arrow schema."""
-        return pa.field(self.name, _ARROW_TYPES[self.type], nullable=self.nullable)
+        import pyarrow as pa
+
+        return pa.field(self.name, _arrow_types()[self.type], nullable=self.nullable)
 
 
 @dataclass(frozen=True)
@@ -96,6 +115,8 @@ class Table:
     @cached_property
     def arrow_schema(self) -> pa.Schema:
         """The one Arrow schema of every batch of this table."""
+        import pyarrow as pa
+
         return pa.schema([column.arrow_field for column in self.columns])
 
     def dlt_columns(self, *, json_is_text: bool = False) -> dict[str, dict[str, Any]]:

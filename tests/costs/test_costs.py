@@ -23,7 +23,7 @@ from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.sync import result_rows
 from dlt_docjobs.sync.engine import Engine
 from dlt_docjobs.sync.memory import Memory
-from dlt_docjobs.tables import RowBuffer
+from dlt_docjobs.tables.arrow import RowBuffer
 
 DONE = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
 BY_JOB = ("pages", "chunks", "segments", "segment_ocr")
@@ -343,7 +343,7 @@ def test_help_imports_nothing_that_it_has_no_need_of() -> None:
 
 def test_status_imports_no_provider_and_no_client() -> None:
     modules = imported_by("import dlt_docjobs.cli.status")
-    unneeded = {"httpx", "pydantic", "altair", "starlette", "dlt_docjobs.sources"}
+    unneeded = {"httpx", "pyarrow", "pydantic", "altair", "starlette", "dlt_docjobs.sources"}
     assert modules & unneeded == set()
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dlt
 import pytest
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync import memory_limit
+from dlt_docjobs.sync.destinations import kept_open, release_memory
 
 TOO_LITTLE = "4MB"
 
@@ -74,3 +77,36 @@ def test_a_limit_of_the_users_own_stands_and_loses_nothing(place: Place) -> None
     place.sync()
     assert place.count("jobs") == 6
     assert place.count("_dlt_loads") == 2
+
+
+def held(client: SqlClientBase[Any]) -> int:
+    """Bytes that DuckDB keeps of blocks."""
+    ((held,),) = client.execute_sql("SELECT sum(memory_usage_bytes) FROM duckdb_memory()") or ()
+    return int(held)
+
+
+def test_between_packages_duckdb_keeps_next_to_nothing_unless_another_run_needs_it(
+    tmp_path: Path,
+) -> None:
+    credentials = DuckDbCredentials(str(tmp_path / "warehouse.duckdb"))
+    credentials.global_config = {"memory_limit": "200MB"}
+    pipeline = dlt.pipeline(
+        "held", destination=dlt.destinations.duckdb(credentials), pipelines_dir=str(tmp_path)
+    )
+    limit = "SELECT current_setting('memory_limit')"
+    with kept_open(pipeline) as client:
+        assert client is not None
+        client.execute_sql(
+            "CREATE TABLE large AS SELECT random()::VARCHAR AS x FROM range(2000000)"
+        )
+        before = held(client)
+        assert before > 18 * 2**20
+        with kept_open(pipeline) as other:
+            assert other is not None
+            release_memory(pipeline, client)
+            assert held(client) == before
+        said = client.execute_sql(limit)
+        release_memory(pipeline, client)
+        assert held(client) < 17 * 2**20
+        assert client.execute_sql(limit) == said
+        assert list(client.execute_sql("SELECT count(*) FROM large") or ()) == [(2_000_000,)]

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from dlt_docjobs.model import records
-from dlt_docjobs.tables import JOB_KEY, REMOVED, RESULT_TABLES, TABLES, RowBuffer
+from dlt_docjobs.tables import JOB_KEY, REMOVED, RESULT_TABLES, TABLES
+from dlt_docjobs.tables.arrow import RowBuffer
 
 # Contract 5, word for word: the columns of each table. `?` may be null.
 T, J, I, D, B, S = "text", "json", "bigint", "double", "bool", "timestamp"  # noqa: E741
