@@ -16,7 +16,6 @@ Locks of the operating system: they go with the process, however that ends, and 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,13 +25,13 @@ import fasteners
 from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_docjobs.sync.lock import SyncLocked
+from dlt_docjobs.sync.lock import TURN_SECONDS, SyncLocked, wait_until
 
 # of a partition, for a sync that has its turn; of a sync, for the partitions that run
 PARTITION_WAITS: Final = 60.0
-SYNC_WAITS: Final = 600.0
+SYNC_WAITS: Final = TURN_SECONDS
 
-_LOOK_EVERY: Final = 0.2
+_A_MOMENT: Final = 0.2
 
 
 @contextmanager
@@ -51,11 +50,8 @@ def shared(
     """
     gate = _gate(pipeline, account)
     door = _door(pipeline, account)
-    end = time.monotonic() + wait_seconds
-    while not _through(door, gate):
-        if time.monotonic() >= end:
-            raise SyncLocked(f"the sync of {account} is running; partitions wait for its end")
-        time.sleep(_LOOK_EVERY)
+    if not wait_until(lambda: _through(door, gate), seconds=wait_seconds):
+        raise SyncLocked(f"the sync of {account} is running; partitions wait for its end")
     try:
         yield
     finally:
@@ -85,25 +81,24 @@ def alone(
     """
     gate = _gate(pipeline, account)
     door = _door(pipeline, account)
-    end = time.monotonic() + wait_seconds
     busy = SyncLocked(f"another sync of {account} is at work; this one did nothing")
     # a partition stands in it for a moment
-    if not door.acquire(timeout=_LOOK_EVERY):
+    if not door.acquire(timeout=_A_MOMENT):
         _close(door)
         raise busy
     try:
-        is_told = False
-        while not gate.acquire_write_lock(blocking=False):
+
+        def is_ours() -> bool:
+            if gate.acquire_write_lock(blocking=False):
+                return True
             if not _is_open_to_partitions(gate):
                 raise busy
-            if is_over() or time.monotonic() >= end:
-                raise SyncLocked(
-                    f"partitions of a backfill of {account} are running; this sync did nothing"
-                )
-            if not is_told:
-                is_told = True
-                on_wait()
-            time.sleep(_LOOK_EVERY)
+            return False
+
+        if not wait_until(is_ours, seconds=wait_seconds, is_over=is_over, on_wait=on_wait):
+            raise SyncLocked(
+                f"partitions of a backfill of {account} are running; this sync did nothing"
+            )
     finally:
         door.release()
     try:
@@ -135,15 +130,14 @@ def lake_turn(
         yield
         return
     lock = fasteners.InterProcessLock(_path(pipeline, f"{pipeline.dataset_name}.docjobs.lake"))
-    end = time.monotonic() + wait_seconds
-    while not lock.acquire(blocking=False):
-        if is_over() or time.monotonic() >= end:
-            _close(lock)
-            raise SyncLocked(
-                f"another load into the Iceberg tables of {pipeline.dataset_name} is running, and "
-                "they take one at a time; this one did nothing"
-            )
-        time.sleep(_LOOK_EVERY)
+    if not wait_until(
+        lambda: bool(lock.acquire(blocking=False)), seconds=wait_seconds, is_over=is_over
+    ):
+        _close(lock)
+        raise SyncLocked(
+            f"another load into the Iceberg tables of {pipeline.dataset_name} is running, and "
+            "they take one at a time; this one did nothing"
+        )
     try:
         yield
     finally:

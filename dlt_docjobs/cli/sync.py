@@ -236,10 +236,8 @@ def _row(
 ) -> SyncRun:
     """The row of a run that did not come to its end by itself."""
     now = datetime.now(UTC)
-    if sessions:
-        row = sessions[0].row()
-    else:
-        row = SyncRun.unfinished(
+    if not sessions:
+        return SyncRun.unfinished(
             request.run_id,
             account.provider,
             account.name,
@@ -249,10 +247,14 @@ def _row(
             finished_at=now,
             version=__version__,
         )
-    return row._replace(
-        ok=code == EXIT_DONE,
-        exit_code=code,
-        error=message,
-        finished_at=now,
-        duration_seconds=round((now - started_at).total_seconds(), 3),
+    return (
+        sessions[0]
+        .row()
+        ._replace(
+            ok=code == EXIT_DONE,
+            exit_code=code,
+            error=message,
+            finished_at=now,
+            duration_seconds=round((now - started_at).total_seconds(), 3),
+        )
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, cast
@@ -21,18 +19,14 @@ from dlt.common.runtime.anon_tracker import disable_anon_tracker
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TColumnSchema
 from dlt.common.schema.utils import new_table
-from dlt.destinations.exceptions import DatabaseException
-from dlt.destinations.impl.duckdb.configuration import DuckDbBaseCredentials
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs.sync.memory_limit import counted
+
 _PROVIDER: Final = "dlt_docjobs defaults"
 _RETRIES: Final = "raise_on_max_retries"
-_NEXT_TO_NOTHING: Final = "16MB"
-# runs of this process that keep a DuckDB file open
-_runs: Final[Counter[str]] = Counter()
-_guard: Final = threading.Lock()
 _DEFAULTS: Final[dict[str, Any]] = {
     # no telemetry is sent, and loaded packages are not kept (contract 6.6)
     "runtime": {"dlthub_telemetry": False},
@@ -155,52 +149,8 @@ def kept_open(pipeline: Pipeline) -> Iterator[SqlClientBase[Any] | None]:
     if destination is None or destination.destination_type.rpartition(".")[2] != "duckdb":
         yield None
         return
-    with pipeline.sql_client() as client, _counted(_file(client)):
+    with pipeline.sql_client() as client, counted(client):
         yield client
-
-
-def release_memory(pipeline: Pipeline, client: SqlClientBase[Any]) -> None:
-    """Lets DuckDB forget what it keeps of blocks that it has read and written.
-
-    It keeps them up to its limit, and between packages they are only in the way of the next one's
-    rows. No other way is known than to lower the limit for a moment. So nothing is done where the
-    limit is not configured, and could not be set again; nor where another run of this process uses
-    the same database, which might have need of it then.
-
-    Args:
-        pipeline: The pipeline.
-        client: What `kept_open` yields.
-    """
-    destination = pipeline.destination
-    credentials = destination.config_params.get("credentials") if destination else None
-    if not isinstance(credentials, DuckDbBaseCredentials):
-        return
-    limit = (credentials.global_config or {}).get("memory_limit")
-    with _guard:
-        if limit is None or _runs[_file(client)] > 1:
-            return
-        try:
-            # what is in use stays, and is an error
-            with contextlib.suppress(DatabaseException):
-                client.execute_sql(f"SET memory_limit = '{_NEXT_TO_NOTHING}'")
-        finally:
-            client.execute_sql(f"SET memory_limit = '{limit}'")
-
-
-@contextlib.contextmanager
-def _counted(file: str) -> Iterator[None]:
-    with _guard:
-        _runs[file] += 1
-    try:
-        yield
-    finally:
-        with _guard:
-            _runs[file] -= 1
-
-
-def _file(client: SqlClientBase[Any]) -> str:
-    credentials: Any = client.credentials
-    return str(credentials.database)
 
 
 def create_table(

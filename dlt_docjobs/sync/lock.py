@@ -9,13 +9,18 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import fasteners
 from dlt.pipeline.pipeline import Pipeline
 
+TURN_SECONDS: Final = 600.0
+"""How long a sync waits for others that load the same account."""
+
+_LOOK_EVERY: Final = 0.2
 # the system's file locks are a process's: two threads of one would both have it
 _held: Final[set[Path]] = set()
 _guard: Final = threading.Lock()
@@ -24,6 +29,36 @@ _turns: Final[dict[tuple[str, str], threading.Lock]] = {}
 
 class SyncLocked(RuntimeError):
     """Another sync of the same pipeline is in the way: exit code 75."""
+
+
+def wait_until(
+    is_free: Callable[[], bool],
+    *,
+    seconds: float = TURN_SECONDS,
+    is_over: Callable[[], bool] = lambda: False,
+    on_wait: Callable[[], None] = lambda: None,
+) -> bool:
+    """Tries to take a lock, now and then.
+
+    Args:
+        is_free: Takes it if it is free.
+        seconds: How long to wait.
+        is_over: Asked now and then: whether to wait no longer.
+        on_wait: Called once, if there is something to wait for.
+
+    Returns:
+        Whether it was taken.
+    """
+    end = time.monotonic() + seconds
+    is_told = False
+    while not is_free():
+        if is_over() or time.monotonic() >= end:
+            return False
+        if not is_told:
+            is_told = True
+            on_wait()
+        time.sleep(_LOOK_EVERY)
+    return True
 
 
 @contextlib.contextmanager

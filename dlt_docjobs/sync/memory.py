@@ -46,6 +46,9 @@ _NEWEST: Final = (
     "(SELECT * FROM (SELECT n.*, ROW_NUMBER() OVER (PARTITION BY n.provider, n.job_kind, n.job_id"
     " ORDER BY n._dlt_load_id DESC) AS newest FROM {table} n) r WHERE newest = 1)"
 )
+_LOAD_ID: Final = "COALESCE(_dlt_load_id, '')"
+# what is true by itself, whether its load was finished or not
+_EVIDENCE: Final = ("job_status_history", "job_progress", "rejected_records")
 _JOB_FIELDS: Final = Job._fields
 _EVENT_FIELDS: Final = StatusEvent._fields
 _PROGRESS_FIELDS: Final = JobProgress._fields
@@ -123,13 +126,8 @@ class Memory:
             self._torn.update(self._find_torn(name))
 
     def _find_torn(self, name: str) -> list[JobRef]:
-        """Jobs with rows of an unfinished load: the loads first, for a table has but few."""
-        load_id = "COALESCE(_dlt_load_id, '')"
-        loads = self._query(
-            f"SELECT t.load_id FROM (SELECT DISTINCT {load_id} AS load_id FROM {{{name}}}) t"
-            " LEFT JOIN {loads} l ON l.load_id = t.load_id AND l.status = 0"
-            " WHERE l.load_id IS NULL"
-        )
+        """Jobs with rows of an unfinished load."""
+        loads = self._torn_loads(name)
         if not loads:
             return []
         marks = ", ".join(["%s"] * len(loads))
@@ -137,10 +135,19 @@ class Memory:
             (row[0], row[1])
             for row in self._query(
                 f"SELECT DISTINCT job_kind, job_id FROM {{{name}}}"
-                f" WHERE {{scope}} AND {load_id} IN ({marks})",
-                *(row[0] for row in loads),
+                f" WHERE {{scope}} AND {_LOAD_ID} IN ({marks})",
+                *loads,
             )
         ]
+
+    def _torn_loads(self, name: str) -> list[str]:
+        """Unfinished loads that left rows in a table, which has rows of few loads."""
+        rows = self._query(
+            f"SELECT t.load_id FROM (SELECT DISTINCT {_LOAD_ID} AS load_id FROM {{{name}}}) t"
+            " LEFT JOIN {loads} l ON l.load_id = t.load_id AND l.status = 0"
+            " WHERE l.load_id IS NULL"
+        )
+        return [row[0] for row in rows]
 
     def is_forgotten(self, job_id: str) -> bool:
         """Whether the user had the job erased for good (`docjobs forget`)."""
@@ -247,21 +254,26 @@ class Memory:
         """
         if self._empty:
             return []
-        provider, account = self._scope
+        loads = sorted({load for name in _EVIDENCE for load in self._torn_loads(name)})
+        if not loads:
+            return []
+        marks = ", ".join(["%s"] * len(loads))
         rows = self._query(
             "SELECT t.run_id, MIN(t.observed_at), MAX(t.observed_at), SUM(t.is_event),"
             " SUM(t.is_first), SUM(t.is_rejection) FROM ("
-            "SELECT run_id, _dlt_load_id, observed_at, 1 AS is_event,"
+            f"SELECT run_id, {_LOAD_ID} AS load_id, observed_at, 1 AS is_event,"
             " CASE WHEN sequence = 0 THEN 1 ELSE 0 END AS is_first, 0 AS is_rejection"
             " FROM {job_status_history} WHERE {scope} UNION ALL "
-            "SELECT run_id, _dlt_load_id, observed_at, 0, 0, 0"
+            f"SELECT run_id, {_LOAD_ID}, observed_at, 0, 0, 0"
             " FROM {job_progress} WHERE {scope} UNION ALL "
-            "SELECT run_id, _dlt_load_id, observed_at, 0, 0, 1"
+            f"SELECT run_id, {_LOAD_ID}, observed_at, 0, 0, 1"
             " FROM {rejected_records} WHERE {scope}) t"
-            " LEFT JOIN {loads} l ON l.load_id = t._dlt_load_id AND l.status = 0"
             " LEFT JOIN {sync_runs} r ON r.run_id = t.run_id"
-            " WHERE l.load_id IS NULL AND r.run_id IS NULL GROUP BY t.run_id ORDER BY t.run_id"
+            f" WHERE t.load_id IN ({marks}) AND r.run_id IS NULL"
+            " GROUP BY t.run_id ORDER BY t.run_id",
+            *loads,
         )
+        provider, account = self._scope
         return [_broken_off(provider, account, row) for row in rows]
 
     def last_progress(self, refs: Iterable[JobRef]) -> dict[JobRef, JobProgress]:

@@ -24,11 +24,10 @@ from dlt_docjobs.sync.destinations import (
     forget_loaded_packages,
     kept_open,
     prepare,
-    release_memory,
 )
 from dlt_docjobs.sync.failures import write_kept_failures
 from dlt_docjobs.sync.lock import SyncLocked, pipeline_lock, turn
-from dlt_docjobs.sync.memory_limit import lift_soft_limit
+from dlt_docjobs.sync.memory_limit import lift_soft_limit, release_memory
 from dlt_docjobs.sync.outcomes import UsageError, refusal
 from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
 from dlt_docjobs.sync.private import close_working_directory, private_files
@@ -40,8 +39,6 @@ _OBJECTS_PER_COLLECTION: Final = 20_000
 # as often as dlt tries by itself
 _LOAD_ATTEMPTS: Final = 5
 _PAUSE_SECONDS: Final = 0.5
-# as long as a sync waits for partitions on the same machine
-_TURN_SECONDS: Final = 600.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -72,14 +69,10 @@ class RunHandle:
         Raises:
             SyncLocked: Ten minutes were not enough, or the run has to stop.
         """
-        until = time.monotonic() + _TURN_SECONDS
-        clock, request = self.request.clock, self.request
-
-        def is_over() -> bool:
-            is_late = request.deadline is not None and clock.monotonic() >= request.deadline
-            return time.monotonic() >= until or is_late or request.stop_reason is not None
-
-        self.lock.take_turn(account, shared, is_over)
+        request = self.request
+        self.lock.take_turn(
+            account, shared, lambda: request.is_late or request.stop_reason is not None
+        )
 
     def begin(self, session: Session) -> Session:
         """The run's session has begun."""

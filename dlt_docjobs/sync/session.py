@@ -105,6 +105,11 @@ class RunRequest:
     stop_reason: str | None = None
     lock: LockKind | None = None
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline has come."""
+        return self.deadline is not None and self.clock.monotonic() >= self.deadline
+
 
 class Session:
     """The state of one run.
@@ -205,8 +210,7 @@ class Session:
     @property
     def is_late(self) -> bool:
         """Whether the deadline has come."""
-        deadline = self.request.deadline
-        return deadline is not None and self.clock.monotonic() >= deadline
+        return self.request.is_late
 
     @property
     def was_cut_short(self) -> bool:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -27,14 +26,13 @@ from dlt_docjobs.http import Clock, SystemClock
 from dlt_docjobs.sync.advisory import AdvisoryLock
 from dlt_docjobs.sync.destinations import prepare
 from dlt_docjobs.sync.lease import RENEWED_SECONDS, Lease
-from dlt_docjobs.sync.lock import SyncLocked
+from dlt_docjobs.sync.lock import SyncLocked, wait_until
 from dlt_docjobs.sync.session import LockKind
 
 _LOG = logging.getLogger(__name__)
 # DuckDB has a lock of its own; Athena's tables take no DELETE unless they are Iceberg's
 _WITHOUT: Final = frozenset({"duckdb", "athena", "dummy"})
 _PATIENCE: Final = 10.0
-_LOOK_EVERY: Final = 0.2
 
 
 class Hold(Protocol):
@@ -156,21 +154,20 @@ class _Keeper:
         hold = self._hold
         if not isinstance(hold, AdvisoryLock):
             return
-        is_told = False
-        while True:
+
+        def is_ours() -> bool:
             # the keeper's thread uses the same connection
             with self._turn:
-                if hold.try_turn(account, shared=shared):
-                    return
-            if is_over():
-                raise SyncLocked(
-                    f"another pipeline is loading {account} into the same dataset; what this one "
-                    "had not loaded yet is asked for again: run it again"
-                )
-            if not is_told:
-                is_told = True
-                _LOG.warning("another pipeline is loading %s: waiting for its end", account)
-            time.sleep(_LOOK_EVERY)
+                return hold.try_turn(account, shared=shared)
+
+        def tell() -> None:
+            _LOG.warning("another pipeline is loading %s: waiting for its end", account)
+
+        if not wait_until(is_ours, is_over=is_over, on_wait=tell):
+            raise SyncLocked(
+                f"another pipeline is loading {account} into the same dataset; what this one "
+                "had not loaded yet is asked for again: run it again"
+            )
 
     def end_turn(self) -> None:
         """Gives the account's turn back."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import shutil
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 import duckdb
 import pytest
@@ -55,7 +54,7 @@ def cases() -> list[tuple[str, ...]]:
     each_alone = [(name,) for name in MERGED]
     all_but_one = [tuple(other for other in MERGED if other != name) for name in TABLES]
     grown = [tuple(itertools.islice(MERGED, count)) for count in (2, 4, 6, 8)]
-    return [*each_alone, *all_but_one, *grown, MERGED]
+    return [*each_alone, ("pages", "chunks"), *all_but_one, *grown, MERGED]
 
 
 def assert_mended(bench: Bench, provider: str) -> None:
@@ -73,22 +72,18 @@ def assert_mended(bench: Bench, provider: str) -> None:
     assert (again.jobs_new, again.jobs_changed, again.status_events) == (0, 0, 0)
 
 
-def few() -> list[Any]:
-    """The most telling mixes, each with one provider; with every one in the long run."""
-    mixes = [("jobs",), ("segments",), ("pages", "chunks"), ("extraction_results",)]
-    return [
-        pytest.param(
-            provider,
-            mix,
-            marks=() if (place + number) % len(PROVIDERS) == 0 else (pytest.mark.slow,),
-            id=f"{provider}-{mix}",
-        )
-        for place, provider in enumerate(PROVIDERS)
-        for number, mix in enumerate(mixes)
-    ]
-
-
-@pytest.mark.parametrize(("torn_bench", "merged"), few(), indirect=["torn_bench"])
+@pytest.mark.parametrize(
+    ("torn_bench", "merged"),
+    # each of the most telling mixes with one provider; with every one in the long run
+    [
+        ("llamacloud", ("jobs",)),
+        ("unsiloed", ("segments",)),
+        ("contextual", ("pages", "chunks")),
+        ("llamacloud", ("extraction_results",)),
+    ],
+    ids=str,
+    indirect=["torn_bench"],
+)
 def test_after_a_torn_load_the_next_sync_makes_everything_whole(
     torn_bench: tuple[Bench, str], merged: tuple[str, ...]
 ) -> None:

@@ -16,7 +16,8 @@ import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync import memory_limit
-from dlt_docjobs.sync.destinations import kept_open, release_memory
+from dlt_docjobs.sync.destinations import kept_open
+from dlt_docjobs.sync.memory_limit import release_memory
 
 TOO_LITTLE = "4MB"
 
