@@ -6,12 +6,12 @@ import asyncio
 import random as _random
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from dlt_docjobs.http.answers import Answer, clock_offset
 from dlt_docjobs.http.bodies import BrokenBody, Inflater, describe_error_body
@@ -35,6 +35,8 @@ from dlt_docjobs.http.logs import quiet_http_logs
 from dlt_docjobs.http.pace import Pace, Wait, backoff, retry_after
 from dlt_docjobs.http.settings import HttpSettings, RequestCounters
 from dlt_docjobs.http.urls import normalise_base_url, origin, quote_path, quote_query
+
+T = TypeVar("T")
 
 _MAX_REDIRECTS: Final = 3
 _MAX_THROTTLES: Final = 20
@@ -171,11 +173,21 @@ class ApiClient:
         return await self._get(self._url(path_segments, params), is_retry=False)
 
     async def get_json(
+        self, path_segments: Sequence[str], params: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Answer, Any]:
+        """Asks for a JSON value; see `get_decoded`."""
+
+        async def decode(answer: Answer) -> Any:
+            return decode_json(answer)
+
+        return await self.get_decoded(path_segments, params, decode)
+
+    async def get_decoded(
         self,
         path_segments: Sequence[str],
-        params: Sequence[tuple[str, str]] = (),
-        decode: Callable[[Answer], Any] = decode_json,
-    ) -> tuple[Answer, Any]:
+        params: Sequence[tuple[str, str]],
+        decode: Callable[[Answer], Awaitable[T]],
+    ) -> tuple[Answer, T]:
         """Asks as `get` does, and decodes the body; an unreadable one is asked for again, twice.
 
         Args:
@@ -192,7 +204,7 @@ class ApiClient:
         while True:
             answer = await self._get(url, is_retry=failures > 0)
             try:
-                return answer, decode(answer)
+                return answer, await decode(answer)
             except UnreadableBody as error:
                 self.counters.failures += 1
                 failures += 1

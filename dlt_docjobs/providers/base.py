@@ -12,12 +12,14 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from dlt_docjobs.http import Answer, ApiClient, InvalidRequest, RequestCounters
+from dlt_docjobs.http import Answer, ApiClient, InvalidRequest, RequestCounters, decode_json
 from dlt_docjobs.model.cleaning import clean_text, without_content
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.records import JsonText, ParsedDocument
+from dlt_docjobs.model.records import JsonText
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind, Provider
+from dlt_docjobs.reader.reader import Reader
+from dlt_docjobs.reader.reading import Document, ReadAnswer, Reading
 
 INT64_MAX: Final = 2**63 - 1
 
@@ -37,12 +39,29 @@ class UnreadableRecord(ValueError):
 
 
 @contextmanager
-def kept_whole(body: Any) -> Iterator[None]:
+def kept_whole(answer: Answer) -> Iterator[None]:
     """Gives an `UnreadableRecord` raised inside the answer that it was raised about."""
     try:
         yield
     except UnreadableRecord as error:
-        raise UnreadableRecord(str(error), body) from None
+        raise UnreadableRecord(str(error), decode_json(answer)) from None
+
+
+def document_of(reading: Reading, key: str) -> Document:
+    """The result that an answer about a completed parse job has to hold.
+
+    Args:
+        reading: The answer.
+        key: Where it holds it.
+
+    Raises:
+        UnreadableRecord: There is none, or none that can be read.
+    """
+    if reading.error is not None:
+        raise UnreadableRecord(reading.error)
+    if reading.document is None:
+        raise UnreadableRecord(f"a completed parse job came without `{key}`")
+    return reading.document
 
 
 @dataclass(slots=True, repr=False)
@@ -88,7 +107,7 @@ class JobAnswer:
     """
 
     observation: JobObservation
-    document: ParsedDocument | None = None
+    document: Document | None = None
     extraction: Extraction | None = None
     size: int = 0
 
@@ -131,6 +150,8 @@ class ProviderApi(ABC):
         name_keys: Keys of job answers that carry the document's name.
         document_parts: Keys of job answers whose objects use `document_keys` too, however deep.
         wrappers: Keys under which answers hold what they could also hold at the top.
+        read_answer: Splits an answer that holds a parse job's result.
+        reader: Does that, here or in a helper.
     """
 
     provider: ClassVar[Provider]
@@ -145,11 +166,17 @@ class ProviderApi(ABC):
     name_keys: ClassVar[frozenset[str]] = frozenset({"name", "file_name"})
     document_parts: ClassVar[frozenset[str]] = frozenset({"configuration", "config"})
     wrappers: ClassVar[frozenset[str]] = frozenset()
+    read_answer: ClassVar[ReadAnswer]
 
     def __init__(self, client: ApiClient, policy: ContentPolicy, page_size: int | None) -> None:
         self.client = client
         self.policy = policy
         self.page_size = page_size
+        self.reader = Reader(
+            type(self).read_answer,
+            include_content=policy.include_content,
+            include_ocr=policy.include_ocr,
+        )
         self._refused_sizes: set[str] = set()
 
     @property
@@ -232,6 +259,12 @@ class ProviderApi(ABC):
                 keep = self.document_keys if isinstance(part, str) else frozenset[str]()
                 shape[key] = without_content({key: part}, keep)[key]
         return shape
+
+    async def _get_result(
+        self, path: tuple[str, ...], params: list[tuple[str, str]]
+    ) -> tuple[Answer, Reading]:
+        """GETs a parse job with its result; `rest` of what was read stands for the answer."""
+        return await self.client.get_decoded(path, params, self.reader.read)
 
     async def _get_sized(
         self,
@@ -437,6 +470,7 @@ __all__ = [
     "Text",
     "UnreadableRecord",
     "as_mapping",
+    "document_of",
     "kept_whole",
     "next_token",
     "read_envelope",

@@ -26,8 +26,7 @@ from dlt_docjobs.providers.base import (
     RecordReader,
     UnreadableRecord,
 )
-from dlt_docjobs.providers.results import UnreadableResult
-from dlt_docjobs.providers.results import contextual as results
+from dlt_docjobs.results import contextual as results
 
 BASE_URL = "https://api.contextual.ai/v1"
 RETENTION_DAYS = 30
@@ -36,7 +35,6 @@ _EXTRACT_KEYS = frozenset(
     {"job_id", "status", "created_at", "progress", "current_activity"}
     | {"schema_id", "document_id", "config"}
 )
-_RESULT_KEYS = frozenset({"pages", "markdown_document"})
 _PROGRESS_KEYS = frozenset(
     {"completion_percentage", "current_step", "fields_processed", "total_fields"}
 )
@@ -76,6 +74,7 @@ class ContextualApi(ProviderApi):
     region_hint: ClassVar[str] = "Contextual AI's base_url ends with /v1"
     lists = frozenset({"parse", "extract"})
     retention_days: ClassVar[Mapping[JobKind, float]] = {"parse": RETENTION_DAYS}
+    read_answer = staticmethod(results.read_answer)
     wrappers = frozenset({"jobs", "progress"})
     document_keys = frozenset(
         {"id", "job_id", "status", "file_name", "created_at", "schema_id", "document_id", "model"}
@@ -117,24 +116,27 @@ class ContextualApi(ProviderApi):
         """One job; the body of a parse status has no id, so the request's is used."""
         if kind == "extract":
             answer, body = await self.client.get_json((*_path(kind), job_id))
-            with base.kept_whole(body):
+            with base.kept_whole(answer):
                 return JobAnswer(_observe_extract(body, answer, job_id))
         answer, body = await self.client.get_json((*_path(kind), job_id, "status"))
-        with base.kept_whole(body):
+        with base.kept_whole(answer):
             return JobAnswer(_observe_parse(job_id, body, answer))
 
     async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
         """One job's blocks or extraction. A job that hasn't ended answers without them."""
         path = (*_path(kind), job_id, "results")
-        # one value, so that the repeated and the comma form are the same request
-        params = [("output_types", "blocks-per-page")] if kind == "parse" else []
-        answer, body = await self.client.get_json(path, params)
-        with base.kept_whole(body):
-            if kind == "extract":
+        if kind == "extract":
+            answer, body = await self.client.get_json(path)
+            with base.kept_whole(answer):
                 return self._read_extraction(job_id, body, answer)
-            reply = JobAnswer(_observe_parse(job_id, body, answer), size=len(answer.body))
-            if self._succeeded(reply.observation):
-                self._read_document(body, reply)
+        # one value, so that the repeated and the comma form are the same request
+        answer, reading = await self._get_result(path, [("output_types", "blocks-per-page")])
+        with base.kept_whole(answer):
+            observed = _observe_parse(job_id, reading.rest, answer)
+            reply = JobAnswer(observed, size=len(answer.body))
+            if self._succeeded(observed):
+                reply.document = base.document_of(reading, "pages")
+                observed.page_count = reply.document.count("pages")
             return reply
 
     def _read_extraction(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
@@ -161,19 +163,6 @@ class ContextualApi(ProviderApi):
     def _succeeded(self, observed: JobObservation) -> bool:
         return canonical_status(self.provider, observed.provider_status) == SUCCEEDED
 
-    def _read_document(self, body: Any, reply: JobAnswer) -> None:
-        if body.get("pages") is None:
-            raise UnreadableRecord("a completed parse job came without `pages`")
-        try:
-            reply.document = results.parse_document(
-                base.as_mapping(body),
-                include_content=self.policy.include_content,
-                include_ocr=self.policy.include_ocr,
-            )
-        except UnreadableResult as error:
-            raise UnreadableRecord(str(error)) from None
-        reply.observation.page_count = len(reply.document.pages)
-
 
 def _path(kind: JobKind) -> tuple[str, ...]:
     return (kind, "jobs")
@@ -191,7 +180,7 @@ def _observe_row(kind: JobKind, row: Any, answer: Answer) -> JobObservation:
 
 def _observe_parse(job_id: str, row: Any, answer: Answer) -> JobObservation:
     job = base.read_envelope(_ParseStatus, row)
-    payload = {key: value for key, value in row.items() if key not in _RESULT_KEYS}
+    payload = {key: value for key, value in row.items() if key not in results.RESULT_KEYS}
     metadata = payload.get("document_metadata")
     if isinstance(metadata, dict) and isinstance(metadata.get("hierarchy"), dict):
         # its heading blocks are the pages' own once more

@@ -35,11 +35,10 @@ from dlt_docjobs.providers.base import (
     RecordReader,
     UnreadableRecord,
 )
-from dlt_docjobs.providers.results import UnreadableResult
-from dlt_docjobs.providers.results import llamacloud as results
+from dlt_docjobs.reader.reading import Reading
+from dlt_docjobs.results import llamacloud as results
 
 BASE_URL = "https://api.cloud.llamaindex.ai"
-_RESULT_KEYS = frozenset({"items", "markdown", "text", "forms", "markdown_full", "text_full"})
 _EXTRACT_RESULT_KEYS = frozenset({"extract_result", "extract_metadata"})
 _TRANSITIONS = {
     "pending_at": "PENDING",
@@ -90,6 +89,7 @@ class LlamaCloudApi(ProviderApi):
     lists = frozenset({"parse", "extract"})
     filters_created = frozenset({"parse", "extract"})
     poll_batch = 50
+    read_answer = staticmethod(results.read_answer)
     wrappers = frozenset({"job", "items"})
     document_keys = frozenset(
         {"id", "project_id", "status", "created_at", "updated_at", "error_message", "name", "tier"}
@@ -237,48 +237,38 @@ class LlamaCloudApi(ProviderApi):
     async def _get(
         self, kind: JobKind, job_id: str, expand: Sequence[str], wants_result: bool = False
     ) -> JobAnswer:
+        path = (*_path(kind), job_id)
         params = [*self._scope, *(("expand", value) for value in expand)]
-        answer, body = await self.client.get_json((*_path(kind), job_id), params)
-        with base.kept_whole(body):
-            return self._read_answer(kind, job_id, body, answer, wants_result)
+        if kind == "parse" and wants_result:
+            answer, reading = await self._get_result(path, params)
+            with base.kept_whole(answer):
+                return self._read_document(job_id, reading, answer)
+        answer, body = await self.client.get_json(path, params)
+        with base.kept_whole(answer):
+            reply = JobAnswer(self._observe_one(kind, job_id, body, answer), size=len(answer.body))
+            if wants_result and self._succeeded(reply.observation):
+                reply.extraction = _read_extraction(body)
+            return reply
 
-    def _read_answer(
-        self, kind: JobKind, job_id: str, body: Any, answer: Answer, wants_result: bool
-    ) -> JobAnswer:
+    def _read_document(self, job_id: str, reading: Reading, answer: Answer) -> JobAnswer:
+        observed = self._observe_one("parse", job_id, reading.rest, answer)
+        reply = JobAnswer(observed, size=len(answer.body))
+        if self._succeeded(observed) and (reading.document or reading.error):
+            reply.document = base.document_of(reading, "items")
+            observed.page_count = reply.document.count("pages")
+        return reply
+
+    def _observe_one(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobObservation:
         fields = base.as_mapping(body)
         if kind == "extract" or "job" not in fields:
             # older servers answer flat for parse jobs too, like the list
-            beside = {key: fields[key] for key in _RESULT_KEYS if key in fields}
-            job = {key: value for key, value in fields.items() if key not in beside}
-            observed = self._observe(kind, job if fields else body, {}, answer, job_id)
-        else:
-            beside = {key: value for key, value in fields.items() if key != "job"}
-            observed = self._observe(kind, fields["job"], beside, answer, job_id)
-        reply = JobAnswer(observed, size=len(answer.body))
-        if wants_result and self._succeeded(observed):
-            self._read_result(kind, fields, reply)
-        return reply
+            job = {key: fields[key] for key in fields if key not in results.RESULT_KEYS}
+            return self._observe(kind, job if fields else body, {}, answer, job_id)
+        beside = {key: value for key, value in fields.items() if key != "job"}
+        return self._observe(kind, fields["job"], beside, answer, job_id)
 
     def _succeeded(self, observed: JobObservation) -> bool:
         return canonical_status(self.provider, observed.provider_status) == SUCCEEDED
-
-    def _read_result(self, kind: JobKind, body: dict[str, Any], reply: JobAnswer) -> None:
-        if kind == "extract":
-            if "extract_result" not in body:
-                raise UnreadableRecord("a completed extract job came without `extract_result`")
-            reply.extraction = Extraction(body["extract_result"], body.get("extract_metadata"))
-            return
-        if body.get("items") is None and body.get("text") is None:
-            return
-        try:
-            reply.document = results.parse_document(
-                _with_text_pages(body),
-                include_content=self.policy.include_content,
-                include_ocr=self.policy.include_ocr,
-            )
-        except UnreadableResult as error:
-            raise UnreadableRecord(str(error)) from None
-        reply.observation.page_count = len(reply.document.pages)
 
     def _observe(
         self,
@@ -337,6 +327,12 @@ def _path(kind: JobKind) -> tuple[str, ...]:
     return ("api", "v2", kind)
 
 
+def _read_extraction(body: Any) -> Extraction:
+    if "extract_result" not in body:
+        raise UnreadableRecord("a completed extract job came without `extract_result`")
+    return Extraction(body["extract_result"], body.get("extract_metadata"))
+
+
 def _items(body: Any) -> list[Any]:
     items = base.as_mapping(body).get("items")
     return items if isinstance(items, list) else []
@@ -348,26 +344,9 @@ def _text(value: Any) -> str | None:
 
 def _beside_results(beside: dict[str, Any]) -> dict[str, Any]:
     """What a GET says beside the job itself, without the pages that became rows."""
-    rest = {key: value for key, value in beside.items() if key not in _RESULT_KEYS}
+    rest = {key: value for key, value in beside.items() if key not in results.RESULT_KEYS}
     metadata = rest.get("metadata")
     if isinstance(metadata, dict) and isinstance(metadata.get("pages"), list):
         remainder = {key: value for key, value in metadata.items() if key != "pages"}
         rest = {**rest, "metadata": remainder}
     return {key: value for key, value in rest.items() if value not in (None, {})}
-
-
-def _with_text_pages(body: dict[str, Any]) -> dict[str, Any]:
-    """The body, with its plain-text pages as items where it has no structured ones."""
-    if isinstance(body.get("items"), dict) or not isinstance(body.get("text"), dict):
-        return body
-    pages = body["text"].get("pages")
-    if not isinstance(pages, list):
-        return body
-    converted = []
-    for page in pages:
-        row = dict(base.as_mapping(page))
-        text = row.pop("text", None)
-        row.setdefault("success", True)
-        row["items"] = [{"type": "text", "value": text, "md": text}] if text else []
-        converted.append(row)
-    return {**body, "items": {"pages": converted}}

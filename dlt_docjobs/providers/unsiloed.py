@@ -11,9 +11,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from dlt_docjobs.http import Answer, ApiClient, NotFound, decode_json
+from dlt_docjobs.http import Answer, ApiClient, NotFound
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.records import ParsedDocument
 from dlt_docjobs.model.vocabulary import FAILED, SUCCEEDED, JobKind, Provider, canonical_status
 from dlt_docjobs.providers import base
 from dlt_docjobs.providers.base import (
@@ -25,13 +24,12 @@ from dlt_docjobs.providers.base import (
     ProviderApi,
     UnreadableRecord,
 )
-from dlt_docjobs.providers.results import UnreadableResult
-from dlt_docjobs.providers.results import unsiloed as results
-from dlt_docjobs.providers.results.unsiloed_typed import TypedAnswer, read_answer
+from dlt_docjobs.reader.reading import Reading
+from dlt_docjobs.results import unsiloed as results
+from dlt_docjobs.results.unsiloed_typed import read_answer
 
 BASE_URL = "https://prod.visionapi.unsiloed.ai"
 EXTRACT_RETENTION_DAYS = 7
-_RESULT_KEYS = frozenset({"chunks", "result"})
 
 
 class _Job(base.Envelope):
@@ -63,6 +61,7 @@ class UnsiloedApi(ProviderApi):
         | {"updated_at", "expires_at", "file_name", "file_type", "message", "error"}
     )
     document_parts = frozenset[str]()
+    read_answer = staticmethod(read_answer)
 
     def __init__(
         self, client: ApiClient, policy: ContentPolicy, page_size: int | None = None
@@ -82,36 +81,19 @@ class UnsiloedApi(ProviderApi):
         if self.status_has_result(kind):
             return await self.result(kind, job_id)
         answer, body = await self.client.get_json(("parse", job_id), [("include_chunks", "false")])
-        with base.kept_whole(body):
+        with base.kept_whole(answer):
             return JobAnswer(self._observe(kind, job_id, body, answer))
 
     async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
         """One job with its chunks or extraction; image URLs only come when asked for."""
         if kind == "extract":
             answer, body = await self.client.get_json((kind, job_id))
-            with base.kept_whole(body):
+            with base.kept_whole(answer):
                 return self._read_extraction(job_id, body, answer)
         params = [("include_chunks", "true"), ("include_url", "true")]
-        answer, body = await self.client.get_json(("parse", job_id), params, self._decode)
-        if isinstance(body, TypedAnswer):
-            try:
-                reply = JobAnswer(
-                    self._observe("parse", job_id, body.rest, answer), size=len(answer.body)
-                )
-                return self._with_document(reply, body.document)
-            except UnreadableRecord:
-                # it has to be kept whole, its chunks too
-                body = decode_json(answer)
-        with base.kept_whole(body):
-            return self._read_document(job_id, body, answer)
-
-    def _decode(self, answer: Answer) -> Any:
-        """As rows at once where the answer is as documented, else as JSON."""
-        policy = self.policy
-        typed = read_answer(
-            answer.body, include_content=policy.include_content, include_ocr=policy.include_ocr
-        )
-        return decode_json(answer) if typed is None else typed
+        answer, reading = await self._get_result(("parse", job_id), params)
+        with base.kept_whole(answer):
+            return self._read_document(job_id, reading, answer)
 
     def _read_extraction(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
         reply = JobAnswer(self._observe("extract", job_id, body, answer), size=len(answer.body))
@@ -124,28 +106,15 @@ class UnsiloedApi(ProviderApi):
         reply.extraction = Extraction(body["result"], fields or None)
         return reply
 
-    def _read_document(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
-        reply = JobAnswer(self._observe("parse", job_id, body, answer), size=len(answer.body))
+    def _read_document(self, job_id: str, reading: Reading, answer: Answer) -> JobAnswer:
+        observed = self._observe("parse", job_id, reading.rest, answer)
+        reply = JobAnswer(observed, size=len(answer.body))
         if not _has_succeeded(reply):
             return reply
-        if body.get("chunks") is None:
-            raise UnreadableRecord("a succeeded parse job came without `chunks`")
-        try:
-            document = results.parse_document(
-                body,
-                include_content=self.policy.include_content,
-                include_ocr=self.policy.include_ocr,
-            )
-        except UnreadableResult as error:
-            raise UnreadableRecord(str(error)) from None
-        return self._with_document(reply, document)
-
-    def _with_document(self, reply: JobAnswer, document: ParsedDocument) -> JobAnswer:
-        """The answer with its document: only one that has succeeded has any."""
-        if _has_succeeded(reply):
-            reply.document = document
-            if reply.observation.page_count is None and document.pages:
-                reply.observation.page_count = len(document.pages)
+        reply.document = base.document_of(reading, "chunks")
+        pages = reply.document.count("pages")
+        if observed.page_count is None and pages:
+            observed.page_count = pages
         return reply
 
     async def check(self) -> None:
@@ -158,7 +127,7 @@ class UnsiloedApi(ProviderApi):
     def _observe(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobObservation:
         job = base.read_envelope(_Job, body)
         status = canonical_status(self.provider, job.status)
-        payload = {key: value for key, value in body.items() if key not in _RESULT_KEYS}
+        payload = {key: value for key, value in body.items() if key not in results.RESULT_KEYS}
         metadata = base.as_mapping(body.get("metadata"))
         pages = job.page_count
         if kind == "extract":

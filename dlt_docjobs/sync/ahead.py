@@ -14,7 +14,7 @@ from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.base import JobAnswer, ProviderApi
 from dlt_docjobs.sync.memory import JobRef
 
-# of answers: as rows they take two or three times as much
+# of answers: what they become is a little less
 _BYTES_AHEAD: Final = 32 * 2**20
 
 

@@ -37,7 +37,7 @@ from dlt_docjobs.sync.rejections import payload_of, rejected_record, rejection_i
 from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
 from dlt_docjobs.sync.session import Session, Wanted
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
-from dlt_docjobs.tables.arrow import RowBuffer
+from dlt_docjobs.tables.arrow import RowBuffer, own_columns
 
 _RESULT_FORGOTTEN_SECONDS: Final = 24 * 3600
 _NO_RESULT: Final = "it succeeded, but came without a result"
@@ -217,7 +217,7 @@ class Package:
         self._session.count_listed(seen)
         entry = self._observe(seen)
         if entry is not None and answer.has_result:
-            await self._receive_or_reject(entry, answer)
+            await self._keep_result(entry, answer)
         return entry
 
     async def _take_look(self, item: Look) -> None:
@@ -473,7 +473,7 @@ class Package:
             self._result_failed(entry, error)
         else:
             session.note_answer()
-            await self._receive_or_reject(entry, answer)
+            await self._receive(entry, answer)
             row = entry.row
             if not answer.has_result and row and row.results_state == "pending":
                 self._reject_result(entry, _NO_RESULT, answer.observation.payload)
@@ -489,28 +489,37 @@ class Package:
         else:
             self._reject_result(entry, str(error), payload_of(error))
 
-    async def _receive_or_reject(self, entry: JobEntry, answer: JobAnswer) -> None:
-        """Takes an answer; what nests too deep to be stored is set aside, as text."""
-        try:
-            await self._receive(entry, answer)
-        except ValueError as error:
-            payload = answer.extraction.result if answer.extraction else answer.observation.payload
-            self._reject_result(entry, str(error), payload)
-
     async def _receive(self, entry: JobEntry, answer: JobAnswer) -> None:
-        """An answer that was asked for its result."""
+        """Takes an answer that was asked for its result."""
         entry.is_fetching = True
-        self._apply(entry, answer.observation)
+        try:
+            self._apply(entry, answer.observation)
+        except ValueError as error:
+            self._reject_answer(entry, error, answer)
+            return
         self._entries[entry.ref] = entry
         self._note(entry)
-        if not answer.has_result:
-            return
+        if answer.has_result:
+            await self._keep_result(entry, answer)
+
+    async def _keep_result(self, entry: JobEntry, answer: JobAnswer) -> None:
+        """Takes the result that an answer holds."""
+        entry.is_fetching = True
         if not self._is_wanted(entry):
             if entry.row is not None and entry.row.results_state == "pending":
                 self._ledger.conclude(entry, "skipped")
             return
-        self._add_rows(entry, answer)
+        try:
+            self._add_rows(entry, answer)
+        except ValueError as error:
+            self._reject_answer(entry, error, answer)
+            return
         await self._results.flush()
+
+    def _reject_answer(self, entry: JobEntry, error: ValueError, answer: JobAnswer) -> None:
+        """Sets aside, as text, what nests too deep to be stored."""
+        payload = answer.extraction.result if answer.extraction else answer.observation.payload
+        self._reject_result(entry, str(error), payload)
 
     def _is_wanted(self, entry: JobEntry) -> bool:
         """Whether a result that is there is to be loaded: not a second time without need."""
@@ -529,20 +538,17 @@ class Package:
         counts: dict[str, int | None] = {}
         if answer.document is not None:
             document = answer.document
-            rows: dict[str, list[Any]] = {
-                "pages": document.pages,
-                "chunks": document.chunks,
-                "segments": document.segments,
-                "segment_ocr": document.ocr if self._settings.policy.include_ocr else [],
-            }
+            rows = document.tables
             counts = {
                 "failed_page_count": document.failed_page_count,
-                "chunk_count": len(document.chunks),
-                "segment_count": len(document.segments),
+                "chunk_count": document.count("chunks"),
+                "segment_count": document.count("segments"),
             }
         else:
             assert answer.extraction is not None
-            rows = {"extraction_results": [self._extraction(entry, answer.extraction)]}
+            extracted = self._extraction(entry, answer.extraction)
+            table = TABLES["extraction_results"]
+            rows = {table.name: own_columns(table, [extracted])}
         self._results.add(entry, rows, answer.size)
         if "chunks" in self._wanted.tables:
             figures.chunks += counts.get("chunk_count") or 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
@@ -12,13 +12,13 @@ from dlt_docjobs.sync.ledger import JobEntry
 from dlt_docjobs.sync.memory import JobRef
 from dlt_docjobs.sync.session import Session, Wanted
 from dlt_docjobs.tables import JOB_KEY, RESULT_TABLES, TABLES
-from dlt_docjobs.tables.arrow import RowBuffer
+from dlt_docjobs.tables.arrow import ResultBuffer
 
 Batch = dict[str, pa.Table]
 Emit = Callable[[Batch], Awaitable[None]]
 
 _ROWS_PER_BATCH: Final = 10_000
-# of answers, whose rows are Python objects until the batch is full
+# of answers: a single one may be larger than all of a batch's rows should be
 _BYTES_PER_BATCH: Final = 32 * 2**20
 # of Arrow: what DuckDB takes in at once without more memory than `docjobs` gives it
 _BYTES_PER_PACKAGE: Final = 288 * 2**20
@@ -46,7 +46,7 @@ class ResultRows:
         self._wanted = wanted
         self._emit = emit
         self._by_row = by_row
-        self._buffers = {name: RowBuffer(TABLES[name]) for name in RESULT_TABLES}
+        self._buffers = {name: ResultBuffer(TABLES[name]) for name in RESULT_TABLES}
         self._writing = asyncio.Lock()
         self._waiting_bytes = 0
         self._written_bytes = 0
@@ -60,12 +60,12 @@ class ResultRows:
         """Whether a package should have no more of them."""
         return self._written_bytes >= _BYTES_PER_PACKAGE
 
-    def add(self, entry: JobEntry, rows: dict[str, list[Any]], size: int) -> None:
+    def add(self, entry: JobEntry, rows: Mapping[str, pa.RecordBatch], size: int) -> None:
         """Takes the rows of one job's result.
 
         Args:
             entry: The job.
-            rows: Its rows by table.
+            rows: Its rows by table, without the columns that they share.
             size: Bytes of the answer that they come from.
         """
         key, run = self._session.key(entry.ref), self._session.run_id
@@ -80,9 +80,10 @@ class ResultRows:
             self._buffers[name].add(of_table, key, run)
             if entry.may_have_rows and self._by_row:
                 own = TABLES[name].key[len(JOB_KEY) :]
-                keys = {tuple(getattr(row, column) for column in own) for row in of_table}
+                columns = [of_table.column(column).to_pylist() for column in own]
+                keys = set(zip(*columns, strict=True))
                 self._renewed.setdefault(name, {})[entry.ref] = keys
-            elif not of_table and entry.may_have_rows:
+            elif not of_table.num_rows and entry.may_have_rows:
                 self._buffers[name].add_tombstone(key, run)
 
     async def flush(self, everything: bool = False) -> None:

@@ -195,6 +195,7 @@ class Session:
             return self.carried.pop(0)
         if self._items is None:
             await self.client.__aenter__()
+            self.api.reader.open()
             self._items = Plan(self).items().__aiter__()
         try:
             return await self._items.__anext__()
@@ -405,6 +406,7 @@ class Session:
 
     async def _close(self) -> None:
         await self.ahead.close()
+        await self.api.reader.close()
         items: Any = self._items
         if items is not None:
             await items.aclose()

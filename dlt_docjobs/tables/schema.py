@@ -119,6 +119,13 @@ class Table:
 
         return pa.schema([column.arrow_field for column in self.columns])
 
+    @cached_property
+    def own_schema(self) -> pa.Schema:
+        """Of a result table's Arrow schema, the columns that the rows of a job do not share."""
+        import pyarrow as pa
+
+        return pa.schema([column.arrow_field for column in self.columns[len(_FRONT) : -2]])
+
     def dlt_columns(self, *, json_is_text: bool = False) -> dict[str, dict[str, Any]]:
         """dlt's column hints: types, nullability, descriptions and the tombstone column.
 

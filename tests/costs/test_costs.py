@@ -23,7 +23,7 @@ from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.sync import result_rows
 from dlt_docjobs.sync.engine import Engine
 from dlt_docjobs.sync.memory import Memory
-from dlt_docjobs.tables.arrow import RowBuffer
+from dlt_docjobs.tables.arrow import ResultBuffer
 
 DONE = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
 BY_JOB = ("pages", "chunks", "segments", "segment_ocr")
@@ -288,9 +288,9 @@ def test_few_batches_are_held_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(result_rows, "_ROWS_PER_BATCH", 30)
     made: list[weakref.ref[pa.Table]] = []
     most = 0
-    flush = RowBuffer.flush
+    flush = ResultBuffer.flush
 
-    def watched(buffer: RowBuffer) -> pa.Table:
+    def watched(buffer: ResultBuffer) -> pa.Table:
         nonlocal most
         table = flush(buffer)
         if buffer.table.name == "segments":
@@ -299,7 +299,7 @@ def test_few_batches_are_held_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatc
             made.append(weakref.ref(table))
         return table
 
-    monkeypatch.setattr(RowBuffer, "flush", watched)
+    monkeypatch.setattr(ResultBuffer, "flush", watched)
     shop.add("unsiloed", 36, pages=3)
     shop.sync("unsiloed", include_ocr=False)
     assert len(made) > 4
@@ -310,14 +310,14 @@ def test_few_batches_are_held_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatc
 def test_batches_are_bounded_by_rows(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(result_rows, "_ROWS_PER_BATCH", 30)
     sizes: list[int] = []
-    flush = RowBuffer.flush
+    flush = ResultBuffer.flush
 
-    def watched(buffer: RowBuffer) -> pa.Table:
+    def watched(buffer: ResultBuffer) -> pa.Table:
         table = flush(buffer)
         sizes.append(table.num_rows)
         return table
 
-    monkeypatch.setattr(RowBuffer, "flush", watched)
+    monkeypatch.setattr(ResultBuffer, "flush", watched)
     shop.add("unsiloed", 30, pages=2)
     shop.sync("unsiloed", include_ocr=False, max_concurrency=2)
     most = max(row[0] for row in shop.rows("SELECT segment_count FROM docjobs.jobs"))

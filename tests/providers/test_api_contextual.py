@@ -249,7 +249,7 @@ def test_blocks_are_asked_for_by_one_value() -> None:
         (f"/v1/parse/jobs/{JOB}/results", [("output_types", "blocks-per-page")])
     ]
     assert answer.document is not None and answer.observation.page_count == 2
-    assert [segment.content for segment in answer.document.segments] == ["Hello"]
+    assert answer.document.tables["segments"]["content"].to_pylist() == ["Hello"]
     assert answer.observation.payload == {
         "id": JOB,
         "status": "completed",

@@ -358,7 +358,7 @@ def test_a_get_that_answers_flat_is_read_too() -> None:
     flat = row(name="a.pdf") | {"items": ITEMS, "markdown": None, "metadata": {"x": 1}}
     answer = got(always(flat))
     assert answer.observation.document_name == "a.pdf"
-    assert answer.document is not None and len(answer.document.segments) == 1
+    assert answer.document is not None and answer.document.count("segments") == 1
     assert answer.observation.payload == row(name="a.pdf") | {"metadata": {"x": 1}}
 
 
@@ -409,7 +409,7 @@ def test_items_are_asked_for_with_metadata_and_usage(tier: str | None) -> None:
     expand = [("expand", "items"), ("expand", "metadata"), ("expand", "usage")]
     assert server.asked == [("/api/v2/parse/pjb-1", expand)]
     assert answer.document is not None
-    assert answer.document.pages[0].confidence == 0.5
+    assert answer.document.tables["pages"]["confidence"].to_pylist() == [0.5]
     assert answer.observation.page_count == 1 and answer.observation.credits == 3
     # what became rows is no part of the payload, everything else is
     assert answer.observation.payload == row(usage={"credits": 3}) | {
@@ -432,7 +432,7 @@ def test_the_fast_tier_is_asked_for_text_too() -> None:
     answer = got(server, tier="Fast")
     assert [value for _, value in server.queries[0]] == ["items", "text", "metadata", "usage"]
     assert answer.document is not None
-    assert [segment.content for segment in answer.document.segments] == ["Hello"]
+    assert answer.document.tables["segments"]["content"].to_pylist() == ["Hello"]
     assert answer.observation.page_count == 2
 
 
@@ -444,7 +444,7 @@ def test_a_server_that_refuses_items_is_asked_for_text_alone(tier: str | None, c
 
     server = Server(answer)
     document = got(server, tier=tier).document
-    assert document is not None and len(document.pages) == 2
+    assert document is not None and document.count("pages") == 2
     assert [value for _, value in server.queries[-1]] == ["text", "metadata", "usage"]
     assert len(server.asked) <= 3
 

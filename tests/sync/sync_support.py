@@ -32,6 +32,8 @@ from dlt_docjobs.providers.base import (
     ListRange,
     ProviderApi,
 )
+from dlt_docjobs.reader.reading import Document
+from dlt_docjobs.results.llamacloud import read_answer
 from dlt_docjobs.sync.memory import JobRef, KnownJob, Memory, OpenJob
 from dlt_docjobs.sync.package import Package
 from dlt_docjobs.sync.progress import Progress
@@ -295,6 +297,8 @@ class Server:
 class FakeApi(ProviderApi):
     """A provider that answers out of memory, in whatever order."""
 
+    read_answer = staticmethod(read_answer)
+
     def __init__(
         self,
         server: Server,
@@ -391,7 +395,7 @@ class FakeApi(ProviderApi):
         answer = JobAnswer(self._observe(job))
         if canonical_status(self.provider, job.status) == SUCCEEDED:
             if kind == "parse":
-                answer.document = ParsedDocument([], [], [], [])
+                answer.document = Document.of(ParsedDocument([], [], [], []))
             else:
                 answer.extraction = Extraction({"total": 1}, None)
         return answer

@@ -11,7 +11,7 @@ import pytest
 
 from dlt_docjobs.model import records
 from dlt_docjobs.tables import JOB_KEY, REMOVED, RESULT_TABLES, TABLES
-from dlt_docjobs.tables.arrow import RowBuffer
+from dlt_docjobs.tables.arrow import ResultBuffer, RowBuffer, own_columns
 
 # Contract 5, word for word: the columns of each table. `?` may be null.
 T, J, I, D, B, S = "text", "json", "bigint", "double", "bool", "timestamp"  # noqa: E741
@@ -267,7 +267,8 @@ def test_hints_for_dlt(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONTRACT)
 def test_an_empty_batch_has_the_schema(name: str) -> None:
-    batch = RowBuffer(TABLES[name]).flush()
+    table = TABLES[name]
+    batch = (ResultBuffer(table) if table.is_result else RowBuffer(table)).flush()
     assert batch.num_rows == 0 and batch.schema == TABLES[name].arrow_schema
 
 
@@ -290,12 +291,19 @@ def row_of(name: str, **values: Any) -> Any:
 
 @pytest.mark.parametrize("name", CONTRACT)
 def test_rows_come_out_as_they_went_in(name: str) -> None:
-    buffer, table = RowBuffer(TABLES[name]), TABLES[name]
+    table = TABLES[name]
     rows = [row_of(name), row_of(name)]
-    key = KEY if table.is_job_level else ()
-    buffer.add(rows, key, "run-1")
-    buffer.add([], key, "run-1")
-    buffer.add([row_of(name)], (*KEY[:3], "pjb-2") if table.is_job_level else (), "run-2")
+    key, other = (KEY, (*KEY[:3], "pjb-2")) if table.is_job_level else ((), ())
+    parts = [(rows, key, "run-1"), ([], key, "run-1"), ([row_of(name)], other, "run-2")]
+    buffer: RowBuffer | ResultBuffer
+    if table.is_result:
+        buffer = results = ResultBuffer(table)
+        for part, *shared in parts:
+            results.add(own_columns(table, part), *shared)
+    else:
+        buffer = plain = RowBuffer(table)
+        for part, *shared in parts:
+            plain.add(part, *shared)
     assert len(buffer) == 3
     out = buffer.flush().to_pylist()
     assert len(buffer) == 0 and buffer.flush().num_rows == 0
@@ -313,8 +321,8 @@ def test_rows_come_out_as_they_went_in(name: str) -> None:
 
 @pytest.mark.parametrize("name", RESULT_TABLES)
 def test_a_tombstone_has_the_job_s_key_and_satisfies_every_column(name: str) -> None:
-    buffer = RowBuffer(TABLES[name])
-    buffer.add([row_of(name)], KEY, "run-1")
+    buffer = ResultBuffer(TABLES[name])
+    buffer.add(own_columns(TABLES[name], [row_of(name)]), KEY, "run-1")
     buffer.add_tombstone((*KEY[:3], "gone"), "run-1")
     assert len(buffer) == 2
     kept, removed = buffer.flush().to_pylist()

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dlt_docjobs.model.records import ParsedDocument
-from dlt_docjobs.providers.results import UnreadableResult, contextual, llamacloud, unsiloed
+from dlt_docjobs.results import UnreadableResult, contextual, llamacloud, unsiloed
 
 MODULES: dict[str, Any] = {
     "llamacloud": llamacloud,

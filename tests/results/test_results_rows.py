@@ -25,7 +25,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def parse(path: Path, **options: bool) -> ParsedDocument:
     provider = path.stem.partition("_")[0]
-    module = importlib.import_module(f"dlt_docjobs.providers.results.{provider}")
+    module = importlib.import_module(f"dlt_docjobs.results.{provider}")
     document: ParsedDocument = module.parse_document(load(path)["input"], **options)
     return document
 
@@ -81,7 +81,7 @@ def test_every_value_is_of_its_columns_type(path: Path) -> None:
 @pytest.mark.parametrize("include_content", [True, False])
 def test_the_answer_is_left_as_it_was(path: Path, include_content: bool) -> None:
     provider = path.stem.partition("_")[0]
-    module = importlib.import_module(f"dlt_docjobs.providers.results.{provider}")
+    module = importlib.import_module(f"dlt_docjobs.results.{provider}")
     body = load(path)["input"]
     before = deepcopy(body)
     module.parse_document(body, include_content=include_content)

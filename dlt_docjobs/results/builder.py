@@ -9,7 +9,7 @@ import msgspec
 
 from dlt_docjobs.model.cleaning import clean_text, strip_query, to_json_text, without_content
 from dlt_docjobs.model.records import JsonText, Page
-from dlt_docjobs.providers.results.values import to_confidence, to_float, to_int, to_text
+from dlt_docjobs.results.values import to_confidence, to_float, to_int, to_text
 
 _encode = msgspec.json.Encoder().encode
 

@@ -20,14 +20,15 @@ contains. Where the contract is silent:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from dlt_docjobs.model.records import Chunk, JsonText, ParsedDocument, Segment
 from dlt_docjobs.model.vocabulary import OTHER, canonical_segment_type
-from dlt_docjobs.providers.results.boxes import NOWHERE, BoxKeys, fractions
-from dlt_docjobs.providers.results.builder import Fields, PageDraft, Pages, as_record, number_pages
-from dlt_docjobs.providers.results.values import entries, mean, to_confidence, to_int
+from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
+from dlt_docjobs.results.builder import Fields, PageDraft, Pages, as_record, number_pages
+from dlt_docjobs.results.split import SplitAnswer, split
+from dlt_docjobs.results.values import entries, mean, to_confidence, to_int
 
 MAX_DEPTH: Final = 200
 
@@ -38,6 +39,9 @@ CONTENT_KEYS: Final = frozenset(
     {"value", "md", "text", "html", "csv", "caption", "rows", "items", "speaker_notes"}
 )
 """Keys whose numbers are document text, too: without `include_content` their lengths stand."""
+
+RESULT_KEYS: Final = frozenset({"items", "markdown", "text", "forms", "markdown_full", "text_full"})
+"""Keys of an answer that hold the result, in one form or another."""
 
 _BOX: Final = BoxKeys("x", "y", "w", "h", extent=True)
 
@@ -61,6 +65,35 @@ _KNOWN: Final = {
 _PAGE: Final = frozenset({"page_number", "page_width", "page_height", "success", "error", "items"})
 _PAGE_METADATA: Final = frozenset({"page_number", "confidence"})
 _FLAGS: Final = {"true": True, "false": False}
+
+
+def read_answer(
+    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+) -> SplitAnswer:
+    """Splits an answer; see `dlt_docjobs.reader.reading.ReadAnswer`."""
+    value = decode()
+    if not isinstance(value, dict) or (value.get("items") is None and value.get("text") is None):
+        return SplitAnswer(value)
+    rest = {key: part for key, part in value.items() if key not in RESULT_KEYS}
+    whole = _with_text_pages(value)
+    return split(rest, lambda: parse_document(whole, include_content=include_content))
+
+
+def _with_text_pages(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body, with its plain-text pages as items where it has no structured ones."""
+    if isinstance(body.get("items"), dict) or not isinstance(body.get("text"), dict):
+        return body
+    pages = body["text"].get("pages")
+    if not isinstance(pages, list):
+        return body
+    converted = []
+    for page in pages:
+        row = dict(page) if isinstance(page, dict) else {}
+        text = row.pop("text", None)
+        row.setdefault("success", True)
+        row["items"] = [{"type": "text", "value": text, "md": text}] if text else []
+        converted.append(row)
+    return {**body, "items": {"pages": converted}}
 
 
 def parse_document(

@@ -21,9 +21,9 @@ from typing import Any, Final
 
 from dlt_docjobs.model.records import Chunk, OcrElement, ParsedDocument, Segment
 from dlt_docjobs.model.vocabulary import canonical_segment_type
-from dlt_docjobs.providers.results.boxes import NOWHERE, BoxKeys, fractions
-from dlt_docjobs.providers.results.builder import Fields, Pages, as_record
-from dlt_docjobs.providers.results.values import entries, mean, to_confidence, to_int
+from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
+from dlt_docjobs.results.builder import Fields, Pages, as_record
+from dlt_docjobs.results.values import entries, mean, to_confidence, to_int
 
 MAX_PAGE_COUNT: Final = 100_000
 
@@ -36,6 +36,9 @@ CONTENT_KEYS: Final = frozenset(
     {"content", "markdown", "html", "embed", "text", "llm", "chart_data", "image", "segments"}
 )
 """Keys whose numbers are document text, too: without `include_content` their lengths stand."""
+
+RESULT_KEYS: Final = frozenset({"chunks", "result"})
+"""Keys of an answer that hold the result."""
 
 BOX: Final = BoxKeys("left", "top", "width", "height", extent=True)
 _CHUNK: Final = frozenset({"chunk_id", "chunk_length", "embed", "segments"})

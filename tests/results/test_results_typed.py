@@ -14,8 +14,8 @@ from test_results_properties import INPUTS, MUTATIONS, RELAXED, mutated
 
 from dlt_docjobs.emulator.contents.unsiloed import parse_content
 from dlt_docjobs.model.records import ParsedDocument
-from dlt_docjobs.providers.results import UnreadableResult, unsiloed
-from dlt_docjobs.providers.results.unsiloed_typed import read_answer
+from dlt_docjobs.results import UnreadableResult, unsiloed
+from dlt_docjobs.results.unsiloed_typed import read_typed
 
 POLICIES = [(True, True), (True, False), (False, True), (False, False)]
 
@@ -39,9 +39,10 @@ def comparable(document: ParsedDocument) -> list[list[dict[str, Any]]]:
 def assert_same(body: Any, include_content: bool, include_ocr: bool) -> bool:
     """Whether the fast way read it; if so, it made the same rows."""
     options = {"include_content": include_content, "include_ocr": include_ocr}
-    typed = read_answer(json.dumps(body).encode(), **options)
+    typed = read_typed(json.dumps(body).encode(), **options)
     if typed is None:
         return False
+    assert typed.document is not None
     assert comparable(typed.document) == comparable(unsiloed.parse_document(body, **options))
     assert typed.rest == {key: value for key, value in body.items() if key != "chunks"}
     return True
@@ -116,7 +117,7 @@ def test_corners_are_read_alike(more: dict[str, Any], policy: tuple[bool, bool])
 )  # fmt: skip
 def test_what_is_not_as_documented_is_left_to_the_tolerant_way(more: dict[str, Any]) -> None:
     body = {"chunks": [{"segments": [{**SEGMENT, **more}]}]}
-    assert read_answer(json.dumps(body).encode()) is None
+    assert read_typed(json.dumps(body).encode()) is None
 
 
 @pytest.mark.parametrize(
@@ -125,11 +126,11 @@ def test_what_is_not_as_documented_is_left_to_the_tolerant_way(more: dict[str, A
      b'{"chunks": [{"embed": "\\ud800"}]}', b'{"chunks": [], "x": NaN}'],
 )  # fmt: skip
 def test_neither_is_a_body_of_another_shape(body: bytes) -> None:
-    assert read_answer(body) is None
+    assert read_typed(body) is None
 
 
 def test_it_decodes_with_msgspec_what_json_decodes() -> None:
     text = json.dumps({"chunks": [], "a": [1, 2.5, "ü", None], "b": {"c": 2**70}})
-    typed = read_answer(text.encode())
+    typed = read_typed(text.encode())
     assert typed is not None and typed.rest == {"a": [1, 2.5, "ü", None], "b": {"c": 2**70}}
     assert msgspec.json.decode(text)["b"] == typed.rest["b"]

@@ -8,23 +8,26 @@ that job alone, which keeps all of it. Both make the same rows of what both can 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from dlt_docjobs.model.cleaning import strip_signatures
 from dlt_docjobs.model.records import Chunk, JsonText, OcrElement, ParsedDocument, Segment
 from dlt_docjobs.model.vocabulary import canonical_segment_type
-from dlt_docjobs.providers.results.boxes import NOWHERE, fractions
-from dlt_docjobs.providers.results.builder import Fields, Pages
-from dlt_docjobs.providers.results.unsiloed import (
+from dlt_docjobs.results.boxes import NOWHERE, fractions
+from dlt_docjobs.results.builder import Fields, Pages
+from dlt_docjobs.results.split import SplitAnswer, split
+from dlt_docjobs.results.unsiloed import (
     BOX,
     CONTENT_KEYS,
     KEEP,
+    RESULT_KEYS,
     SEGMENT_FIELDS,
     add_missing_pages,
+    parse_document,
 )
-from dlt_docjobs.providers.results.values import MAX_INT, MIN_INT, mean
+from dlt_docjobs.results.values import MAX_INT, MIN_INT, mean
 
 _Whole = Annotated[int, msgspec.Meta(ge=MIN_INT, le=MAX_INT)]
 _Confidence = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -99,16 +102,26 @@ _OTHERS: Final = ("segment_type_display", "llm", "chart_data", "references")
 _new: Final[Callable[[type[Any], tuple[Any, ...]], Any]] = tuple.__new__
 
 
-class TypedAnswer(NamedTuple):
-    """An answer that was read: what it says beside its chunks, and the rows of these."""
-
-    rest: dict[str, Any]
-    document: ParsedDocument
-
-
 def read_answer(
+    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+) -> SplitAnswer:
+    """Splits an answer; see `dlt_docjobs.reader.reading.ReadAnswer`."""
+    typed = read_typed(body, include_content=include_content, include_ocr=include_ocr)
+    if typed is not None:
+        return typed
+    value = decode()
+    if not isinstance(value, dict) or value.get("chunks") is None:
+        return SplitAnswer(value)
+    rest = {key: part for key, part in value.items() if key not in RESULT_KEYS}
+    return split(
+        rest,
+        lambda: parse_document(value, include_content=include_content, include_ocr=include_ocr),
+    )
+
+
+def read_typed(
     body: bytes, *, include_content: bool = True, include_ocr: bool = True
-) -> TypedAnswer | None:
+) -> SplitAnswer | None:
     """Reads the answer of `GET /parse/{job_id}`.
 
     Args:
@@ -125,16 +138,16 @@ def read_answer(
         if raw is None:
             return None
         # Of both kinds of chunk, but mypy would want every line below twice
-        chunks: list[Any] | None = (_decode_ocr if include_ocr else _decode_counts)(raw)
+        chunks: list[Any] = (_decode_ocr if include_ocr else _decode_counts)(raw)
         rest = {key: _decode_any(part) for key, part in parts.items()}
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return None
     fields = Fields(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
     document = _Document(fields, include_ocr)
-    for chunk in chunks or ():
+    for chunk in chunks:
         document.add_chunk(chunk)
     add_missing_pages(document.pages, rest)
-    return TypedAnswer(
+    return SplitAnswer(
         rest,
         ParsedDocument(
             document.pages.rows(), document.chunks, document.segments, document.elements

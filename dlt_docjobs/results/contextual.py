@@ -20,14 +20,15 @@ chunk. Where the contract is silent:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from dlt_docjobs.model.records import Chunk, ParsedDocument, Segment
 from dlt_docjobs.model.vocabulary import canonical_segment_type
-from dlt_docjobs.providers.results.boxes import NOWHERE, BoxKeys, fractions
-from dlt_docjobs.providers.results.builder import Fields, Pages, number_pages
-from dlt_docjobs.providers.results.values import entries, to_int, to_text
+from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
+from dlt_docjobs.results.builder import Fields, Pages, number_pages
+from dlt_docjobs.results.split import SplitAnswer, split
+from dlt_docjobs.results.values import entries, to_int, to_text
 
 KEEP: Final = frozenset({"id", "type", "parent_ids", "confidence_level"})
 """Keys whose strings are ids or enum words: they stay without `include_content`."""
@@ -35,10 +36,24 @@ KEEP: Final = frozenset({"id", "type", "parent_ids", "confidence_level"})
 CONTENT_KEYS: Final = frozenset({"markdown", "blocks"})
 """Keys whose numbers are document text, too: without `include_content` their lengths stand."""
 
+RESULT_KEYS: Final = frozenset({"pages", "markdown_document"})
+"""Keys of an answer that hold the result."""
+
 _BOX: Final = BoxKeys("x0", "y0", "x1", "y1", extent=False)
 _PAGE: Final = frozenset({"index", "blocks", "markdown"})
 _BLOCK: Final = frozenset({"id", "type", "bounding_box", "markdown", "confidence_level"})
 _HEADING: Final = _BLOCK | {"hierarchy_level"}
+
+
+def read_answer(
+    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+) -> SplitAnswer:
+    """Splits an answer; see `dlt_docjobs.reader.reading.ReadAnswer`."""
+    value = decode()
+    if not isinstance(value, dict) or value.get("pages") is None:
+        return SplitAnswer(value)
+    rest = {key: part for key, part in value.items() if key not in RESULT_KEYS}
+    return split(rest, lambda: parse_document(value, include_content=include_content))
 
 
 def parse_document(

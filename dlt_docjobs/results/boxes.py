@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from dlt_docjobs.providers.results.values import to_float
+from dlt_docjobs.results.values import to_float
 
 Fractions = tuple[float | None, float | None, float | None, float | None]
 """Left, top, right and bottom edge, 0-1, origin top left."""

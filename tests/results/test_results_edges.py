@@ -10,10 +10,10 @@ import pytest
 
 from dlt_docjobs.model.cleaning import to_json_text
 from dlt_docjobs.model.records import ParsedDocument
-from dlt_docjobs.providers.results import UnreadableResult, contextual, llamacloud, unsiloed
-from dlt_docjobs.providers.results.boxes import NOWHERE, BoxKeys, fractions
-from dlt_docjobs.providers.results.builder import number_pages, put
-from dlt_docjobs.providers.results.values import to_confidence, to_float, to_int, to_text
+from dlt_docjobs.results import UnreadableResult, contextual, llamacloud, unsiloed
+from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
+from dlt_docjobs.results.builder import number_pages, put
+from dlt_docjobs.results.values import to_confidence, to_float, to_int, to_text
 
 Parse = Callable[..., ParsedDocument]
 PARSERS: dict[str, Parse] = {

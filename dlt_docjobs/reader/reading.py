@@ -1,0 +1,95 @@
+"""What an answer becomes: what it says beside its result, and the result's rows as Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from dlt_docjobs.model.records import ParsedDocument
+from dlt_docjobs.results import SplitAnswer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class ReadAnswer(Protocol):
+    """A provider's way of reading: a function of a module, so that a helper can import it."""
+
+    __module__: str
+    __qualname__: str
+
+    def __call__(
+        self, body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+    ) -> SplitAnswer:
+        """Splits an answer.
+
+        Args:
+            body: As received, decompressed.
+            decode: Makes a JSON value of it, for those who need one.
+            include_content: False: no document text in any row.
+            include_ocr: False: no OCR elements.
+        """
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Document:
+    """The result of a parse job as Arrow.
+
+    Attributes:
+        tables: Rows by table, without the columns that all rows of a job share.
+        failed_page_count: Pages that the provider could not parse.
+    """
+
+    tables: Mapping[str, pa.RecordBatch]
+    failed_page_count: int
+
+    @classmethod
+    def of(cls, parsed: ParsedDocument) -> Document:
+        """The same rows as Arrow."""
+        # only those who read results need Arrow
+        from dlt_docjobs.tables import TABLES
+        from dlt_docjobs.tables.arrow import own_columns
+
+        rows: dict[str, Sequence[tuple[Any, ...]]] = {
+            "pages": parsed.pages,
+            "chunks": parsed.chunks,
+            "segments": parsed.segments,
+            "segment_ocr": parsed.ocr,
+        }
+        tables = {name: own_columns(TABLES[name], of_table) for name, of_table in rows.items()}
+        return cls(tables, parsed.failed_page_count)
+
+    def count(self, table: str) -> int:
+        """Rows of a table."""
+        rows: int = self.tables[table].num_rows
+        return rows
+
+
+class Reading(NamedTuple):
+    """An answer that was read.
+
+    Attributes:
+        rest: The answer as a JSON value, without what became rows.
+        document: The result; None where the answer holds none, or none that can be read.
+        error: Why it can't be read.
+    """
+
+    rest: Any
+    document: Document | None = None
+    error: str | None = None
+
+
+def read(
+    read_answer: ReadAnswer, body: bytes, decode: Callable[[], Any], policy: Mapping[str, bool]
+) -> Reading:
+    """Reads an answer.
+
+    Args:
+        read_answer: The provider's way.
+        body: As received, decompressed.
+        decode: Makes a JSON value of it; what it raises goes through.
+        policy: `include_content` and `include_ocr`.
+    """
+    rest, parsed, error = read_answer(body, decode, **policy)
+    return Reading(rest, None if parsed is None else Document.of(parsed), error)

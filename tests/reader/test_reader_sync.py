@@ -1,0 +1,130 @@
+"""A sync with a helper leaves in the warehouse what one without leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+
+import dlt_docjobs
+from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.http import Answer
+from dlt_docjobs.reader import reader as reader_module
+from dlt_docjobs.reader.process import HelperProcess
+from dlt_docjobs.reader.reader import Reader
+from dlt_docjobs.reader.reading import Reading
+from dlt_docjobs.tables import RESULT_TABLES
+
+DONE = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
+# what differs from run to run
+VARYING = {"run_id", "loaded_at", "_dlt_id", "_dlt_load_id"}
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(seed=11, jobs=0) as emulator:
+        for provider, status in DONE.items():
+            for _ in range(30):
+                emulator.add_job(provider, status=status, pages=2)  # type: ignore[arg-type]
+        yield emulator
+
+
+def synced(emulator: Emulator, provider: str, folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of the result tables after a first sync."""
+    pipeline = dlt.pipeline(
+        f"docjobs_{provider}",
+        destination=dlt.destinations.duckdb(str(folder / "warehouse.duckdb")),
+        dataset_name="docjobs",
+        pipelines_dir=str(folder / "pipelines"),
+    )
+    options: dict[str, Any] = {"max_concurrency": 4}
+    if provider == "unsiloed":
+        options["job_ids"] = [job.job_id for job in emulator.jobs("unsiloed")]
+    source = getattr(dlt_docjobs, provider)(
+        api_key=emulator.api_key,
+        base_url=emulator.base_urls[provider],
+        **options,
+    )
+    row = dlt_docjobs.run(pipeline, source)
+    assert row.ok, row.error
+    tables = {}
+    with pipeline.sql_client() as client:
+        for name in RESULT_TABLES:
+            with client.execute_query(f"SELECT * FROM {name}") as cursor:
+                columns = [column[0] for column in cursor.description]
+                kept = [place for place, name in enumerate(columns) if name not in VARYING]
+                rows = [tuple(row[place] for place in kept) for row in cursor.fetchall()]
+            tables[name] = sorted(rows, key=repr)
+    return tables
+
+
+@pytest.fixture
+def helped(monkeypatch: pytest.MonkeyPatch) -> list[HelperProcess]:
+    """Syncs have a helper from their first answer on; one entry for each answer that it reads."""
+    entries: list[HelperProcess] = []
+    read_in_helper, read = HelperProcess.read, Reader.read
+
+    async def noted(helper: HelperProcess, body: bytes) -> Reading | None:
+        reading = await read_in_helper(helper, body)
+        if reading is not None:
+            entries.append(helper)
+        return reading
+
+    async def patient(reader: Reader, answer: Answer) -> Reading:
+        reading = await read(reader, answer)
+        if reader._start is not None:
+            await asyncio.wait({reader._start})
+        return reading
+
+    monkeypatch.setattr(HelperProcess, "read", noted)
+    monkeypatch.setattr(Reader, "read", patient)
+    monkeypatch.setattr(reader_module, "HELPED_FROM", 1)
+    return entries
+
+
+@pytest.mark.parametrize("provider", DONE)
+def test_the_rows_are_the_same(
+    provider: str, emulator: Emulator, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    without = synced(emulator, provider, tmp_path / "without")
+    assert sum(map(len, without.values())) > 100
+    helped = request.getfixturevalue("helped")
+    assert synced(emulator, provider, tmp_path / "with") == without
+    assert len(helped) > 20
+    (helper,) = set(helped)
+    assert helper._process.returncode is not None
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
+@pytest.mark.parametrize("provider", DONE)
+def test_no_row_is_lost_with_a_helper(
+    provider: str,
+    emulator: Emulator,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    without = synced(emulator, provider, tmp_path / "without")
+    helped = request.getfixturevalue("helped")
+    read = HelperProcess.read
+
+    async def deadly(helper: HelperProcess, body: bytes) -> Reading | None:
+        if len(helped) >= 3 and not helper._is_over:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(helper._process.pid, signal.SIGKILL)
+        return await read(helper, body)
+
+    monkeypatch.setattr(HelperProcess, "read", deadly)
+    with caplog.at_level(logging.WARNING, logger="dlt_docjobs"):
+        assert synced(emulator, provider, tmp_path / "with") == without
+    assert 3 <= len(helped) < 20
+    assert [record.name for record in caplog.records] == ["dlt_docjobs.reader.process"]
