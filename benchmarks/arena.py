@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -32,7 +33,8 @@ class Run(NamedTuple):
         cpu_seconds: What the process took of the processors; None of a command.
         call_seconds: What `dlt_docjobs.run` took, its look at the warehouse before the first
             request included; None of the others.
-        peak_bytes: The most memory it held (resident set); None of a command.
+        peak_bytes: The most memory it held, and each process that it started (resident sets, as
+            if all had held their most at once); None of a command.
         requests: HTTP requests that the server answered.
     """
 
@@ -120,7 +122,7 @@ def run_contestant(
         ContestantFailed: It ended with an error.
     """
     command = [sys.executable, "-m", f"benchmarks.contestants.{name}", encode_task(task)]
-    wall, output = _run(command, place, memory_limit)
+    wall, output, others = _run(command, place, memory_limit)
     outcome = Outcome(**json.loads(output.splitlines()[-1]))
     counts = server.counts()
     seconds = outcome.committed_at - (counts.first_request or outcome.committed_at - wall)
@@ -129,7 +131,7 @@ def run_contestant(
         wall,
         outcome.cpu_seconds,
         outcome.call_seconds,
-        outcome.peak_bytes,
+        outcome.peak_bytes + others,
         counts.requests,
     )
 
@@ -140,11 +142,12 @@ def run_command(arguments: Sequence[str], place: Place) -> Run:
     Raises:
         ContestantFailed: It ended with an error.
     """
-    wall, _ = _run([sys.executable, *arguments], place, MEMORY_LIMIT)
+    wall, _, _ = _run([sys.executable, *arguments], place, MEMORY_LIMIT)
     return Run(wall, wall, None, None, None, 0)
 
 
-def _run(command: Sequence[str], place: Place, memory_limit: int) -> tuple[float, str]:
+def _run(command: Sequence[str], place: Place, memory_limit: int) -> tuple[float, str, int]:
+    """Wall time, output, and the peak memory of the processes that it started."""
     said, complained = place.folder / "stdout.txt", place.folder / "stderr.txt"
     with said.open("w") as stdout, complained.open("w") as stderr:
         began = time.perf_counter()
@@ -165,33 +168,53 @@ def _run(command: Sequence[str], place: Place, memory_limit: int) -> tuple[float
         raise DidNotFit(f"{command[2]} took more than {memory_limit / 2**30:g} GB")
     if code:
         raise ContestantFailed(f"{command[2]} ended with {code}: {complained.read_text()[-2000:]}")
-    return wall, said.read_text()
+    return wall, said.read_text(), sum(watcher.children.values())
 
 
 class _Watcher(threading.Thread):
-    """Ends a process that takes too much memory, before the machine does, or too long."""
+    """Ends a process that takes too much memory, before the machine does, or too long.
+
+    Attributes:
+        children: The processes that it started, and the most bytes that each has held.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes], memory_limit: int) -> None:
         super().__init__(daemon=True)
         self.over = threading.Event()
         self.has_ended_it = False
+        self.children: dict[int, int] = {}
         self._process = process
         self._limit = memory_limit
 
     def run(self) -> None:
         """Looks now and then, where the system shows a process's memory."""
-        status = Path(f"/proc/{self._process.pid}/statm")
-        page = os.sysconf("SC_PAGE_SIZE") if status.exists() else 0
         until = time.monotonic() + _PATIENCE
         while not self.over.wait(_LOOK_EVERY):
             if time.monotonic() > until:
                 self._process.kill()
                 return
-            try:
-                resident = int(status.read_text().split()[1]) * page if page else 0
-            except (OSError, IndexError):
-                return
-            if resident > self._limit:
+            pid = self._process.pid
+            for child in _children(pid):
+                self.children[child] = max(self.children.get(child, 0), _memory(child, "VmHWM"))
+            if _memory(pid, "VmRSS") + sum(self.children.values()) > self._limit:
                 self.has_ended_it = True
                 self._process.kill()
                 return
+
+
+def _children(pid: int) -> list[int]:
+    """Processes that a process has started, whichever of its threads did."""
+    found: list[int] = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += map(int, listed.read_text().split())
+    return found
+
+
+def _memory(pid: int, what: str) -> int:
+    """Bytes that a process holds, or has held; 0 where the system does not say, or it is gone."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith(what):
+                return int(line.split()[1]) * 1024
+    return 0

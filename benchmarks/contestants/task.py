@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -49,7 +50,8 @@ class Outcome(NamedTuple):
     Attributes:
         committed_at: When its last commit was done, on the machine's monotonic clock in seconds.
         peak_bytes: The most memory that its process held at once (resident set).
-        cpu_seconds: What its process took of the processors, its start included.
+        cpu_seconds: What its process took of the processors, its start included, and those that
+            it started and that have ended.
         call_seconds: What the one call took that does all the work, without imports; None where
             there is no such call.
     """
@@ -89,7 +91,9 @@ def encode_task(task: Task) -> str:
 
 def report(call_seconds: float | None = None) -> None:
     """Prints the outcome: the last commit was done just now."""
-    outcome = Outcome(time.monotonic(), _peak_bytes(), time.process_time(), call_seconds)
+    times = os.times()
+    cpu_seconds = time.process_time() + times.children_user + times.children_system
+    outcome = Outcome(time.monotonic(), _peak_bytes(), cpu_seconds, call_seconds)
     print(json.dumps(outcome._asdict()), flush=True)
 
 
