@@ -7,8 +7,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -72,13 +72,22 @@ def python_is(executable: str) -> Iterator[None]:
         sys.executable = before
 
 
-async def ask(way: ReadAnswer, *bodies: bytes) -> list[Reading | None]:
-    """What a helper answers, asked for everything at once."""
-    helper = await HelperProcess.start(way, EVERYTHING)
+@asynccontextmanager
+async def running(
+    way: ReadAnswer, policy: dict[str, bool] | None = None
+) -> AsyncIterator[HelperProcess]:
+    """A helper that reads in this way."""
+    helper = await HelperProcess.start(way, policy or EVERYTHING)
     try:
-        return await asyncio.gather(*map(helper.read, bodies))
+        yield helper
     finally:
         await helper.close()
+
+
+async def ask(way: ReadAnswer, *bodies: bytes) -> list[Reading | None]:
+    """What a helper answers, asked for everything at once."""
+    async with running(way) as helper:
+        return await asyncio.gather(*map(helper.read, bodies))
 
 
 # -- ways of reading ----------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from reader_support import (
     provider_of,
     python_is,
     read_here,
+    running,
 )
 
 from dlt_docjobs.http import UnreadableBody
@@ -100,11 +101,8 @@ def test_it_keeps_to_what_may_be_stored(policy: dict[str, bool]) -> None:
     body = body_of(next(path for path in FIXTURES if path.stem == "unsiloed_chunks"))
 
     async def asked() -> None:
-        helper = await HelperProcess.start(way, policy)
-        try:
+        async with running(way, policy) as helper:
             assert_same(await helper.read(body), read_here(way, body, policy))
-        finally:
-            await helper.close()
 
     asyncio.run(asked())
 
@@ -181,14 +179,13 @@ def test_an_answer_that_is_written_in_pieces_is_whole(monkeypatch: pytest.Monkey
             await asyncio.sleep(0)
 
     async def asked() -> None:
-        helper = await HelperProcess.start(WAYS["contextual"], EVERYTHING)
-        slow = asyncio.create_task(dawdle())
-        try:
-            with interrupted(pid_of(helper)):
-                readings = await asyncio.gather(*map(helper.read, bodies))
-        finally:
-            slow.cancel()
-            await helper.close()
+        async with running(WAYS["contextual"]) as helper:
+            slow = asyncio.create_task(dawdle())
+            try:
+                with interrupted(pid_of(helper)):
+                    readings = await asyncio.gather(*map(helper.read, bodies))
+            finally:
+                slow.cancel()
         for reading, body in zip(readings, bodies, strict=True):
             assert reading is not None and reading.rest == json.loads(body)
 
@@ -197,8 +194,7 @@ def test_an_answer_that_is_written_in_pieces_is_whole(monkeypatch: pytest.Monkey
 
 def test_one_that_dies_leaves_everything_to_the_sync(caplog: pytest.LogCaptureFixture) -> None:
     async def asked() -> None:
-        helper = await HelperProcess.start(reader_support.sleep, EVERYTHING)
-        try:
+        async with running(reader_support.sleep) as helper:
             waiting = [asyncio.create_task(helper.read(b"30")) for _ in range(5)]
             await asyncio.sleep(0.1)
             waiting[0].cancel()
@@ -206,8 +202,6 @@ def test_one_that_dies_leaves_everything_to_the_sync(caplog: pytest.LogCaptureFi
             read = await asyncio.gather(*waiting, return_exceptions=True)
             assert isinstance(read[0], asyncio.CancelledError) and read[1:] == [None] * 4
             assert await helper.read(b"0") is None
-        finally:
-            await helper.close()
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(asked())
@@ -219,12 +213,9 @@ def test_one_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "_PATIENCE_SECONDS", 0.3)
 
     async def asked() -> None:
-        helper = await HelperProcess.start(reader_support.sleep, EVERYTHING)
-        try:
+        async with running(reader_support.sleep) as helper:
             assert await helper.read(b"60") is None
             assert await asyncio.wait_for(helper.read(b"0"), 10) is None
-        finally:
-            await helper.close()
         assert ends(pid_of(helper))
 
     asyncio.run(asked())
@@ -232,8 +223,7 @@ def test_one_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_caller_that_is_cancelled_takes_nobody_else_s_answer() -> None:
     async def asked() -> None:
-        helper = await HelperProcess.start(WAYS["contextual"], EVERYTHING)
-        try:
+        async with running(WAYS["contextual"]) as helper:
             tasks = [
                 asyncio.create_task(helper.read(json.dumps({"n": n}).encode())) for n in range(20)
             ]
@@ -245,8 +235,6 @@ def test_a_caller_that_is_cancelled_takes_nobody_else_s_answer() -> None:
                 one.rest for one in read if one is not None and not isinstance(one, BaseException)
             ]
             assert [rest["n"] for rest in rests] == list(range(1, 20, 2))
-        finally:
-            await helper.close()
 
     asyncio.run(asked())
 
@@ -254,13 +242,10 @@ def test_a_caller_that_is_cancelled_takes_nobody_else_s_answer() -> None:
 @needs_signals
 def test_an_interruption_at_the_terminal_is_none_of_its_affair() -> None:
     async def asked() -> None:
-        helper = await HelperProcess.start(WAYS["contextual"], EVERYTHING)
-        try:
+        async with running(WAYS["contextual"]) as helper:
             assert os.getsid(pid_of(helper)) != os.getsid(0)
             os.kill(pid_of(helper), signal.SIGINT)
             assert await helper.read(b"{}") is not None
-        finally:
-            await helper.close()
 
     asyncio.run(asked())
 
@@ -269,13 +254,12 @@ def test_an_interruption_at_the_terminal_is_none_of_its_affair() -> None:
 def test_it_does_not_outlive_a_sync_that_is_killed() -> None:
     script = """
 import asyncio, os, sys
-from reader_support import EVERYTHING, WAYS
-from dlt_docjobs.reader.process import HelperProcess
+from reader_support import WAYS, running
 async def main():
-    helper = await HelperProcess.start(WAYS["contextual"], EVERYTHING)
-    assert await helper.read(b"{}") is not None
-    print(helper._process.pid, flush=True)
-    os.kill(os.getpid(), 9)
+    async with running(WAYS["contextual"]) as helper:
+        assert await helper.read(b"{}") is not None
+        print(helper._process.pid, flush=True)
+        os.kill(os.getpid(), 9)
 asyncio.run(main())
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
