@@ -11,7 +11,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from dlt_docjobs.reader.helper import START
 from dlt_docjobs.reader.pipe import LENGTH, NOTHING, Order, unpack
@@ -21,6 +21,7 @@ from dlt_docjobs.reader.reading import ReadAnswer, Reading
 _BUFFER: Final = 2**20
 # a hundred times what the largest answers take
 _PATIENCE_SECONDS: Final = 300.0
+_GRACE_SECONDS: Final = 5.0
 # of variables that a Python needs to start, on whatever system; the keys of APIs are among the rest
 _PASSED_ON: Final = (
     *("PATH", "HOME", "LANG", "LC_", "TMP", "TEMP", "PYTHON", "LD_", "DYLD_"),
@@ -45,6 +46,7 @@ class HelperProcess:
         self._waiting: deque[asyncio.Future[bytes]] = deque()
         self._is_over = False
         self._is_closing = False
+        self._has_ended = False
         self._receiving: asyncio.Task[None] | None = None
 
     @classmethod
@@ -106,18 +108,32 @@ class HelperProcess:
     async def close(self) -> None:
         """Ends the helper; it has nothing to lose."""
         self._is_closing = self._is_over = True
-        self._kill()
+        if not self._has_ended:
+            # one that has ended is left to asyncio, which complains where somebody else asks for it
+            self._kill()
         self._input.close()
-        rest = self._output.read() if self._receiving is None else self._receiving
-        await asyncio.gather(rest, self._process.wait(), return_exceptions=True)
+        ends: list[asyncio.Future[Any]] = [
+            self._receiving or asyncio.ensure_future(self._output.read()),
+            # Python 3.10 complains if nobody asks how it was closed
+            asyncio.ensure_future(self._input.wait_closed()),
+            asyncio.ensure_future(self._process.wait()),
+        ]
+        _, late = await asyncio.wait(ends, timeout=_GRACE_SECONDS)
+        if late:
+            self._kill()
+        await asyncio.gather(*ends, return_exceptions=True)
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
     async def _receive(self) -> bytes:
-        (size,) = LENGTH.unpack(await self._output.readexactly(LENGTH.size))
-        return await self._output.readexactly(size)
+        try:
+            (size,) = LENGTH.unpack(await self._output.readexactly(LENGTH.size))
+            return await self._output.readexactly(size)
+        except (asyncio.IncompleteReadError, OSError):
+            self._has_ended = True
+            raise
 
     async def _receive_all(self) -> None:
         try:
