@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from dlt_docjobs.model.cleaning import clean_text, strip_query, to_json_text, without_content
 from dlt_docjobs.model.records import JsonText, Page
-from dlt_docjobs.results.values import to_confidence, to_float, to_int, to_text
+from dlt_docjobs.results.values import to_text
+
+T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -66,35 +68,17 @@ class Fields:
             return None
         return clean_text(text) if self.include_content else None
 
-    def number(self, record: Mapping[str, Any], key: str) -> float | None:
-        """A finite number."""
+    def read(
+        self, record: Mapping[str, Any], key: str, convert: Callable[[object], T | None]
+    ) -> T | None:
+        """What a converter of `values` makes of a field: a number, a whole one, a confidence."""
         value = record.get(key)
         if value is None:
             return None
-        number = to_float(value)
-        if number is None:
+        converted = convert(value)
+        if converted is None:
             self.kept[key] = value
-        return number
-
-    def integer(self, record: Mapping[str, Any], key: str) -> int | None:
-        """A whole number of 64 bits."""
-        value = record.get(key)
-        if value is None:
-            return None
-        number = to_int(value)
-        if number is None:
-            self.kept[key] = value
-        return number
-
-    def confidence(self, record: Mapping[str, Any], key: str) -> float | None:
-        """A number from 0 to 1."""
-        value = record.get(key)
-        if value is None:
-            return None
-        number = to_confidence(value)
-        if number is None:
-            self.kept[key] = value
-        return number
+        return converted
 
     def url(self, record: Mapping[str, Any], key: str) -> str | None:
         """A URL or file name without its query string; a picture in base64 is none."""

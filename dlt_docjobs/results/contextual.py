@@ -21,6 +21,7 @@ chunk. Where the contract is silent:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from dlt_docjobs.model.records import Chunk, ParsedDocument, Segment
@@ -49,11 +50,8 @@ def read_answer(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
 ) -> SplitAnswer:
     """Splits an answer; see `dlt_docjobs.reader.reading.ReadAnswer`."""
-    value = decode()
-    if not isinstance(value, dict) or value.get("pages") is None:
-        return SplitAnswer(value)
-    rest = {key: part for key, part in value.items() if key not in RESULT_KEYS}
-    return split(rest, lambda: parse_document(value, include_content=include_content))
+    parse = partial(parse_document, include_content=include_content)
+    return split(decode(), ("pages",), RESULT_KEYS, parse)
 
 
 def parse_document(
@@ -155,7 +153,7 @@ class _Document:
             self._kinds[provider_type] = kind
         known, heading_level = _BLOCK, None
         if kind == "section_header":
-            known, heading_level = _HEADING, fields.integer(block, "hierarchy_level")
+            known, heading_level = _HEADING, fields.read(block, "hierarchy_level", to_int)
             if heading_level == 0:
                 kind = "title"
 

@@ -28,7 +28,7 @@ from dlt_docjobs.model.vocabulary import OTHER, canonical_segment_type
 from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
 from dlt_docjobs.results.builder import Fields, PageDraft, Pages, as_record, number_pages
 from dlt_docjobs.results.split import SplitAnswer, split
-from dlt_docjobs.results.values import entries, mean, to_confidence, to_int
+from dlt_docjobs.results.values import entries, mean, to_confidence, to_float, to_int
 
 MAX_DEPTH: Final = 200
 
@@ -71,12 +71,12 @@ def read_answer(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
 ) -> SplitAnswer:
     """Splits an answer; see `dlt_docjobs.reader.reading.ReadAnswer`."""
-    value = decode()
-    if not isinstance(value, dict) or (value.get("items") is None and value.get("text") is None):
-        return SplitAnswer(value)
-    rest = {key: part for key, part in value.items() if key not in RESULT_KEYS}
-    whole = _with_text_pages(value)
-    return split(rest, lambda: parse_document(whole, include_content=include_content))
+    return split(
+        decode(),
+        ("items", "text"),
+        RESULT_KEYS,
+        lambda value: parse_document(_with_text_pages(value), include_content=include_content),
+    )
 
 
 def _with_text_pages(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -159,12 +159,12 @@ class _Document:
         fields = self._fields
         draft = self.pages[number]
         self._page_number = number
-        self._width = fields.number(page, "page_width")
-        self._height = fields.number(page, "page_height")
+        self._width = fields.read(page, "page_width", to_float)
+        self._height = fields.read(page, "page_height", to_float)
         draft.fill("page_width", self._width)
         draft.fill("page_height", self._height)
         draft.fill("error_message", fields.text(page, "error"))
-        fields.integer(page, "page_number")
+        fields.read(page, "page_number", to_int)
 
         success = page.get("success")
         if type(success) is str:
@@ -204,9 +204,9 @@ class _Document:
     def add_page_metadata(self, entry: Mapping[str, Any], position: int) -> None:
         """One entry of `metadata.pages`."""
         fields = self._fields
-        number = fields.integer(entry, "page_number")
+        number = fields.read(entry, "page_number", to_int)
         draft: PageDraft = self.pages[position if number is None else number]
-        draft.fill("confidence", fields.confidence(entry, "confidence"))
+        draft.fill("confidence", fields.read(entry, "confidence", to_confidence))
         draft.keep(fields.leftovers(entry, _PAGE_METADATA))
 
     def _add_top(self, items: list[Any]) -> str:
@@ -238,7 +238,7 @@ class _Document:
         heading_level = table_rows = table_columns = None
         image_url = None
         if kind == "section_header":
-            heading_level = fields.integer(item, "level")
+            heading_level = fields.read(item, "level", to_int)
         elif kind == "picture":
             image_url = fields.url(item, "url")
         elif kind == "table":

@@ -23,7 +23,7 @@ from dlt_docjobs.model.records import Chunk, OcrElement, ParsedDocument, Segment
 from dlt_docjobs.model.vocabulary import canonical_segment_type
 from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
 from dlt_docjobs.results.builder import Fields, Pages, as_record
-from dlt_docjobs.results.values import entries, mean, to_confidence, to_int
+from dlt_docjobs.results.values import entries, mean, to_confidence, to_float, to_int
 
 MAX_PAGE_COUNT: Final = 100_000
 
@@ -104,7 +104,7 @@ class _Document:
         fields = self._fields
         chunk_index = len(self.chunks)
         chunk_id = fields.text(chunk, "chunk_id")
-        length = fields.integer(chunk, "chunk_length")
+        length = fields.read(chunk, "chunk_length", to_int)
         content = fields.content(chunk, "embed")
         has_embed = chunk.get("embed") is not None and "embed" not in fields.kept
         segments = chunk.get("segments")
@@ -151,9 +151,9 @@ class _Document:
         if kind is None:
             kind = canonical_segment_type("unsiloed", provider_type)
             self._kinds[provider_type] = kind
-        page_number = fields.integer(segment, "page_number")
-        width = fields.number(segment, "page_width")
-        height = fields.number(segment, "page_height")
+        page_number = fields.read(segment, "page_number", to_int)
+        width = fields.read(segment, "page_width", to_float)
+        height = fields.read(segment, "page_height", to_float)
         if page_number is not None:
             page = self.pages[page_number]
             page.segment_count += 1
@@ -182,7 +182,7 @@ class _Document:
                 markdown=fields.content(segment, "markdown"),
                 html=fields.content(segment, "html"),
                 image_url=fields.url(segment, "image"),
-                confidence=fields.confidence(segment, "confidence"),
+                confidence=fields.read(segment, "confidence", to_confidence),
                 confidence_level=None,
                 bbox_x0=x0,
                 bbox_y0=y0,
@@ -217,7 +217,7 @@ class _Document:
                     segment_index=segment_index,
                     ocr_index=ocr_index,
                     text=fields.content(element, "text"),
-                    confidence=fields.confidence(element, "confidence"),
+                    confidence=fields.read(element, "confidence", to_confidence),
                     provider_bbox=fields.boxes(element, "bbox"),
                 )
             )

@@ -8,6 +8,7 @@ that job alone, which keeps all of it. Both make the same rows of what both can 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -109,14 +110,8 @@ def read_answer(
     typed = read_typed(body, include_content=include_content, include_ocr=include_ocr)
     if typed is not None:
         return typed
-    value = decode()
-    if not isinstance(value, dict) or value.get("chunks") is None:
-        return SplitAnswer(value)
-    rest = {key: part for key, part in value.items() if key not in RESULT_KEYS}
-    return split(
-        rest,
-        lambda: parse_document(value, include_content=include_content, include_ocr=include_ocr),
-    )
+    parse = partial(parse_document, include_content=include_content, include_ocr=include_ocr)
+    return split(decode(), ("chunks",), RESULT_KEYS, parse)
 
 
 def read_typed(
