@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks.contestants.task import Outcome, Task, encode_task
+from benchmarks.contestants.task import Outcome, Task, encode_task, memory_of
 from benchmarks.jobs import API_KEY
 from benchmarks.serving import ROOT, Server
 
@@ -195,8 +195,8 @@ class _Watcher(threading.Thread):
                 return
             pid = self._process.pid
             for child in _children(pid):
-                self.children[child] = max(self.children.get(child, 0), _memory(child, "VmHWM"))
-            if _memory(pid, "VmRSS") + sum(self.children.values()) > self._limit:
+                self.children[child] = max(self.children.get(child, 0), memory_of(child, "VmHWM"))
+            if memory_of(pid, "VmRSS") + sum(self.children.values()) > self._limit:
                 self.has_ended_it = True
                 self._process.kill()
                 return
@@ -209,12 +209,3 @@ def _children(pid: int) -> list[int]:
         with contextlib.suppress(OSError):
             found += map(int, listed.read_text().split())
     return found
-
-
-def _memory(pid: int, what: str) -> int:
-    """Bytes that a process holds, or has held; 0 where the system does not say, or it is gone."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith(what):
-                return int(line.split()[1]) * 1024
-    return 0

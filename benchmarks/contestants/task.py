@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import time
 from dataclasses import asdict, dataclass
-from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmarks.jobs import Provider
+from dlt_docjobs.reader.helper import hide_from_pyarrow
 
 
 @dataclass(frozen=True)
@@ -71,17 +72,8 @@ def read_task(needs_pandas: bool = False) -> Task:
             wherever it finds them.
     """
     if not needs_pandas:
-        sys.meta_path.insert(0, _NoPandas())
+        hide_from_pyarrow()
     return Task(**json.loads(sys.argv[1]))
-
-
-class _NoPandas(MetaPathFinder):
-    """Makes pandas and NumPy look as if they were not installed."""
-
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
-        """Finds nothing, and keeps others from finding it."""
-        if fullname in ("pandas", "numpy"):
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 def encode_task(task: Task) -> str:
@@ -98,12 +90,27 @@ def report(call_seconds: float | None = None) -> None:
 
 
 def _peak_bytes() -> int:
-    status = Path("/proc/self/status")
-    if status.exists():
-        # getrusage also counts what the parent held before this process was its own
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
+    # getrusage also counts what the parent held before this process was its own
+    if peak := memory_of("self", "VmHWM"):
+        return peak
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def memory_of(process: int | str, what: str) -> int:
+    """Bytes that a process holds (`VmRSS`), or has held at most (`VmHWM`).
+
+    Args:
+        process: Its id, or `self`.
+        what: One of the two.
+
+    Returns:
+        0 where the system does not say, or the process is gone.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith(what):
+                return int(line.split()[1]) * 1024
+    return 0

@@ -176,11 +176,7 @@ class ApiClient:
         self, path_segments: Sequence[str], params: Sequence[tuple[str, str]] = ()
     ) -> tuple[Answer, Any]:
         """Asks for a JSON value; see `get_decoded`."""
-
-        async def decode(answer: Answer) -> Any:
-            return decode_json(answer)
-
-        return await self.get_decoded(path_segments, params, decode)
+        return await self.get_decoded(path_segments, params, _decoded)
 
     async def get_decoded(
         self,
@@ -403,6 +399,10 @@ class ApiClient:
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=1),
             )
         )
+
+
+async def _decoded(answer: Answer) -> Any:
+    return decode_json(answer)
 
 
 def _redirect_target(url: httpx.URL, response: httpx.Response, endpoint: str) -> httpx.URL:

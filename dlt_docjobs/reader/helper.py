@@ -10,6 +10,7 @@ import contextlib
 import gc
 import signal
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -23,8 +24,9 @@ START: Final = (
 )
 """What its Python is started with: the sync's own `sys.path` is the first line of its input."""
 
-# a few answers' rows
-_OBJECTS_PER_COLLECTION: Final = 20_000
+OBJECTS_PER_COLLECTION: Final = 20_000
+"""After how many new objects Python looks for cyclic garbage: a few answers' rows."""
+
 # the most that Linux gives to a user who asks
 _PIPE_BYTES: Final = 2**20
 
@@ -33,14 +35,14 @@ def main() -> None:
     """Reads until there is nothing more to read."""
     # an interruption at the terminal is the sync's affair
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(_OBJECTS_PER_COLLECTION)
+    gc.set_threshold(OBJECTS_PER_COLLECTION)
     source = sys.stdin.buffer
     # with PYTHONUNBUFFERED the one that is there may write less than it is given
     with open(sys.stdout.fileno(), "wb", closefd=False) as sink:
         # whatever a library prints is no answer
         sys.stdout = sys.stderr
         # before anything imports pyarrow
-        sys.meta_path.insert(0, _Hidden())
+        hide_from_pyarrow()
         for stream in (source, sink):
             _widen(stream.fileno())
         _serve(source, sink)
@@ -51,18 +53,18 @@ def _serve(source: BinaryIO, sink: BinaryIO) -> None:
 
     order = Order.decode(source.readline())
     read_answer = getattr(import_module(order.module), order.name)
-    _send(sink, [LENGTH.pack(0), NOTHING])
+
+    def send(pieces: Sequence[bytes | pa.Buffer]) -> None:
+        sink.write(LENGTH.pack(sum(map(len, pieces))))
+        sink.writelines(pieces)
+        sink.flush()
+
+    send([NOTHING])
     while len(front := source.read(LENGTH.size)) == LENGTH.size:
         (size,) = LENGTH.unpack(front)
         body = source.read(size)
         if len(body) == size:
-            _send(sink, answer(read_answer, body, order.policy))
-
-
-def _send(sink: BinaryIO, pieces: list[bytes | pa.Buffer]) -> None:
-    for piece in pieces:
-        sink.write(piece)
-    sink.flush()
+            send(answer(read_answer, body, order.policy))
 
 
 def _widen(pipe: int) -> None:
@@ -75,12 +77,15 @@ def _widen(pipe: int) -> None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-class _Hidden(MetaPathFinder):
-    """Hides from pyarrow what it imports wherever it is installed.
+def hide_from_pyarrow() -> None:
+    """Makes NumPy and pandas look as if they were not installed: pyarrow would import them.
 
     Neither is of any use here; pandas takes half a second, and more memory than all the rest.
     """
+    sys.meta_path.insert(0, _Hidden())
 
+
+class _Hidden(MetaPathFinder):
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
         """Finds nothing, and keeps others from finding it."""
         if fullname in ("numpy", "pandas"):

@@ -66,11 +66,10 @@ def answer(
     """What the helper answers, in pieces; `NOTHING` where it can't read what it was given."""
     try:
         reading = read(read_answer, body, lambda: msgspec.json.decode(body), policy)
-        pieces = pack(reading) if reading.error is None else [NOTHING]
+        return pack(reading) if reading.error is None else [NOTHING]
     except Exception:
         # the sync reads it by itself, and says what there is to say
-        pieces = [NOTHING]
-    return [LENGTH.pack(sum(map(len, pieces))), *pieces]
+        return [NOTHING]
 
 
 def pack(reading: Reading) -> list[bytes | pa.Buffer]:

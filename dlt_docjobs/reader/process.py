@@ -45,8 +45,6 @@ class HelperProcess:
         self._writing = asyncio.Lock()
         self._waiting: deque[asyncio.Future[bytes]] = deque()
         self._is_over = False
-        self._is_closing = False
-        self._has_ended = False
         self._receiving: asyncio.Task[None] | None = None
 
     @classmethod
@@ -107,8 +105,8 @@ class HelperProcess:
 
     async def close(self) -> None:
         """Ends the helper; it has nothing to lose."""
-        self._is_closing = self._is_over = True
-        if not self._has_ended:
+        self._is_over = True
+        if not self._output.at_eof():
             # one that has ended is left to asyncio, which complains where somebody else asks for it
             self._kill()
         self._input.close()
@@ -128,12 +126,8 @@ class HelperProcess:
             self._process.kill()
 
     async def _receive(self) -> bytes:
-        try:
-            (size,) = LENGTH.unpack(await self._output.readexactly(LENGTH.size))
-            return await self._output.readexactly(size)
-        except (asyncio.IncompleteReadError, OSError):
-            self._has_ended = True
-            raise
+        (size,) = LENGTH.unpack(await self._output.readexactly(LENGTH.size))
+        return await self._output.readexactly(size)
 
     async def _receive_all(self) -> None:
         try:
@@ -143,7 +137,7 @@ class HelperProcess:
                 if not answer.done():
                     answer.set_result(message)
         except (asyncio.IncompleteReadError, OSError):
-            if not self._is_closing:
+            if not self._is_over:
                 _LOG.warning(
                     "the process that helps to read answers has ended; the sync goes on without "
                     "it, more slowly, and loses nothing"

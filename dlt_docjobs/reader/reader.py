@@ -6,13 +6,11 @@ import asyncio
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from dlt_docjobs.http import Answer, decode_json
+from dlt_docjobs.reader.process import HelperProcess
 from dlt_docjobs.reader.reading import ReadAnswer, Reading, read
-
-if TYPE_CHECKING:
-    from dlt_docjobs.reader.process import HelperProcess
 
 HELPED_FROM: Final = 8 * 2**20
 """Bytes of answers after which a helper is worth its start, half a second of a processor."""
@@ -71,8 +69,6 @@ class Reader:
         return read(self._read_answer, answer.body, lambda: decode_json(answer), self._policy)
 
     async def _start_helper(self) -> None:
-        from dlt_docjobs.reader.process import HelperProcess
-
         try:
             self._helper = await HelperProcess.start(self._read_answer, self._policy)
         except (OSError, NotImplementedError, asyncio.IncompleteReadError) as error:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import pyarrow as pa
 
 from dlt_docjobs.model.records import ParsedDocument
 from dlt_docjobs.results import SplitAnswer
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from dlt_docjobs.tables import TABLES
+from dlt_docjobs.tables.arrow import own_columns
 
 
 class ReadAnswer(Protocol):
@@ -47,10 +48,6 @@ class Document:
     @classmethod
     def of(cls, parsed: ParsedDocument) -> Document:
         """The same rows as Arrow."""
-        # only those who read results need Arrow
-        from dlt_docjobs.tables import TABLES
-        from dlt_docjobs.tables.arrow import own_columns
-
         rows: dict[str, Sequence[tuple[Any, ...]]] = {
             "pages": parsed.pages,
             "chunks": parsed.chunks,

@@ -19,6 +19,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.reader.helper import OBJECTS_PER_COLLECTION
 from dlt_docjobs.sync.destinations import (
     first_failure_ends_load,
     forget_loaded_packages,
@@ -34,8 +35,6 @@ from dlt_docjobs.sync.private import close_working_directory, private_files
 from dlt_docjobs.sync.session import RunRequest, Session
 from dlt_docjobs.sync.warehouse_lock import Held, lock_kind, warehouse_lock
 
-# a few answers' rows
-_OBJECTS_PER_COLLECTION: Final = 20_000
 # as often as dlt tries by itself
 _LOAD_ATTEMPTS: Final = 5
 _PAUSE_SECONDS: Final = 0.5
@@ -97,8 +96,8 @@ def _rarer_collections() -> Iterator[None]:
     With its default of 700 new objects, a tenth of a sync's time goes into looking through them.
     """
     before = gc.get_threshold()
-    if 0 < before[0] < _OBJECTS_PER_COLLECTION:
-        gc.set_threshold(_OBJECTS_PER_COLLECTION, *before[1:])
+    if 0 < before[0] < OBJECTS_PER_COLLECTION:
+        gc.set_threshold(OBJECTS_PER_COLLECTION, *before[1:])
     try:
         yield
     finally:

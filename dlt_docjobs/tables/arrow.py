@@ -121,14 +121,13 @@ class ResultBuffer:
 
     def _placeholders(self, named: Mapping[str, Any]) -> list[Any]:
         """Values of a tombstone's own columns, which a load never stores: null where allowed."""
-        own = self.table.columns[4:-2]
         return [
             named[column.name]
             if column.name in named
             else None
             if column.nullable
             else _PLACEHOLDERS.get(column.type, _zero(column.type))
-            for column in own
+            for column in self.table.own_columns
         ]
 
 
@@ -157,7 +156,7 @@ def own_columns(table: Table, rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch
 
 def _arrays(columns: Iterable[Any], schema: pa.Schema) -> list[pa.Array]:
     return [
-        column if isinstance(column, (pa.Array, pa.ChunkedArray)) else pa.array(column, field.type)
+        column if isinstance(column, pa.Array) else pa.array(column, field.type)
         for column, field in zip(columns, schema, strict=True)
     ]
 

@@ -119,12 +119,17 @@ class Table:
 
         return pa.schema([column.arrow_field for column in self.columns])
 
+    @property
+    def own_columns(self) -> tuple[Column, ...]:
+        """Of a result table, the columns that the rows of a job do not share."""
+        return self.columns[len(_FRONT) : -2]
+
     @cached_property
     def own_schema(self) -> pa.Schema:
-        """Of a result table's Arrow schema, the columns that the rows of a job do not share."""
+        """The Arrow schema of these columns."""
         import pyarrow as pa
 
-        return pa.schema([column.arrow_field for column in self.columns[len(_FRONT) : -2]])
+        return pa.schema([column.arrow_field for column in self.own_columns])
 
     def dlt_columns(self, *, json_is_text: bool = False) -> dict[str, dict[str, Any]]:
         """dlt's column hints: types, nullability, descriptions and the tombstone column.
