@@ -7,7 +7,8 @@ a test is of what is done, and not of how a process starts or ends, it need not 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,24 @@ def inside(folder: Path, env: Mapping[str, str]) -> Iterator[None]:
         finally:
             patch.undo()
             Container()[PluggableRunContext].reload(before)
+
+
+@contextmanager
+def repeated(act: Callable[[], None], every: float) -> Iterator[None]:
+    """Does something again and again in a thread, with pauses of so many seconds, until the end."""
+    over = threading.Event()
+
+    def act_on() -> None:
+        while not over.wait(every):
+            act()
+
+    thread = threading.Thread(target=act_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def stop_together(emulators: Sequence[Emulator]) -> None:

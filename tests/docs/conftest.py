@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from docs_support import Project
+from process_support import repeated
 
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.model.vocabulary import JOB_KINDS, PROVIDERS
@@ -56,22 +56,9 @@ def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Emulator
     return lambda emulator: Project(tmp_path_factory.mktemp("reader"), emulator)
 
 
-@contextmanager
-def time_passes(emulator: Emulator) -> Iterator[None]:
+def time_passes(emulator: Emulator) -> AbstractContextManager[None]:
     """Lets the providers' jobs go on while a command follows them."""
-    over = threading.Event()
-
-    def pass_on() -> None:
-        while not over.wait(0.5):
-            emulator.advance(600)
-
-    thread = threading.Thread(target=pass_on)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    return repeated(lambda: emulator.advance(600), every=0.5)
 
 
 @pytest.fixture

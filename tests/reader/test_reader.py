@@ -9,15 +9,14 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 import pytest
 import reader_support
+from process_support import repeated
 from reader_support import (
     EVERYTHING,
     FIXTURES,
@@ -146,24 +145,15 @@ def test_it_is_told_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- what becomes of it -------------------------------------------------------------------------
 
 
-@contextmanager
-def interrupted(pid: int) -> Iterator[None]:
+def interrupted(pid: int) -> AbstractContextManager[None]:
     """Stops a process and lets it go on, over and over: what it is writing is cut short."""
-    over = threading.Event()
 
     def interrupt() -> None:
-        while not over.wait(0.003):
-            os.kill(pid, signal.SIGSTOP)
-            time.sleep(0.002)
-            os.kill(pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.002)
+        os.kill(pid, signal.SIGCONT)
 
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    return repeated(interrupt, every=0.003)
 
 
 @needs_signals

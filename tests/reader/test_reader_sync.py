@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dlt
 import pytest
+from shop_support import DONE, Shop
 
-import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.http import Answer
 from dlt_docjobs.reader import reader as reader_module
@@ -23,47 +22,21 @@ from dlt_docjobs.reader.reader import Reader
 from dlt_docjobs.reader.reading import Reading
 from dlt_docjobs.tables import RESULT_TABLES
 
-DONE = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
-# what differs from run to run
-VARYING = {"run_id", "loaded_at", "_dlt_id", "_dlt_load_id"}
-
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
     with Emulator(seed=11, jobs=0) as emulator:
-        for provider, status in DONE.items():
-            for _ in range(30):
-                emulator.add_job(provider, status=status, pages=2)  # type: ignore[arg-type]
+        for provider in DONE:
+            Shop(emulator, Path()).add(provider, 30, pages=2)
         yield emulator
 
 
 def synced(emulator: Emulator, provider: str, folder: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of the result tables after a first sync."""
-    pipeline = dlt.pipeline(
-        f"docjobs_{provider}",
-        destination=dlt.destinations.duckdb(str(folder / "warehouse.duckdb")),
-        dataset_name="docjobs",
-        pipelines_dir=str(folder / "pipelines"),
-    )
-    options: dict[str, Any] = {"max_concurrency": 4}
-    if provider == "unsiloed":
-        options["job_ids"] = [job.job_id for job in emulator.jobs("unsiloed")]
-    source = getattr(dlt_docjobs, provider)(
-        api_key=emulator.api_key,
-        base_url=emulator.base_urls[provider],
-        **options,
-    )
-    row = dlt_docjobs.run(pipeline, source)
-    assert row.ok, row.error
-    tables = {}
-    with pipeline.sql_client() as client:
-        for name in RESULT_TABLES:
-            with client.execute_query(f"SELECT * FROM {name}") as cursor:
-                columns = [column[0] for column in cursor.description]
-                kept = [place for place, name in enumerate(columns) if name not in VARYING]
-                rows = [tuple(row[place] for place in kept) for row in cursor.fetchall()]
-            tables[name] = sorted(rows, key=repr)
-    return tables
+    """The rows of the result tables after a first sync, without what differs from run to run."""
+    shop = Shop(emulator, folder)
+    shop.sync(provider, max_concurrency=4)
+    sql = "SELECT * EXCLUDE (run_id, _dlt_load_id) FROM docjobs."
+    return {name: sorted(shop.rows(sql + name), key=repr) for name in RESULT_TABLES}
 
 
 @pytest.fixture
