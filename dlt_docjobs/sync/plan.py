@@ -50,6 +50,8 @@ _IDLE_PAGES: Final = 100
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LISTED_IDS: Final = 200_000
 _NAMED_AT_ONCE: Final = 2000
+# As many requests, one behind the other, are one page of answers
+_ROUNDS_PER_PAGE: Final = 4
 
 
 class _Stopped(Exception):
@@ -391,13 +393,19 @@ class Plan:
         self, kind: JobKind, ids: Sequence[str], is_list: bool
     ) -> AsyncIterator[Item]:
         width = self._settings.max_concurrency
-        for start in range(0, len(ids), width):
+        places = asyncio.Semaphore(width)
+
+        async def ask(job_id: str) -> Item | None:
+            async with places:
+                return None if self._session.must_stop else await self._ask(kind, job_id, is_list)
+
+        for start in range(0, len(ids), _ROUNDS_PER_PAGE * width):
             if self._session.must_stop:
                 return
-            tasks = [self._ask(kind, job_id, is_list) for job_id in ids[start : start + width]]
+            asked = ids[start : start + _ROUNDS_PER_PAGE * width]
             # one page: what the warehouse knows is looked up once for all of it
             page = JobPage([], [])
-            for item in await asyncio.gather(*tasks):
+            for item in await asyncio.gather(*map(ask, asked)):
                 if isinstance(item, Seen):
                     page.observations.extend(item.page.observations)
                     page.rejections.extend(item.page.rejections)

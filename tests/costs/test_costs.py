@@ -21,6 +21,8 @@ from shop_support import Shop
 
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.http import Unauthorized
+from dlt_docjobs.providers.unsiloed import UnsiloedApi
 from dlt_docjobs.sync import result_rows
 from dlt_docjobs.sync.engine import Engine
 from dlt_docjobs.sync.memory import Memory
@@ -66,7 +68,7 @@ def test_named_jobs_that_ended_before_the_lag_cost_nothing(shop: Shop) -> None:
 def test_jobs_asked_one_by_one_are_looked_up_together(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop.add("unsiloed", 40)
+    shop.add("unsiloed", 30)
     shop.sync("unsiloed")
     asked: list[int] = []
     lookup = Memory.lookup
@@ -76,10 +78,36 @@ def test_jobs_asked_one_by_one_are_looked_up_together(
         return lookup(memory, kind, job_ids)
 
     monkeypatch.setattr(Memory, "lookup", counted)
-    row, _ = shop.sync("unsiloed", max_concurrency=16)
-    assert row.requests == 40
-    # once to see what is due, then as many at a time as are asked for at once
-    assert asked == [40, 16, 16, 8]
+    row, _ = shop.sync("unsiloed", max_concurrency=5)
+    assert row.requests == 30
+    # once to see what is due, then once for each page of answers
+    assert asked == [30, 20, 10]
+
+
+@pytest.mark.parametrize("ending", ["stop", "refusal"])
+def test_the_end_of_a_run_leaves_the_rest_of_a_page_unasked(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    shop.add("unsiloed", 30)
+    shop.sync("unsiloed")
+    request = dlt_docjobs.RunRequest()
+    asked: list[str] = []
+    status = UnsiloedApi.status
+
+    async def ends(api: UnsiloedApi, kind: Any, job_id: str) -> Any:
+        asked.append(job_id)
+        if len(asked) == 3 and ending == "refusal":
+            raise Unauthorized("/parse", "401", status=401)
+        if len(asked) == 3:
+            request.stop_reason = "SIGTERM"
+        return await status(api, kind, job_id)
+
+    monkeypatch.setattr(UnsiloedApi, "status", ends)
+    source = shop.source("unsiloed", max_concurrency=4)
+    row = dlt_docjobs.run(shop.pipeline("unsiloed"), source, request=request)
+    assert not row.ok and 3 <= len(asked) <= 6
+    monkeypatch.undo()
+    assert shop.sync("unsiloed")[0].requests == 30
 
 
 # -- packages, files and merges -----------------------------------------------------------------
