@@ -17,7 +17,7 @@ from dlt_docjobs.tables.arrow import ResultBuffer
 Batch = dict[str, pa.Table]
 Emit = Callable[[Batch], Awaitable[None]]
 
-_ROWS_PER_BATCH: Final = 10_000
+_ROWS_PER_BATCH: Final = 20_000
 # of answers: a single one may be larger than all of a batch's rows should be
 _BYTES_PER_BATCH: Final = 32 * 2**20
 # of Arrow: what DuckDB takes in at once without more memory than `docjobs` gives it
