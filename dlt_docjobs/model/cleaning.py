@@ -45,21 +45,34 @@ def clean_text(text: str) -> str:
             text.encode()
         except UnicodeEncodeError:
             text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return strip_signatures(text)
+    return _strip_signatures(text) if _may_be_signed(text) else text
 
 
-def strip_signatures(text: str) -> str:
-    """A text whose URLs have lost what signs them; the same object where none is signed."""
+def _may_be_signed(text: str) -> bool:
     # Every signature has a sign of equality, however written. To look for one character is quick,
     # to look for several is not
-    if "=" in text or (
-        ("%" in text or "\\" in text or ("&" in text and "#" in text))
-        and ("3D" in text or "3d" in text or "#61;" in text)
-    ):
-        return _strip_signatures(text)
-    if "&" in text and "equals;" in text:
-        return _strip_signatures(text)
-    return text
+    return (
+        "=" in text
+        or (
+            ("%" in text or "\\" in text or ("&" in text and "#" in text))
+            and ("3D" in text or "3d" in text or "#61;" in text)
+        )
+        or ("&" in text and "equals;" in text)
+    )
+
+
+def is_clean(data: bytes) -> bool:
+    """Whether `clean_text` leaves every text as it is: many at once, and quickly.
+
+    Args:
+        data: The texts in UTF-8, one behind the other.
+
+    Returns:
+        False where one of them may need it.
+    """
+    return not any(
+        sign in data and (pattern is None or pattern.search(data)) for sign, pattern in _UNCLEAN
+    )
 
 
 def strip_query(url: str | None) -> str | None:
@@ -95,7 +108,9 @@ _SEPARATOR = (
     r"|%(?:25){0,3}(?:3[BbFf]|2[36])"
     r"|\\u00(?:3[BbFf]|2[36])"
 )
-_EQUALS = r"=|%(?:25){0,3}3[Dd]|\\u003[Dd]|&(?:amp;)*(?:equals|\#61|\#[xX]3[Dd]);"
+_PERCENT_EQUALS = r"%(?:25){0,3}3[Dd]"
+_ENTITY_EQUALS = r"&(?:amp;)*(?:equals|\#61|\#[xX]3[Dd]);"
+_EQUALS = rf"=|{_PERCENT_EQUALS}|\\u003[Dd]|{_ENTITY_EQUALS}"
 # Markdown escapes underscores, and so `access\_token`
 _WORDS = r"(?:[a-z0-9]{1,20}\\?[-_.]){0,5}"
 _STORES = r"x\\?-(?:amz|goog|oss|tos|cos|obs|bce|ms)\\?-[a-z0-9\\-]{1,40}"
@@ -112,6 +127,17 @@ _MARKER = re.compile(
     # What looks ahead changes nothing but the time: most separators are no parameter's
     rf"(?P<separator>{_SEPARATOR})(?=[A-Za-z0-9_.-]+[=%&\\])"
     rf"(?:(?P<store>(?i:{_STORES}))|(?i:{_SIGNING}))(?:{_EQUALS})"
+)
+# What `clean_text` may change has one of these signs, and then fits the pattern behind it
+_UNCLEAN: Final = tuple(
+    (sign, None if pattern is None else re.compile(pattern.encode()))
+    for sign, pattern in (
+        (b"=", None),
+        (b"\0", None),
+        (b"\\", r"\\u003[Dd]"),
+        (b"%", _PERCENT_EQUALS),
+        (b"&", _ENTITY_EQUALS),
+    )
 )
 _SEMICOLONS: Final = frozenset({";", "&semi;", "&#59;", "&#x3b;", "%3b", "%253b", "\\u003b"})
 # Where a query string may begin; `?https://` and `?(` are a question and what follows it

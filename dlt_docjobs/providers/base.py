@@ -19,7 +19,7 @@ from dlt_docjobs.model.records import JsonText
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind, Provider
 from dlt_docjobs.reader.reader import Reader
-from dlt_docjobs.reader.reading import Document, ReadAnswer, Reading
+from dlt_docjobs.results import Document, ReadAnswer, Reading
 
 INT64_MAX: Final = 2**63 - 1
 

@@ -35,7 +35,7 @@ from dlt_docjobs.providers.base import (
     RecordReader,
     UnreadableRecord,
 )
-from dlt_docjobs.reader.reading import Reading
+from dlt_docjobs.results import Reading
 from dlt_docjobs.results import llamacloud as results
 
 BASE_URL = "https://api.cloud.llamaindex.ai"

@@ -24,7 +24,7 @@ from dlt_docjobs.providers.base import (
     ProviderApi,
     UnreadableRecord,
 )
-from dlt_docjobs.reader.reading import Reading
+from dlt_docjobs.results import Reading
 from dlt_docjobs.results import unsiloed as results
 from dlt_docjobs.results.unsiloed_typed import read_answer
 

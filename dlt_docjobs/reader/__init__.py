@@ -1,5 +1,5 @@
 """Answers that hold a result become Arrow: in this process, or in a helper process beside it.
 
-`reading` says what an answer becomes. Whoever asks a provider has a `reader`, and need not know
-where an answer is read: here, or in the `helper`, another process, through its `pipe`.
+Whoever asks a provider has a `reader`, and need not know where an answer is read: here, or in the
+`helper`, another process, through its `pipe`. What it becomes stands in `results`.
 """

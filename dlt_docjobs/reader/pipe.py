@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 
-from dlt_docjobs.reader.reading import Document, ReadAnswer, Reading, read
+from dlt_docjobs.results import Document, ReadAnswer, Reading
 from dlt_docjobs.tables import TABLES
 
 LENGTH: Final = struct.Struct("<Q")
@@ -65,7 +65,7 @@ def answer(
 ) -> list[bytes | pa.Buffer]:
     """What the helper answers, in pieces; `NOTHING` where it can't read what it was given."""
     try:
-        reading = read(read_answer, body, lambda: msgspec.json.decode(body), policy)
+        reading = read_answer(body, lambda: msgspec.json.decode(body), **policy)
         return pack(reading) if reading.error is None else [NOTHING]
     except Exception:
         # the sync reads it by itself, and says what there is to say

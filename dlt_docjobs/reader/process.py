@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from dlt_docjobs.reader.helper import START
 from dlt_docjobs.reader.pipe import LENGTH, NOTHING, Order, unpack
-from dlt_docjobs.reader.reading import ReadAnswer, Reading
+from dlt_docjobs.results import ReadAnswer, Reading
 
 # of an answer's Arrow on its way: most fit in
 _BUFFER: Final = 2**20

@@ -10,7 +10,7 @@ from typing import Final
 
 from dlt_docjobs.http import Answer, decode_json
 from dlt_docjobs.reader.process import HelperProcess
-from dlt_docjobs.reader.reading import ReadAnswer, Reading, read
+from dlt_docjobs.results import ReadAnswer, Reading
 
 HELPED_FROM: Final = 8 * 2**20
 """Bytes of answers after which a helper is worth its start, half a second of a processor."""
@@ -66,7 +66,7 @@ class Reader:
         elif self._may_start and self._bytes_read >= HELPED_FROM:
             self._may_start = False
             self._start = asyncio.create_task(self._start_helper())
-        return read(self._read_answer, answer.body, lambda: decode_json(answer), self._policy)
+        return self._read_answer(answer.body, lambda: decode_json(answer), **self._policy)
 
     async def _start_helper(self) -> None:
         try:

@@ -28,7 +28,7 @@ from dlt_docjobs.model.records import Chunk, ParsedDocument, Segment
 from dlt_docjobs.model.vocabulary import canonical_segment_type
 from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
 from dlt_docjobs.results.builder import Fields, Pages, number_pages
-from dlt_docjobs.results.split import SplitAnswer, split
+from dlt_docjobs.results.reading import Reading, split
 from dlt_docjobs.results.values import entries, to_int, to_text
 
 KEEP: Final = frozenset({"id", "type", "parent_ids", "confidence_level"})
@@ -48,8 +48,8 @@ _HEADING: Final = _BLOCK | {"hierarchy_level"}
 
 def read_answer(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
-) -> SplitAnswer:
-    """Splits an answer; see `dlt_docjobs.reader.reading.ReadAnswer`."""
+) -> Reading:
+    """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
     parse = partial(parse_document, include_content=include_content)
     return split(decode(), ("pages",), RESULT_KEYS, parse)
 

@@ -27,7 +27,7 @@ from dlt_docjobs.model.records import Chunk, JsonText, ParsedDocument, Segment
 from dlt_docjobs.model.vocabulary import OTHER, canonical_segment_type
 from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
 from dlt_docjobs.results.builder import Fields, PageDraft, Pages, as_record, number_pages
-from dlt_docjobs.results.split import SplitAnswer, split
+from dlt_docjobs.results.reading import Reading, split
 from dlt_docjobs.results.values import entries, mean, to_confidence, to_float, to_int
 
 MAX_DEPTH: Final = 200
@@ -69,8 +69,8 @@ _FLAGS: Final = {"true": True, "false": False}
 
 def read_answer(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
-) -> SplitAnswer:
-    """Splits an answer; see `dlt_docjobs.reader.reading.ReadAnswer`."""
+) -> Reading:
+    """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
     return split(
         decode(),
         ("items", "text"),

@@ -71,18 +71,19 @@ def parse_document(
     for chunk in entries(body, "chunks"):
         if chunk is not None:
             document.add_chunk(as_record(chunk, "embed"))
-    add_missing_pages(document.pages, body)
+    for number in page_numbers(body):
+        document.pages[number]
     return ParsedDocument(
         document.pages.rows(), document.chunks, document.segments, document.elements
     )
 
 
-def add_missing_pages(pages: Pages, body: Mapping[str, Any]) -> None:
-    """Makes a page of each number up to the answer's `page_count`, segments on it or not."""
+def page_numbers(body: Mapping[str, Any]) -> range:
+    """The numbers of the pages up to the answer's `page_count`, segments on them or not."""
     page_count = to_int(body.get("page_count"))
-    if page_count is not None and page_count <= MAX_PAGE_COUNT:
-        for number in range(1, page_count + 1):
-            pages[number]
+    if page_count is None or page_count > MAX_PAGE_COUNT:
+        return range(0)
+    return range(1, page_count + 1)
 
 
 class _Document:

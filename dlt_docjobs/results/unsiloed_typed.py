@@ -1,40 +1,51 @@
 """Unsiloed AI's parse result, decoded straight into typed records: three times as fast.
 
 Only an answer that is as documented to the letter goes this way. Whatever is not (another type,
-a field that nobody knows, U+0000, a confidence of 7) is left to `unsiloed.parse_document`, for
-that job alone, which keeps all of it. Both make the same rows of what both can read.
+a field that nobody knows, a confidence of 7) is left to `unsiloed.parse_document`, for that job
+alone, which keeps all of it. Both make the same rows of what both can read.
+
+What msgspec has decoded becomes columns, not rows: most are as they were sent, and the texts of a
+column are looked through at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Annotated, Any, Final
+from itertools import chain, repeat
+from operator import itemgetter
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
+import pyarrow as pa
+from msgspec.structs import astuple
 
-from dlt_docjobs.model.cleaning import strip_signatures
-from dlt_docjobs.model.records import Chunk, JsonText, OcrElement, ParsedDocument, Segment
+from dlt_docjobs.model.cleaning import clean_text, is_clean
+from dlt_docjobs.model.records import JsonText
 from dlt_docjobs.model.vocabulary import canonical_segment_type
-from dlt_docjobs.results.boxes import NOWHERE, fractions
-from dlt_docjobs.results.builder import Fields, Pages
-from dlt_docjobs.results.split import SplitAnswer, split
+from dlt_docjobs.results.boxes import NOWHERE, Fractions, fractions
+from dlt_docjobs.results.builder import Fields
+from dlt_docjobs.results.reading import Document, Reading, split
 from dlt_docjobs.results.unsiloed import (
     BOX,
     CONTENT_KEYS,
     KEEP,
     RESULT_KEYS,
     SEGMENT_FIELDS,
-    add_missing_pages,
+    page_numbers,
     parse_document,
 )
 from dlt_docjobs.results.values import MAX_INT, MIN_INT, mean
+from dlt_docjobs.tables import TABLES
+from dlt_docjobs.tables.arrow import batch_of_columns
+
+T = TypeVar("T")
 
 _Whole = Annotated[int, msgspec.Meta(ge=MIN_INT, le=MAX_INT)]
 _Confidence = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Box = dict[str, int | float]
-# Where every number of a box on a page of this size is plain (see `Fields.boxes`)
-_PLAIN_SIZE: Final = 1e15
+# On a page of this size whole numbers are exact as floats, and so are their sums
+_EXACT: Final = 1e15
 
 
 class _OcrCount(msgspec.Struct, gc=False):
@@ -91,22 +102,25 @@ class _ChunkWithOcr(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     segments: list[_SegmentWithOcr] | None = None
 
 
+_SEGMENT_KEYS: Final = (*_Segment.__struct_fields__, "ocr")
+_OTHERS: Final = ("segment_type_display", "llm", "chart_data", "references")
+_NONE: Final = (None,) * len(_OTHERS)
+_CORNERS: Final = ("bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1")
+_TEXTS: Final = ("content", "markdown", "html")
+_BOX_KEYS: Final = frozenset(BOX[:4])
+_numbers_of: Final = itemgetter(*BOX[:4])
+
 _decode_parts: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_any: Final = msgspec.json.decode
 _decode_counts: Final = msgspec.json.Decoder(list[_ChunkWithCounts]).decode
 _decode_ocr: Final = msgspec.json.Decoder(list[_ChunkWithOcr]).decode
-_encode: Final = msgspec.json.Encoder().encode
-_OTHERS: Final = ("segment_type_display", "llm", "chart_data", "references")
-
-# A row is made for each of millions of segments, and by name it would take twice as long. That
-# the order is right is tested: both ways of reading make the same rows.
-_new: Final[Callable[[type[Any], tuple[Any, ...]], Any]] = tuple.__new__
+_encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
 def read_answer(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
-) -> SplitAnswer:
-    """Splits an answer; see `dlt_docjobs.reader.reading.ReadAnswer`."""
+) -> Reading:
+    """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
     typed = read_typed(body, include_content=include_content, include_ocr=include_ocr)
     if typed is not None:
         return typed
@@ -116,13 +130,13 @@ def read_answer(
 
 def read_typed(
     body: bytes, *, include_content: bool = True, include_ocr: bool = True
-) -> SplitAnswer | None:
+) -> Reading | None:
     """Reads the answer of `GET /parse/{job_id}`.
 
     Args:
         body: As received.
         include_content: False: no document text in any row.
-        include_ocr: False: no rows in `ocr`; the counts and means in segments stay.
+        include_ocr: False: no rows of OCR elements; the counts and means in segments stay.
 
     Returns:
         None where anything is not as documented, or there are no chunks.
@@ -138,183 +152,231 @@ def read_typed(
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return None
     fields = Fields(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
-    document = _Document(fields, include_ocr)
-    for chunk in chunks:
-        document.add_chunk(chunk)
-    add_missing_pages(document.pages, rest)
-    return SplitAnswer(
-        rest,
-        ParsedDocument(
-            document.pages.rows(), document.chunks, document.segments, document.elements
-        ),
-    )
+    columns = _Columns(fields, chunks)
+    # the elements first: what they have besides goes into their segment's metadata
+    ocr = columns.ocr() if include_ocr else batch_of_columns(TABLES["segment_ocr"], 0, {})
+    tables = {
+        "pages": columns.pages(page_numbers(rest)),
+        "chunks": columns.chunks(),
+        "segments": columns.segments(),
+        "segment_ocr": ocr,
+    }
+    return Reading(rest, Document(tables, failed_page_count=0))
 
 
-class _Document:
-    """The rows made so far."""
+class _Columns:
+    """The columns of one document."""
 
-    __slots__ = (
-        "_fields",
-        "_include_ocr",
-        "_kinds",
-        "chunks",
-        "elements",
-        "pages",
-        "segments",
-    )
+    __slots__ = ("_chunk_ids", "_chunks", "_count", "_fields", "_kept", "_lengths", "_sent")
 
-    def __init__(self, fields: Fields, include_ocr: bool) -> None:
+    def __init__(self, fields: Fields, chunks: list[Any]) -> None:
         self._fields = fields
-        self._include_ocr = include_ocr
-        self._kinds: dict[str | None, tuple[str, str | None]] = {}
-        self.pages = Pages(fields)
-        self.chunks: list[Chunk] = []
-        self.segments: list[Segment] = []
-        self.elements: list[OcrElement] = []
+        self._chunks = chunks
+        self._chunk_ids = _clean([chunk.chunk_id for chunk in chunks])
+        self._lengths = [len(chunk.segments or ()) for chunk in chunks]
+        self._count = sum(self._lengths)
+        segments = [segment for chunk in chunks for segment in chunk.segments or ()]
+        columns = _transposed(list(map(astuple, segments)), len(_SEGMENT_KEYS))
+        # what was sent of the segments, by field
+        self._sent = dict(zip(_SEGMENT_KEYS, columns, strict=True))
+        # by segment: what neither a column nor `_OTHERS` takes
+        self._kept: dict[int, dict[str, Any]] = {}
 
-    def add_chunk(self, chunk: Any) -> None:
-        include_content = self._fields.include_content
-        index = len(self.chunks)
-        chunk_id = _clean(chunk.chunk_id)
-        first = len(self.segments)
-        for segment in chunk.segments or ():
-            self._add(segment, index, chunk_id)
-        added = self.segments[first:]
-        content = None
-        if include_content and chunk.embed is not None:
-            content = _clean(chunk.embed)
-        elif include_content:
-            content = "\n\n".join(segment.markdown for segment in added if segment.markdown)
-        numbers = [segment.page_number for segment in added if segment.page_number is not None]
-        self.chunks.append(
-            Chunk(
-                chunk_index=index,
-                chunk_id=chunk_id,
-                chunk_kind="native",
-                page_number=min(numbers, default=None),
-                last_page_number=max(numbers, default=None),
-                content=content,
-                length=chunk.chunk_length,
-                segment_count=len(added),
-                metadata=None,
-            )
-        )
-
-    def _add(self, sent: Any, chunk_index: int, chunk_id: str | None) -> None:
-        fields = self._fields
-        index = len(self.segments)
-        ocr_count, ocr_mean = 0, None
-        ocr = sent.ocr
-        if ocr:
-            ocr_count = len(ocr)
-            ocr_mean = mean([one.confidence for one in ocr if one.confidence is not None])
-            if self._include_ocr:
-                self._add_ocr(ocr, index)
-        known = self._kinds.get(sent.segment_type)
-        if known is None:
-            kind = canonical_segment_type("unsiloed", sent.segment_type)
-            known = self._kinds[sent.segment_type] = (kind, _clean(sent.segment_type))
-        width, height = sent.page_width, sent.page_height
-        if sent.page_number is not None:
-            page = self.pages[sent.page_number]
-            page.segment_count += 1
-            if page.page_width is None:
-                page.page_width = width
-            if page.page_height is None:
-                page.page_height = height
-        (x0, y0, x1, y1), provider_bbox = NOWHERE, None
-        if sent.bbox is not None:
-            (x0, y0, x1, y1), provider_bbox = self._place(sent.bbox, width, height)
-        content = markdown = html = None
-        if fields.include_content:
-            content = _clean(sent.content)
-            markdown = _clean(sent.markdown)
-            html = _clean(sent.html)
-        image_url = None
-        if sent.image:
-            image_url = fields.url({"image": sent.image}, "image")
-        metadata = None
-        if (
-            sent.segment_type_display is not None
-            or sent.llm is not None
-            or sent.chart_data is not None
-            or sent.references is not None
-            or fields.kept
+    def pages(self, named: Iterable[int]) -> pa.RecordBatch:
+        """A page for each number that is named, or that a segment has."""
+        # width, height and how many segments
+        pages: dict[int | None, list[Any]] = {number: [None, None, 0] for number in named}
+        sent = self._sent
+        for number, width, height in zip(
+            sent["page_number"], sent["page_width"], sent["page_height"], strict=True
         ):
-            others = {name: getattr(sent, name) for name in _OTHERS}
-            metadata = fields.metadata(others, SEGMENT_FIELDS)
-        self.segments.append(
-            _new(
-                Segment,
-                (
-                    index,
-                    _clean(sent.segment_id),
-                    None,
-                    0,
-                    chunk_index,
-                    chunk_id,
-                    known[0],
-                    known[1],
-                    sent.page_number,
-                    width,
-                    height,
-                    content,
-                    markdown,
-                    html,
-                    image_url,
-                    sent.confidence,
-                    None,
-                    x0,
-                    y0,
-                    x1,
-                    y1,
-                    provider_bbox,
-                    None,
-                    None,
-                    None,
-                    ocr_count,
-                    ocr_mean,
-                    metadata,
-                ),
-            )
+            page = pages.get(number)
+            if page is None:
+                page = pages[number] = [None, None, 0]
+            if page[0] is None:
+                page[0] = width
+            if page[1] is None:
+                page[1] = height
+            page[2] += 1
+        rows = sorted((number, *page) for number, page in pages.items() if number is not None)
+        numbers, widths, heights, counts = _transposed(rows, 4)
+        columns = {
+            "page_number": numbers,
+            "page_width": widths,
+            "page_height": heights,
+            "is_failed": pa.repeat(False, len(rows)),
+            "segment_count": counts,
+        }
+        return batch_of_columns(TABLES["pages"], len(rows), columns)
+
+    def chunks(self) -> pa.RecordBatch:
+        """The provider's chunks."""
+        chunks = self._chunks
+        numbers = self._sent["page_number"]
+        pages: list[tuple[int | None, int | None]] = []
+        end = 0
+        for length in self._lengths:
+            begin, end = end, end + length
+            of_chunk = [number for number in numbers[begin:end] if number is not None]
+            pages.append((min(of_chunk, default=None), max(of_chunk, default=None)))
+        first_pages, last_pages = _transposed(pages, 2)
+        columns = {
+            "chunk_index": range(len(chunks)),
+            "chunk_id": self._chunk_ids,
+            "chunk_kind": pa.repeat("native", len(chunks)),
+            "page_number": first_pages,
+            "last_page_number": last_pages,
+            "length": [chunk.chunk_length for chunk in chunks],
+            "segment_count": self._lengths,
+        }
+        if self._fields.include_content:
+            columns["content"] = _clean([chunk.embed for chunk in chunks])
+            if columns["content"].null_count:
+                columns["content"] = self._with_markdown(columns["content"])
+        return batch_of_columns(TABLES["chunks"], len(chunks), columns)
+
+    def _with_markdown(self, content: pa.Array) -> list[str]:
+        """The content of chunks; of one that has none, its segments' Markdown."""
+        markdown = _clean(self._sent["markdown"]).to_pylist()
+        texts: list[str] = []
+        end = 0
+        for text, length in zip(content.to_pylist(), self._lengths, strict=True):
+            begin, end = end, end + length
+            of_segments = filter(None, markdown[begin:end])
+            texts.append("\n\n".join(of_segments) if text is None else text)
+        return texts
+
+    def segments(self) -> pa.RecordBatch:
+        """The segments; of OCR elements their number and mean confidence."""
+        sent = self._sent
+        types = sent["segment_type"]
+        kinds = {word: canonical_segment_type("unsiloed", word) for word in set(types)}
+        scores = (
+            [one.confidence for one in ocr if one.confidence is not None] if ocr else []
+            for ocr in sent["ocr"]
         )
+        columns = {
+            "segment_index": range(self._count),
+            "segment_id": _clean(sent["segment_id"]),
+            "depth": pa.repeat(0, self._count),
+            "chunk_index": _spread(range(len(self._lengths)), self._lengths),
+            "chunk_id": _spread(self._chunk_ids.to_pylist(), self._lengths),
+            "segment_type": [kinds[word] for word in types],
+            "provider_segment_type": _clean(types),
+            "page_number": sent["page_number"],
+            "page_width": sent["page_width"],
+            "page_height": sent["page_height"],
+            "image_url": self._image_urls(),
+            "confidence": sent["confidence"],
+            "provider_bbox": self._box_texts(sent["bbox"]),
+            "ocr_count": [len(ocr) if ocr else 0 for ocr in sent["ocr"]],
+            "ocr_confidence_mean": [mean(of_one) for of_one in scores],
+        }
+        columns |= zip(_CORNERS, _transposed(self._corners(), 4), strict=True)
+        if self._fields.include_content:
+            columns |= {name: _clean(sent[name]) for name in _TEXTS}
+        # when all is known that no column takes
+        columns["metadata"] = self._metadata()
+        return batch_of_columns(TABLES["segments"], self._count, columns)
 
-    def _place(
-        self, box: _Box, width: float | None, height: float | None
-    ) -> tuple[tuple[float | None, ...], JsonText | None]:
-        """A box as fractions of the page and as sent: quickly, where it lies on the page."""
-        try:
-            if width and height and len(box) == 4 and 0 < width < _PLAIN_SIZE > height > 0:
-                left, top = box["left"], box["top"]
-                right, bottom = left + box["width"], top + box["height"]
-                if 0 <= left <= right <= width and 0 <= top <= bottom <= height:
-                    corners = left / width, top / height, right / width, bottom / height
-                    return corners, JsonText(_encode(box).decode())
-        except KeyError:
-            pass
-        return fractions(box, BOX, width, height), self._fields.boxes({"bbox": box}, "bbox")
-
-    def _add_ocr(self, ocr: list[_Ocr], segment_index: int) -> None:
+    def _image_urls(self) -> list[str | None]:
         fields = self._fields
-        elements = self.elements
-        extras: dict[str, dict[str, Any]] = {}
-        for index, one in enumerate(ocr):
-            text = _clean(one.text) if fields.include_content else None
-            bbox = None if one.bbox is None else fields.boxes({"bbox": one.bbox}, "bbox")
-            elements.append(_new(OcrElement, (segment_index, index, text, one.confidence, bbox)))
+        urls: list[str | None] = [None] * self._count
+        for index, image in enumerate(self._sent["image"]):
+            if image:
+                urls[index] = fields.url({"image": image}, "image")
+                if fields.kept:
+                    self._kept.setdefault(index, {}).update(fields.kept)
+                    fields.kept = {}
+        return urls
+
+    def _corners(self) -> list[Fractions]:
+        """The boxes as fractions of the page: quickly, where they lie on it."""
+        sent = self._sent
+        corners: list[Fractions] = []
+        for box, width, height in zip(
+            sent["bbox"], sent["page_width"], sent["page_height"], strict=True
+        ):
+            if box is None:
+                corners.append(NOWHERE)
+                continue
+            if width and height and box.keys() == _BOX_KEYS:
+                left, top, right, bottom = _numbers_of(box)
+                right += left
+                bottom += top
+                if 0 <= left <= right <= width < _EXACT and 0 <= top <= bottom <= height < _EXACT:
+                    corners.append((left / width, top / height, right / width, bottom / height))
+                    continue
+            corners.append(fractions(box, BOX, width, height))
+        return corners
+
+    def _box_texts(self, boxes: Sequence[_Box | None]) -> list[JsonText | None]:
+        """Boxes as sent: all at once, where they have no keys but their own."""
+        texts: list[JsonText | None] = [None] * len(boxes)
+        plain: list[int] = []
+        for index, box in enumerate(boxes):
+            if box is None:
+                continue
+            if box.keys() <= _BOX_KEYS:
+                plain.append(index)
+            else:
+                texts[index] = self._fields.boxes({"bbox": box}, "bbox")
+        lines = _encode_lines([boxes[index] for index in plain]).decode().split("\n")
+        for index, line in zip(plain, lines, strict=False):
+            texts[index] = JsonText(line)
+        return texts
+
+    def _metadata(self) -> list[JsonText | None]:
+        fields, sent = self._fields, self._sent
+        texts: list[JsonText | None] = [None] * self._count
+        others = zip(*(sent[name] for name in _OTHERS), strict=True)
+        for index, values in enumerate(others):
+            if values != _NONE or index in self._kept:
+                fields.kept = self._kept.get(index, {})
+                record = dict(zip(_OTHERS, values, strict=True))
+                texts[index] = fields.metadata(record, SEGMENT_FIELDS)
+        return texts
+
+    def ocr(self) -> pa.RecordBatch:
+        """The OCR elements; what no column takes of them is kept for their segment's metadata."""
+        fields = self._fields
+        rows: list[tuple[int, int, _Ocr]] = [
+            (index, place, one)
+            for index, ocr in enumerate(self._sent["ocr"])
+            for place, one in enumerate(ocr or ())
+        ]
+        for index, place, one in rows:
             if one.color is not None or one.link is not None:
                 sent = {"color": one.color, "link": one.link}
-                extras[str(index)] = fields.leftovers(sent, frozenset())
-        if extras:
-            fields.kept["ocr"] = extras
+                extras = self._kept.setdefault(index, {}).setdefault("ocr", {})
+                extras[str(place)] = fields.leftovers(sent, frozenset())
+        segments, places, elements = _transposed(rows, 3)
+        columns = {
+            "segment_index": segments,
+            "ocr_index": places,
+            "confidence": [one.confidence for one in elements],
+            "provider_bbox": self._box_texts([one.bbox for one in elements]),
+        }
+        if fields.include_content:
+            columns["text"] = _clean([one.text for one in elements])
+        return batch_of_columns(TABLES["segment_ocr"], len(rows), columns)
 
 
-def _clean(text: str | None) -> str | None:
-    """`clean_text` for what msgspec has decoded: it refuses lone surrogates."""
-    if text is None:
-        return None
-    if "\0" in text:
-        text = text.replace("\0", "")
-    if "=" in text or "&" in text or "%" in text or "\\" in text:
-        return strip_signatures(text)
-    return text
+def _clean(texts: Sequence[str | None]) -> pa.Array:
+    """A column of texts as `clean_text` leaves them."""
+    column = pa.array(texts, pa.string())
+    # Arrow has them one behind the other
+    data = column.buffers()[2]
+    if data is None or is_clean(data.to_pybytes()):
+        return column
+    return pa.array([text and clean_text(text) for text in texts], pa.string())
+
+
+def _spread(values: Iterable[T], counts: Iterable[int]) -> list[T]:
+    """Each value as often as its count says."""
+    return list(chain.from_iterable(map(repeat, values, counts)))
+
+
+def _transposed(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
+    """The columns of rows, of none as well."""
+    return list(zip(*rows, strict=True)) if rows else [()] * width

@@ -37,7 +37,7 @@ from dlt_docjobs.sync.rejections import payload_of, rejected_record, rejection_i
 from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
 from dlt_docjobs.sync.session import Session, Wanted
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
-from dlt_docjobs.tables.arrow import RowBuffer, own_columns
+from dlt_docjobs.tables.arrow import RowBuffer, batch_of_rows
 
 _RESULT_FORGOTTEN_SECONDS: Final = 24 * 3600
 _NO_RESULT: Final = "it succeeded, but came without a result"
@@ -548,7 +548,7 @@ class Package:
             assert answer.extraction is not None
             extracted = self._extraction(entry, answer.extraction)
             table = TABLES["extraction_results"]
-            rows = {table.name: own_columns(table, [extracted])}
+            rows = {table.name: batch_of_rows(table, [extracted])}
         self._results.add(entry, rows, answer.size)
         if "chunks" in self._wanted.tables:
             figures.chunks += counts.get("chunk_count") or 0

@@ -139,7 +139,7 @@ class _Key(NamedTuple):
     rows: int
 
 
-def own_columns(table: Table, rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:
+def batch_of_rows(table: Table, rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:
     """Rows of one job in a result table, as Arrow.
 
     Job by job, and not a whole batch at once: so few values are in the processor's cache still,
@@ -152,6 +152,21 @@ def own_columns(table: Table, rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch
     schema = table.own_schema
     columns: Iterable[Any] = zip(*rows, strict=True) if rows else [()] * len(schema)
     return pa.RecordBatch.from_arrays(_arrays(columns, schema), schema=schema)
+
+
+def batch_of_columns(
+    table: Table, count: int, columns: Mapping[str, Sequence[Any] | pa.Array]
+) -> pa.RecordBatch:
+    """Columns of one job in a result table, as Arrow.
+
+    Args:
+        table: The table.
+        count: Rows.
+        columns: Its own columns by name. One that is not there is null in every row.
+    """
+    schema = table.own_schema
+    values = (columns.get(field.name, pa.nulls(count, field.type)) for field in schema)
+    return pa.RecordBatch.from_arrays(_arrays(values, schema), schema=schema)
 
 
 def _arrays(columns: Iterable[Any], schema: pa.Schema) -> list[pa.Array]:

@@ -18,6 +18,7 @@ from dlt_docjobs.model.cleaning import (
     clean_json,
     clean_text,
     hashed_name,
+    is_clean,
     names_secret,
     strip_query,
     to_json_text,
@@ -244,6 +245,25 @@ def test_no_store_signature_survives(text: str) -> None:
 @given(st.text(max_size=30).map(lambda text: re.sub("[\0=%\\\\&]", "", text)))
 def test_a_text_without_anything_suspicious_is_kept(text: str) -> None:
     assert clean_text(text) is text
+
+
+@given(st.lists(_TEXTS.map(lambda text: text.encode("utf-8", "ignore").decode()), max_size=4))
+def test_what_is_clean_together_is_clean_one_by_one(texts: list[str]) -> None:
+    if is_clean("".join(texts).encode()):
+        assert all(clean_text(text) is text for text in texts)
+
+
+@pytest.mark.parametrize("equals", ["=", "%3D", "%253d", "\\u003d", "&equals;", "&amp;#x3D;"])
+def test_a_signature_among_many_texts_is_noticed(equals: str) -> None:
+    text = f"https://h/a.png?X-Amz-Signature{equals}SECRET"
+    assert clean_text(text) != text and not is_clean(f"before {text} behind".encode())
+
+
+@pytest.mark.parametrize(
+    "text", ["100 % & more", "R&D, 3 % \\ 5", "%3F &lt; \\u0026 #61;", "naïve 日本"]
+)
+def test_signs_that_sign_nothing_are_no_reason_to_look_closer(text: str) -> None:
+    assert is_clean(text.encode())
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from typing import Any
 
 from dlt_docjobs.http import Answer
 from dlt_docjobs.reader.process import HelperProcess
-from dlt_docjobs.reader.reading import ReadAnswer, Reading, read
-from dlt_docjobs.results import SplitAnswer, contextual, llamacloud, unsiloed_typed
+from dlt_docjobs.results import ReadAnswer, Reading, contextual, llamacloud, unsiloed_typed
 
 WAYS: dict[str, ReadAnswer] = {
     "llamacloud": llamacloud.read_answer,
@@ -46,7 +45,7 @@ def answer_of(body: bytes) -> Answer:
 
 def read_here(way: ReadAnswer, body: bytes, policy: dict[str, bool] | None = None) -> Reading:
     """What the sync itself makes of a body."""
-    return read(way, body, lambda: json.loads(body), policy or EVERYTHING)
+    return way(body, lambda: json.loads(body), **(policy or EVERYTHING))
 
 
 def assert_same(one: Reading | None, other: Reading) -> None:
@@ -95,38 +94,38 @@ async def ask(way: ReadAnswer, *bodies: bytes) -> list[Reading | None]:
 
 def tell_modules(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
-) -> SplitAnswer:
+) -> Reading:
     """Says what the helper has imported."""
-    return SplitAnswer(sorted(sys.modules))
+    return Reading(sorted(sys.modules))
 
 
 def tell_environment(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
-) -> SplitAnswer:
+) -> Reading:
     """Says what the helper finds in its environment."""
-    return SplitAnswer(dict(os.environ))
+    return Reading(dict(os.environ))
 
 
 def chatter(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
-) -> SplitAnswer:
+) -> Reading:
     """Prints, as a library may."""
     print("x" * 100, flush=True)
-    return SplitAnswer(body.decode())
+    return Reading(body.decode())
 
 
 def fail(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
-) -> SplitAnswer:
+) -> Reading:
     """Fails where the body says so."""
     if body == b"fail":
         raise RuntimeError("SECRET")
-    return SplitAnswer(body.decode())
+    return Reading(body.decode())
 
 
 def sleep(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
-) -> SplitAnswer:
+) -> Reading:
     """Takes as many seconds as the body says."""
     time.sleep(float(body))
-    return SplitAnswer("awake")
+    return Reading("awake")

@@ -19,7 +19,7 @@ from dlt_docjobs.http import Answer
 from dlt_docjobs.reader import reader as reader_module
 from dlt_docjobs.reader.process import HelperProcess
 from dlt_docjobs.reader.reader import Reader
-from dlt_docjobs.reader.reading import Reading
+from dlt_docjobs.results import Reading
 from dlt_docjobs.tables import RESULT_TABLES
 
 

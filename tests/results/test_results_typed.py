@@ -13,27 +13,27 @@ from hypothesis import strategies as st
 from test_results_properties import INPUTS, MUTATIONS, RELAXED, mutated
 
 from dlt_docjobs.emulator.contents.unsiloed import parse_content
-from dlt_docjobs.model.records import ParsedDocument
-from dlt_docjobs.results import UnreadableResult, unsiloed
+from dlt_docjobs.results import Document, UnreadableResult, unsiloed, unsiloed_typed
 from dlt_docjobs.results.unsiloed_typed import read_typed
+from dlt_docjobs.tables import TABLES
 
 POLICIES = [(True, True), (True, False), (False, True), (False, False)]
 
 
-def comparable(document: ParsedDocument) -> list[list[dict[str, Any]]]:
+def comparable(document: Document) -> dict[str, list[dict[str, Any]]]:
     """The rows, with JSON as values: the order of keys in `metadata` may differ."""
-    return [
-        [
+    return {
+        name: [
             {
-                name: json.loads(value)
-                if value and name in ("metadata", "provider_bbox")
+                column: json.loads(value)
+                if value and column in ("metadata", "provider_bbox")
                 else value
-                for name, value in row._asdict().items()
+                for column, value in row.items()
             }
-            for row in table
+            for row in rows.to_pylist()
         ]
-        for table in document
-    ]
+        for name, rows in document.tables.items()
+    }
 
 
 def assert_same(body: Any, include_content: bool, include_ocr: bool) -> bool:
@@ -43,7 +43,12 @@ def assert_same(body: Any, include_content: bool, include_ocr: bool) -> bool:
     if typed is None:
         return False
     assert typed.document is not None
-    assert comparable(typed.document) == comparable(unsiloed.parse_document(body, **options))
+    for name, rows in typed.document.tables.items():
+        assert rows.schema == TABLES[name].own_schema
+        rows.validate(full=True)
+    tolerant = Document.of(unsiloed.parse_document(body, **options))
+    assert comparable(typed.document) == comparable(tolerant)
+    assert typed.document.failed_page_count == tolerant.failed_page_count
     assert typed.rest == {key: value for key, value in body.items() if key != "chunks"}
     return True
 
@@ -105,6 +110,37 @@ BOX = {"left": 1, "top": 2.5, "width": 3, "height": 4}
 def test_corners_are_read_alike(more: dict[str, Any], policy: tuple[bool, bool]) -> None:
     chunk = {"embed": None, "segments": [SEGMENT, {**SEGMENT, **more}, SEGMENT]}
     assert assert_same({"chunks": [chunk, {"embed": "e", "segments": None}]}, *policy)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"chunks": []},
+        {"chunks": [], "page_count": 3},
+        {"chunks": [{}, {"embed": "e", "chunk_id": "c\0"}], "page_count": 0},
+        {"chunks": [{"embed": None, "segments": [{"markdown": "\0"}, {"markdown": "b"}, {}]}]},
+        {"chunks": [{"segments": [{"page_number": n}]} for n in (3, 1, 7, 3)], "page_count": 4},
+        {"chunks": [{"segments": [{"page_number": 2, "page_width": 1}]},
+                    {"segments": [{"page_number": 2, "page_width": 5, "page_height": 6}]}]},
+        {"chunks": [{"segments": [{"ocr": [{"confidence": 0.5}, {"link": "x"}]}, {"llm": 1}]}]},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("policy", POLICIES)
+def test_documents_are_read_alike(body: dict[str, Any], policy: tuple[bool, bool]) -> None:
+    assert assert_same(body, *policy)
+
+
+def test_only_a_column_that_may_hold_a_signature_is_looked_through_text_by_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[str] = []
+    clean_text = unsiloed_typed.clean_text
+    monkeypatch.setattr(
+        unsiloed_typed, "clean_text", lambda text: looked_at.append(text) or clean_text(text)
+    )
+    segments = [{"content": "R&D, 100 %", "markdown": f"{n} = {n}"} for n in range(3)]
+    assert assert_same({"chunks": [{"embed": "e", "segments": segments}]}, True, False)
+    assert looked_at == ["0 = 0", "1 = 1", "2 = 2"]
 
 
 @pytest.mark.parametrize(

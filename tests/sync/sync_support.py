@@ -32,7 +32,7 @@ from dlt_docjobs.providers.base import (
     ListRange,
     ProviderApi,
 )
-from dlt_docjobs.reader.reading import Document
+from dlt_docjobs.results import Document
 from dlt_docjobs.results.llamacloud import read_answer
 from dlt_docjobs.sync.memory import JobRef, KnownJob, Memory, OpenJob
 from dlt_docjobs.sync.package import Package

@@ -11,7 +11,7 @@ import pytest
 
 from dlt_docjobs.model import records
 from dlt_docjobs.tables import JOB_KEY, REMOVED, RESULT_TABLES, TABLES
-from dlt_docjobs.tables.arrow import ResultBuffer, RowBuffer, own_columns
+from dlt_docjobs.tables.arrow import ResultBuffer, RowBuffer, batch_of_rows
 
 # Contract 5, word for word: the columns of each table. `?` may be null.
 T, J, I, D, B, S = "text", "json", "bigint", "double", "bool", "timestamp"  # noqa: E741
@@ -299,7 +299,7 @@ def test_rows_come_out_as_they_went_in(name: str) -> None:
     if table.is_result:
         buffer = results = ResultBuffer(table)
         for part, *shared in parts:
-            results.add(own_columns(table, part), *shared)
+            results.add(batch_of_rows(table, part), *shared)
     else:
         buffer = plain = RowBuffer(table)
         for part, *shared in parts:
@@ -322,7 +322,7 @@ def test_rows_come_out_as_they_went_in(name: str) -> None:
 @pytest.mark.parametrize("name", RESULT_TABLES)
 def test_a_tombstone_has_the_job_s_key_and_satisfies_every_column(name: str) -> None:
     buffer = ResultBuffer(TABLES[name])
-    buffer.add(own_columns(TABLES[name], [row_of(name)]), KEY, "run-1")
+    buffer.add(batch_of_rows(TABLES[name], [row_of(name)]), KEY, "run-1")
     buffer.add_tombstone((*KEY[:3], "gone"), "run-1")
     assert len(buffer) == 2
     kept, removed = buffer.flush().to_pylist()
