@@ -40,6 +40,8 @@ def main() -> int:
     def say(line: str) -> None:
         print(f"{time.monotonic() - began:6.0f} s  {line}", file=sys.stderr, flush=True)
 
+    if args.folder is not None:
+        args.folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="docjobs-benchmark-", dir=args.folder) as folder,
         running_server(Calendar.ending_now(sizes.total)) as server,

@@ -48,6 +48,7 @@ class ResultRows:
         self._by_row = by_row
         self._buffers = {name: ResultBuffer(TABLES[name]) for name in RESULT_TABLES}
         self._writing = asyncio.Lock()
+        self._leaving: asyncio.Task[None] | None = None
         self._waiting_bytes = 0
         self._written_bytes = 0
         self._written: set[str] = set()
@@ -90,17 +91,25 @@ class ResultRows:
         """Hands on what waits, if it is enough for a batch or if `everything` goes."""
         # one at a time: while the writer is behind, fetches must not each hold a batch of their own
         async with self._writing:
-            full = self._waiting_bytes >= _BYTES_PER_BATCH or any(
-                len(buffer) >= _ROWS_PER_BATCH for buffer in self._buffers.values()
-            )
-            if not full and not everything:
-                return
-            batch = {name: buffer.flush() for name, buffer in self._buffers.items() if len(buffer)}
-            self._waiting_bytes = 0
-            if batch:
-                self._written.update(batch)
-                self._written_bytes += sum(table.nbytes for table in batch.values())
-                await self._emit(batch)
+            if self._leaving is not None and not self._leaving.done():
+                await asyncio.shield(self._leaving)
+            if everything or self._is_enough():
+                # whoever waits for it may be cancelled; rows of jobs that count as loaded may not
+                self._leaving = asyncio.create_task(self._leave())
+                await asyncio.shield(self._leaving)
+
+    def _is_enough(self) -> bool:
+        return self._waiting_bytes >= _BYTES_PER_BATCH or any(
+            len(buffer) >= _ROWS_PER_BATCH for buffer in self._buffers.values()
+        )
+
+    async def _leave(self) -> None:
+        batch = {name: buffer.flush() for name, buffer in self._buffers.items() if len(buffer)}
+        self._waiting_bytes = 0
+        if batch:
+            self._written.update(batch)
+            self._written_bytes += sum(table.nbytes for table in batch.values())
+            await self._emit(batch)
 
     async def finish(self) -> Batch:
         """Hands on the rest.

@@ -1,0 +1,73 @@
+"""Result rows on their way to the writer, whatever becomes of those who bring them."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from dlt_docjobs.model.records import ParsedDocument, Segment
+from dlt_docjobs.results import Document
+from dlt_docjobs.sync import result_rows
+from dlt_docjobs.sync.ledger import JobEntry
+from dlt_docjobs.sync.memory import KnownJob
+from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
+from dlt_docjobs.sync.session import Session, Wanted
+from dlt_docjobs.tables import RESULT_TABLES
+
+
+def rows_for(emit: Emit) -> ResultRows:
+    session = SimpleNamespace(run_id="run-1", key=lambda ref: ("unsiloed", "default", *ref))
+    wanted = Wanted(frozenset(RESULT_TABLES), include_ocr=True)
+    return ResultRows(cast(Session, session), wanted, emit, replaces=True, by_row=False)
+
+
+def add(rows: ResultRows, job_id: str) -> None:
+    segment = Segment(*[None] * len(Segment._fields))._replace(
+        segment_index=0, depth=0, segment_type="text", ocr_count=0
+    )
+    tables = Document.of(ParsedDocument([], [], [segment], [])).tables
+    rows.add(JobEntry(("parse", job_id), KnownJob()), tables, 1)
+
+
+def job_ids(batches: list[Batch]) -> list[str]:
+    return [job_id for batch in batches for job_id in batch["segments"]["job_id"].to_pylist()]
+
+
+@pytest.mark.parametrize("cancelled_after", ["its batch was handed on", "it was told to wait"])
+def test_a_fetch_that_is_cancelled_takes_no_rows_with_it(
+    monkeypatch: pytest.MonkeyPatch, cancelled_after: str
+) -> None:
+    monkeypatch.setattr(result_rows, "_ROWS_PER_BATCH", 1)
+    written: list[Batch] = []
+    writer_has_time = asyncio.Event()
+
+    async def emit(batch: Batch) -> None:
+        await writer_has_time.wait()
+        written.append(batch)
+
+    async def scenario() -> None:
+        rows = rows_for(emit)
+
+        async def fetch(job_id: str) -> Any:
+            add(rows, job_id)
+            await rows.flush()
+
+        first = asyncio.create_task(fetch("a"))
+        await asyncio.sleep(0)
+        second = asyncio.create_task(fetch("b"))
+        await asyncio.sleep(0.01)
+        (first if cancelled_after == "its batch was handed on" else second).cancel()
+        await asyncio.sleep(0.01)
+        ending = asyncio.create_task(rows.finish())
+        await asyncio.sleep(0.01)
+        assert not ending.done() and not written, "the writer is still busy"
+        writer_has_time.set()
+        await ending
+        await asyncio.gather(first, second, return_exceptions=True)
+
+    asyncio.run(scenario())
+    # in the order in which they came, and what finish() waits for is all there is
+    assert job_ids(written) == ["a", "b"]
