@@ -16,6 +16,7 @@ from dlt.pipeline.pipeline import Pipeline
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.sync import run as run_module
 
 TABLES = ("jobs", "job_status_history", "pages", "chunks", "segments", "sync_runs")
 
@@ -112,8 +113,11 @@ def test_a_copy_whose_word_was_lost_is_made_anew(
 
 
 def test_a_destination_that_never_takes_it_ends_the_run_and_loses_nothing(
-    place: Place, lose_word: Callable[[Place, str, int], None]
+    place: Place,
+    lose_word: Callable[[Place, str, int], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(run_module, "_PAUSE_SECONDS", 0)
     lose_word(place, "segments", 99)
     with pytest.raises(PipelineStepFailed, match="connection was lost"):
         place.sync()
