@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import chain, repeat
+from itertools import accumulate, chain, repeat
 from operator import itemgetter
 from typing import Annotated, Any, Final, TypeVar
 
@@ -167,7 +167,16 @@ def read_typed(
 class _Columns:
     """The columns of one document."""
 
-    __slots__ = ("_chunk_ids", "_chunks", "_count", "_fields", "_kept", "_lengths", "_sent")
+    __slots__ = (
+        "_chunk_ids",
+        "_chunks",
+        "_count",
+        "_fields",
+        "_kept",
+        "_lengths",
+        "_sent",
+        "_spans",
+    )
 
     def __init__(self, fields: Fields, chunks: list[Any]) -> None:
         self._fields = fields
@@ -175,6 +184,9 @@ class _Columns:
         self._chunk_ids = _clean([chunk.chunk_id for chunk in chunks])
         self._lengths = [len(chunk.segments or ()) for chunk in chunks]
         self._count = sum(self._lengths)
+        # where each chunk's segments are among all
+        ends = zip(accumulate(self._lengths), self._lengths, strict=True)
+        self._spans = [slice(end - length, end) for end, length in ends]
         segments = [segment for chunk in chunks for segment in chunk.segments or ()]
         columns = _transposed(list(map(astuple, segments)), len(_SEGMENT_KEYS))
         # what was sent of the segments, by field
@@ -214,10 +226,8 @@ class _Columns:
         chunks = self._chunks
         numbers = self._sent["page_number"]
         pages: list[tuple[int | None, int | None]] = []
-        end = 0
-        for length in self._lengths:
-            begin, end = end, end + length
-            of_chunk = [number for number in numbers[begin:end] if number is not None]
+        for span in self._spans:
+            of_chunk = [number for number in numbers[span] if number is not None]
             pages.append((min(of_chunk, default=None), max(of_chunk, default=None)))
         first_pages, last_pages = _transposed(pages, 2)
         columns = {
@@ -238,13 +248,10 @@ class _Columns:
     def _with_markdown(self, content: pa.Array) -> list[str]:
         """The content of chunks; of one that has none, its segments' Markdown."""
         markdown = _clean(self._sent["markdown"]).to_pylist()
-        texts: list[str] = []
-        end = 0
-        for text, length in zip(content.to_pylist(), self._lengths, strict=True):
-            begin, end = end, end + length
-            of_segments = filter(None, markdown[begin:end])
-            texts.append("\n\n".join(of_segments) if text is None else text)
-        return texts
+        return [
+            "\n\n".join(filter(None, markdown[span])) if text is None else text
+            for text, span in zip(content.to_pylist(), self._spans, strict=True)
+        ]
 
     def segments(self) -> pa.RecordBatch:
         """The segments; of OCR elements their number and mean confidence."""

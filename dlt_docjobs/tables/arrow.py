@@ -165,7 +165,10 @@ def batch_of_columns(
         columns: Its own columns by name. One that is not there is null in every row.
     """
     schema = table.own_schema
-    values = (columns.get(field.name, pa.nulls(count, field.type)) for field in schema)
+    values = (
+        columns[field.name] if field.name in columns else pa.nulls(count, field.type)
+        for field in schema
+    )
     return pa.RecordBatch.from_arrays(_arrays(values, schema), schema=schema)
 
 
