@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dlt_docjobs._version import __version__
+    from dlt_docjobs.loading.run import run
+    from dlt_docjobs.locks.local import SyncLocked
+    from dlt_docjobs.model.outcomes import SyncFailed, UsageError
     from dlt_docjobs.sources.contextual import contextual
     from dlt_docjobs.sources.llamacloud import llamacloud
     from dlt_docjobs.sources.unsiloed import unsiloed
-    from dlt_docjobs.sync.lock import SyncLocked
-    from dlt_docjobs.sync.outcomes import SyncFailed, UsageError
-    from dlt_docjobs.sync.run import run
     from dlt_docjobs.sync.session import RunRequest
     from dlt_docjobs.views import create_views
 
 _HOMES = {
     "RunRequest": "dlt_docjobs.sync.session",
-    "SyncFailed": "dlt_docjobs.sync.outcomes",
-    "SyncLocked": "dlt_docjobs.sync.lock",
-    "UsageError": "dlt_docjobs.sync.outcomes",
+    "SyncFailed": "dlt_docjobs.model.outcomes",
+    "SyncLocked": "dlt_docjobs.locks.local",
+    "UsageError": "dlt_docjobs.model.outcomes",
     "__version__": "dlt_docjobs._version",
     "contextual": "dlt_docjobs.sources.contextual",
     "create_views": "dlt_docjobs.views",
     "llamacloud": "dlt_docjobs.sources.llamacloud",
-    "run": "dlt_docjobs.sync.run",
+    "run": "dlt_docjobs.loading.run",
     "unsiloed": "dlt_docjobs.sources.unsiloed",
 }
 

@@ -15,7 +15,7 @@ def main(task: Task) -> float:
     from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
     import dlt_docjobs
-    from dlt_docjobs.sync.memory_limit import SOFT_LIMIT
+    from dlt_docjobs.warehouse.memory_limit import SOFT_LIMIT
 
     credentials = DuckDbCredentials(task.warehouse)
     credentials.global_config = {"memory_limit": SOFT_LIMIT}

@@ -16,8 +16,8 @@ from dlt.common.destination import AnyDestination
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from benchmarks.views.rows import Rows
-from dlt_docjobs.sync.destinations import prepare
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.warehouse.connection import prepare
 
 DATASET: Final = "docjobs"
 # about what the command line gives DuckDB

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
-from collections.abc import Iterable
 from typing import Any, Final, NoReturn
+
+from dlt_docjobs.model.suggestions import suggest
 
 FOLLOW_SECONDS: Final = 10.0
 SHELLS: Final = ("bash", "zsh", "fish")
@@ -49,14 +49,6 @@ class _Parser(argparse.ArgumentParser):
             return ""
         options = [option for action in self._actions for option in action.option_strings]
         return suggest(words.split()[0].split("=")[0], options)
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """What was probably meant, as the end of a sentence; empty where nothing is near."""
-    names = list(known)
-    near = [name for name in names if len(word) > 2 and name.startswith(word)]
-    near = near or difflib.get_close_matches(word.lower(), names, 1, 0.6)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _with_values(words: list[str]) -> list[str]:

@@ -7,12 +7,12 @@ import asyncio
 import sys
 from typing import Any
 
+from dlt_docjobs.accounts.pipelines import Account, chosen_accounts, make_pipeline
 from dlt_docjobs.cli.errors import explain
-from dlt_docjobs.cli.pipelines import Account, chosen_accounts, make_pipeline
-from dlt_docjobs.providers.base import ProviderApi
+from dlt_docjobs.providers.protocol import ProviderApi
 from dlt_docjobs.sources.build import resolved_config
-from dlt_docjobs.sync.destinations import connect
-from dlt_docjobs.sync.warehouse import account_status
+from dlt_docjobs.warehouse.accounts import account_status
+from dlt_docjobs.warehouse.connection import connect
 
 
 def check(args: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ COMMANDS: Final = {
 
 def run_command(args: argparse.Namespace) -> int:
     """Runs the command; what went wrong is a sentence, not a traceback."""
-    from dlt_docjobs.sync.private import private_files
+    from dlt_docjobs.loading.private import private_files
 
     try:
         command = getattr(importlib.import_module(COMMANDS[args.run]), args.run)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from dlt_docjobs.cli.arguments import make_parser
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.vocabulary import PROVIDERS
-from dlt_docjobs.sync.outcomes import UsageError
 
 _FILES = ("--job-ids-file", "--out")
 

@@ -17,13 +17,13 @@ from dlt.common.destination import AnyDestination
 from dlt.common.runtime.run_context import switch_context
 
 from dlt_docjobs.cli import output, terminal
+from dlt_docjobs.loading.run import run
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.report import ReportRefused, write_report
 from dlt_docjobs.sources.contextual import contextual
 from dlt_docjobs.sources.llamacloud import llamacloud
 from dlt_docjobs.sources.unsiloed import unsiloed
-from dlt_docjobs.sync.outcomes import UsageError
-from dlt_docjobs.sync.run import run
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import install_views
 

@@ -6,8 +6,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Final
 
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.sources.config import KEY_VARIABLES, SECTION
-from dlt_docjobs.sync.outcomes import UsageError
 
 if TYPE_CHECKING:
     from dlt_docjobs.emulator import Emulator

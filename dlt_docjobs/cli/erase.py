@@ -10,23 +10,23 @@ from pathlib import Path
 import dlt
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_docjobs.cli.destinations import is_missing, make_destination, refuse_files
-from dlt_docjobs.cli.gate import alone
-from dlt_docjobs.cli.pipelines import Account, make_pipeline, parse_account
+from dlt_docjobs.accounts.destinations import is_missing, make_destination, refuse_files
+from dlt_docjobs.accounts.pipelines import Account, make_pipeline, parse_account
+from dlt_docjobs.loading.failures import write_kept_failures
+from dlt_docjobs.loading.pending import drop_misplaced_packages, mend_broken_packages
+from dlt_docjobs.locks.destination import warehouse_lock
+from dlt_docjobs.locks.gate import alone
+from dlt_docjobs.locks.local import pipeline_lock
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.sources.config import read_job_ids
-from dlt_docjobs.sync.destinations import prepare
-from dlt_docjobs.sync.failures import write_kept_failures
-from dlt_docjobs.sync.lock import pipeline_lock
-from dlt_docjobs.sync.outcomes import UsageError
-from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
-from dlt_docjobs.sync.warehouse import (
+from dlt_docjobs.warehouse.accounts import (
     account_status,
     forget_jobs,
     jobs_made_from,
     remove_account,
 )
-from dlt_docjobs.sync.warehouse_lock import warehouse_lock
+from dlt_docjobs.warehouse.connection import prepare
 
 
 def reset(args: argparse.Namespace) -> int:

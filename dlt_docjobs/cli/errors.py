@@ -26,8 +26,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_docjobs.cli.disk import disk_fault
 from dlt_docjobs.http import ApiError
-from dlt_docjobs.sync.lock import SyncLocked
-from dlt_docjobs.sync.outcomes import (
+from dlt_docjobs.locks.local import SyncLocked
+from dlt_docjobs.model.outcomes import (
     EXIT_BUSY,
     EXIT_REFUSED,
     EXIT_USAGE,

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from dlt_docjobs.cli import terminal
+from dlt_docjobs.model.outcomes import EXIT_BUSY, EXIT_DONE, EXIT_PARTIAL
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import format_instant
-from dlt_docjobs.sync.outcomes import EXIT_BUSY, EXIT_DONE, EXIT_PARTIAL
 
 JSON_FIELDS: Final = (
     "provider",

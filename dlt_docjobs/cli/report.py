@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from dlt_docjobs.cli.destinations import is_missing, make_destination
+from dlt_docjobs.accounts.destinations import is_missing, make_destination
 from dlt_docjobs.report import ReportRefused, write_report
-from dlt_docjobs.sync.destinations import install_defaults
+from dlt_docjobs.warehouse.connection import install_defaults
 
 
 def report(args: argparse.Namespace) -> int:

@@ -14,12 +14,12 @@ from dlt.common.destination import AnyDestination
 from dlt.common.schema import Schema
 from dlt.destinations.exceptions import DatabaseException
 
+from dlt_docjobs.accounts.destinations import is_missing, make_destination
 from dlt_docjobs.cli import terminal
-from dlt_docjobs.cli.destinations import is_missing, make_destination
+from dlt_docjobs.model.outcomes import EXIT_PARTIAL, UsageError
 from dlt_docjobs.model.times import UTC, format_instant
 from dlt_docjobs.model.vocabulary import PROVIDERS
-from dlt_docjobs.sync.outcomes import EXIT_PARTIAL, UsageError
-from dlt_docjobs.sync.warehouse import account_status
+from dlt_docjobs.warehouse.accounts import account_status
 
 # the table's columns of figures, and the keys of `account_status` that they show
 _FIGURES: Final = {

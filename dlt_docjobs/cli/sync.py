@@ -19,19 +19,17 @@ from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs._version import __version__
+from dlt_docjobs.accounts.destinations import make_destination
+from dlt_docjobs.accounts.pipelines import Account, chosen_accounts, make_pipeline
 from dlt_docjobs.cli import output
-from dlt_docjobs.cli.destinations import make_destination
 from dlt_docjobs.cli.errors import explain, is_no_jobs_named, signal_of
-from dlt_docjobs.cli.gate import SYNC_WAITS, alone, lake_turn, takes_turns
 from dlt_docjobs.cli.interrupt import Interrupt
-from dlt_docjobs.cli.pipelines import Account, chosen_accounts, make_pipeline
 from dlt_docjobs.cli.progress import ProgressView
-from dlt_docjobs.model.records import SyncRun
-from dlt_docjobs.model.times import UTC, parse_instant
-from dlt_docjobs.sources.config import read_job_ids
-from dlt_docjobs.sync.failures import record_failure
-from dlt_docjobs.sync.lock import SyncLocked
-from dlt_docjobs.sync.outcomes import (
+from dlt_docjobs.loading.failures import record_failure
+from dlt_docjobs.loading.run import run
+from dlt_docjobs.locks.gate import SYNC_WAITS, alone, lake_turn, takes_turns
+from dlt_docjobs.locks.local import SyncLocked
+from dlt_docjobs.model.outcomes import (
     EXIT_BUSY,
     EXIT_DONE,
     EXIT_PARTIAL,
@@ -39,7 +37,9 @@ from dlt_docjobs.sync.outcomes import (
     EXIT_USAGE,
     UsageError,
 )
-from dlt_docjobs.sync.run import run
+from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.model.times import UTC, parse_instant
+from dlt_docjobs.sources.config import read_job_ids
 from dlt_docjobs.sync.session import RunRequest, Session
 
 _WORST_FIRST: Final = (EXIT_USAGE, EXIT_REFUSED, EXIT_BUSY, EXIT_PARTIAL)

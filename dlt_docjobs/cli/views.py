@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from dlt_docjobs.cli.destinations import is_missing, make_destination
-from dlt_docjobs.sync.destinations import install_defaults
-from dlt_docjobs.sync.outcomes import UsageError
+from dlt_docjobs.accounts.destinations import is_missing, make_destination
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.views import VIEWS, install_views
+from dlt_docjobs.warehouse.connection import install_defaults
 
 
 def views(args: argparse.Namespace) -> int:

@@ -8,10 +8,10 @@ from typing import Any
 
 import dagster as dg
 
-from dlt_docjobs.cli.pipelines import Account, make_pipeline
+from dlt_docjobs.accounts.pipelines import Account, make_pipeline
 from dlt_docjobs.model.times import UTC, parse_instant
-from dlt_docjobs.sync.destinations import connect
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.warehouse.connection import connect
 
 
 def account_checks(

@@ -5,15 +5,15 @@ from typing import Any, Final, Literal
 
 import dagster as dg
 
-from dlt_docjobs.cli.gate import alone
-from dlt_docjobs.cli.pipelines import Account, make_pipeline, parse_account
+from dlt_docjobs.accounts.pipelines import Account, make_pipeline, parse_account
 from dlt_docjobs.dagster.checks import account_checks
 from dlt_docjobs.dagster.metadata import run_metadata
 from dlt_docjobs.dagster.window import load_window, rows_written
+from dlt_docjobs.loading.run import run
+from dlt_docjobs.locks.gate import alone
+from dlt_docjobs.locks.local import SyncLocked
+from dlt_docjobs.model.outcomes import EXIT_PARTIAL, EXIT_REFUSED, UsageError
 from dlt_docjobs.model.records import SyncRun
-from dlt_docjobs.sync.lock import SyncLocked
-from dlt_docjobs.sync.outcomes import EXIT_PARTIAL, EXIT_REFUSED, UsageError
-from dlt_docjobs.sync.run import run
 from dlt_docjobs.tables import TABLES
 
 Every = Literal["day", "hour"]

@@ -10,14 +10,14 @@ import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
-from dlt_docjobs.cli.destinations import make_destination
-from dlt_docjobs.cli.gate import lake_turn, one_at_a_time, shared
-from dlt_docjobs.cli.pipelines import Account
+from dlt_docjobs.accounts.destinations import make_destination
+from dlt_docjobs.accounts.pipelines import Account
+from dlt_docjobs.loading.run import run
+from dlt_docjobs.locks.gate import lake_turn, one_at_a_time, shared
 from dlt_docjobs.model.records import SyncRun
-from dlt_docjobs.sync.destinations import connect, install_defaults, prepare
-from dlt_docjobs.sync.merging import merging_of
-from dlt_docjobs.sync.run import run
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.warehouse.connection import connect, install_defaults, prepare
+from dlt_docjobs.warehouse.merging import merging_of
 
 
 def load_window(

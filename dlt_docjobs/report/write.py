@@ -11,8 +11,8 @@ from dlt.common.schema import Schema
 from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.report.facts import Facts, read_facts
-from dlt_docjobs.sync.outcomes import UsageError
 from dlt_docjobs.views import ViewsRefused, dialect_of, install_views
 from dlt_docjobs.views.lookup import lacking_columns
 

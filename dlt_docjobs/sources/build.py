@@ -11,11 +11,11 @@ import dlt
 from dlt.extract.resource import DltResource
 
 from dlt_docjobs.http import ApiClient
-from dlt_docjobs.providers.base import ProviderApi
+from dlt_docjobs.loading.resources import EPOCH, build_resources
+from dlt_docjobs.model.outcomes import UsageError
+from dlt_docjobs.providers.protocol import ProviderApi
 from dlt_docjobs.sources import config
-from dlt_docjobs.sources.resources import EPOCH, build_resources
-from dlt_docjobs.sync.destinations import install_defaults
-from dlt_docjobs.sync.outcomes import UsageError
+from dlt_docjobs.warehouse.connection import install_defaults
 
 _captured: ContextVar[list[SourceConfig] | None] = ContextVar("docjobs_captured", default=None)
 

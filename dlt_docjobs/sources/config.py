@@ -19,12 +19,12 @@ import dlt
 import msgspec
 
 from dlt_docjobs.http import HttpSettings, InvalidBaseUrl, normalise_base_url
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind, Provider
-from dlt_docjobs.providers.base import ContentPolicy
-from dlt_docjobs.sync.merging import TABLE_FORMATS
-from dlt_docjobs.sync.outcomes import UsageError
+from dlt_docjobs.providers.protocol import ContentPolicy
 from dlt_docjobs.sync.settings import Reload, SyncSettings
+from dlt_docjobs.warehouse.merging import TABLE_FORMATS
 
 SECTION: Final = "docjobs"
 KEY_VARIABLES: Final[dict[Provider, tuple[str, ...]]] = {

@@ -10,7 +10,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract.resource import DltResource
 
-from dlt_docjobs.providers.contextual import BASE_URL, ContextualApi
+from dlt_docjobs.providers.contextual.api import BASE_URL, ContextualApi
 from dlt_docjobs.sources.build import SourceConfig
 
 

@@ -10,7 +10,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract.resource import DltResource
 
-from dlt_docjobs.providers.llamacloud import BASE_URL, LlamaCloudApi
+from dlt_docjobs.providers.llamacloud.api import BASE_URL, LlamaCloudApi
 from dlt_docjobs.sources.build import SourceConfig
 
 

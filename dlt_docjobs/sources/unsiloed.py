@@ -10,7 +10,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue
 from dlt.extract.resource import DltResource
 
-from dlt_docjobs.providers.unsiloed import BASE_URL, UnsiloedApi
+from dlt_docjobs.providers.unsiloed.api import BASE_URL, UnsiloedApi
 from dlt_docjobs.sources.build import SourceConfig
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.providers.base import JobAnswer, ProviderApi
-from dlt_docjobs.sync.memory import JobRef
+from dlt_docjobs.providers.protocol import JobAnswer, ProviderApi
+from dlt_docjobs.warehouse.state import JobRef
 
 # of answers: what they become is a little less
 _BYTES_AHEAD: Final = 32 * 2**20

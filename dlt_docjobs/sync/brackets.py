@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.providers.base import JobPage, Rejection
+from dlt_docjobs.providers.protocol import JobPage, Rejection
 from dlt_docjobs.sync.settings import Window
 
 Listing = Callable[[datetime | None], AsyncIterator[JobPage]]

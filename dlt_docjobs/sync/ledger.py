@@ -23,9 +23,9 @@ from dlt_docjobs.model.vocabulary import (
     canonical_status,
     is_terminal,
 )
-from dlt_docjobs.providers.base import ProviderApi
-from dlt_docjobs.sync.memory import JobRef, KnownJob
+from dlt_docjobs.providers.protocol import ProviderApi
 from dlt_docjobs.sync.settings import SyncSettings
+from dlt_docjobs.warehouse.state import JobRef, KnownJob
 
 _STICKY: Final = (
     "document_name",

@@ -17,20 +17,14 @@ from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import ExtractionResult
 from dlt_docjobs.model.times import middle
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.providers.base import (
-    Extraction,
-    JobAnswer,
-    JobPage,
-    Rejection,
-    UnreadableRecord,
-)
+from dlt_docjobs.providers.answers import UnreadableRecord
+from dlt_docjobs.providers.protocol import Extraction, JobAnswer, JobPage, Rejection
 from dlt_docjobs.sync.ledger import (
     JobEntry,
     Ledger,
     needs_last_progress,
     stands_for_progress,
 )
-from dlt_docjobs.sync.memory import JobRef, KnownJob
 from dlt_docjobs.sync.plan import Answered, Cut, Fetch, Gone, Item, Look, Seen, Settle
 from dlt_docjobs.sync.progress import KindProgress
 from dlt_docjobs.sync.rejections import payload_of, rejected_record, rejection_id, unknown_id
@@ -38,6 +32,7 @@ from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
 from dlt_docjobs.sync.session import Session, Wanted
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
 from dlt_docjobs.tables.arrow import RowBuffer, batch_of_rows
+from dlt_docjobs.warehouse.state import JobRef, KnownJob
 
 _RESULT_FORGOTTEN_SECONDS: Final = 24 * 3600
 _NO_RESULT: Final = "it succeeded, but came without a result"

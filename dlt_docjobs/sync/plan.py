@@ -26,18 +26,13 @@ from dlt_docjobs.http import (
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import UTC, before
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.providers.base import (
-    JobAnswer,
-    JobPage,
-    ListRange,
-    Rejection,
-    UnreadableRecord,
-)
+from dlt_docjobs.providers.answers import UnreadableRecord
+from dlt_docjobs.providers.protocol import JobAnswer, JobPage, ListRange, Rejection
 from dlt_docjobs.sync.brackets import Bracketing
-from dlt_docjobs.sync.memory import JobRef, OpenJob
 from dlt_docjobs.sync.progress import KindProgress
 from dlt_docjobs.sync.rejections import payload_of, unknown_id_rejection
 from dlt_docjobs.sync.settings import Window
+from dlt_docjobs.warehouse.state import JobRef, OpenJob
 
 if TYPE_CHECKING:
     from dlt_docjobs.sync.session import Session

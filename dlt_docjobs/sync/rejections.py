@@ -11,9 +11,10 @@ from typing import Any
 from dlt_docjobs.http import UnreadableBody
 from dlt_docjobs.model.cleaning import clean_json, hashed_name, to_json_text
 from dlt_docjobs.model.records import RejectedRecord
-from dlt_docjobs.providers.base import Rejection, UnreadableRecord
-from dlt_docjobs.sync.memory import JobRef
+from dlt_docjobs.providers.answers import UnreadableRecord
+from dlt_docjobs.providers.protocol import Rejection
 from dlt_docjobs.sync.settings import SyncSettings
+from dlt_docjobs.warehouse.state import JobRef
 
 UNKNOWN_ID = "the provider doesn't know this id"
 

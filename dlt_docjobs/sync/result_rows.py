@@ -9,10 +9,10 @@ from typing import Any, Final
 import pyarrow as pa
 
 from dlt_docjobs.sync.ledger import JobEntry
-from dlt_docjobs.sync.memory import JobRef
 from dlt_docjobs.sync.session import Session, Wanted
 from dlt_docjobs.tables import JOB_KEY, RESULT_TABLES, TABLES
 from dlt_docjobs.tables.arrow import ResultBuffer
+from dlt_docjobs.warehouse.state import JobRef
 
 Batch = dict[str, pa.Table]
 Emit = Callable[[Batch], Awaitable[None]]

@@ -26,16 +26,16 @@ from dlt_docjobs.http import (
     Wait,
 )
 from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.outcomes import EXIT_DONE, EXIT_PARTIAL, EXIT_REFUSED
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.providers.base import JobPage, ProviderApi
+from dlt_docjobs.providers.protocol import JobPage, ProviderApi
 from dlt_docjobs.sync.ahead import ReadAhead
 from dlt_docjobs.sync.engine import Engine
-from dlt_docjobs.sync.memory import JobRef, KnownJob, Memory, OpenJob
-from dlt_docjobs.sync.outcomes import EXIT_DONE, EXIT_PARTIAL, EXIT_REFUSED
 from dlt_docjobs.sync.plan import Item, Plan
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.settings import SyncSettings, Window
+from dlt_docjobs.warehouse.state import JobRef, KnownJob, Memory, OpenJob
 
 T = TypeVar("T")
 LockKind = Literal["advisory", "lease", "none"]
@@ -93,7 +93,7 @@ class RunRequest:
         on_progress: Called with the session now and then.
         on_wait: Called before each pause that the HTTP client makes and that is worth telling.
         stop_reason: Set by a signal handler: the run ends as soon as it can.
-        lock: Which lock to hold in the destination (`sync.warehouse_lock`); None for its own.
+        lock: Which lock to hold in the destination (`locks.destination`); None for its own.
     """
 
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)

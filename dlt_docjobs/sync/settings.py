@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from dlt_docjobs.model.vocabulary import JobKind, Provider
-from dlt_docjobs.providers.base import ContentPolicy
+from dlt_docjobs.providers.protocol import ContentPolicy
 
 Reload = Literal["failed", "skipped", "all"]
 

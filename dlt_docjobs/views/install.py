@@ -21,8 +21,7 @@ from dlt.pipeline.pipeline import Pipeline
 from packaging.version import InvalidVersion, Version
 
 from dlt_docjobs._version import __version__
-from dlt_docjobs.sync.destinations import prepare
-from dlt_docjobs.sync.outcomes import UsageError
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views.catalog import VIEWS, fingerprint
 from dlt_docjobs.views.lookup import lacking_columns, look_up
@@ -34,6 +33,7 @@ from dlt_docjobs.views.render import (
     text_literal,
     view_comments,
 )
+from dlt_docjobs.warehouse.connection import prepare
 
 MARKER: Final = "docjobs_views"
 _UNFINISHED: Final = "unfinished"

@@ -26,10 +26,10 @@ from dlt.extract.extract import Extract
 from dlt.load.load import Load
 from dlt.normalize.normalize import Normalize
 
-from dlt_docjobs.providers.contextual import ContextualApi
-from dlt_docjobs.providers.llamacloud import LlamaCloudApi
-from dlt_docjobs.providers.unsiloed import UnsiloedApi
-from dlt_docjobs.sync import run as run_module
+from dlt_docjobs.loading import run as run_module
+from dlt_docjobs.providers.contextual.api import ContextualApi
+from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
+from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync.package import Package
 from dlt_docjobs.sync.result_rows import ResultRows
 from dlt_docjobs.sync.session import Session

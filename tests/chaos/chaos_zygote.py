@@ -27,11 +27,11 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 
 import dlt_docjobs.cli.commands
 import dlt_docjobs.cli.sync
+import dlt_docjobs.loading.resources
 import dlt_docjobs.plugin
 import dlt_docjobs.reader.reader
-import dlt_docjobs.sources.resources
-import dlt_docjobs.sync.migration
 import dlt_docjobs.views.install
+import dlt_docjobs.warehouse.migration
 from dlt_docjobs.cli import main
 
 # these syncs have little to read; they shall have a helper all the same

@@ -14,8 +14,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
 import dlt_docjobs
-from dlt_docjobs.cli.destinations import make_destination
-from dlt_docjobs.sync.destinations import install_defaults
+from dlt_docjobs.accounts.destinations import make_destination
+from dlt_docjobs.warehouse.connection import install_defaults
 
 CREDENTIALS = "DESTINATION__DUCKDB__CREDENTIALS"
 FILES = {

@@ -11,7 +11,7 @@ import pytest
 from cli_support import KEYS, MakePlace, Place, ended, setting
 from conformance_destinations import install_extensions
 
-from dlt_docjobs.cli.destinations import make_destination
+from dlt_docjobs.accounts.destinations import make_destination
 
 KINDS = ("files", "delta", "iceberg")
 TO = ("--destination", "filesystem")

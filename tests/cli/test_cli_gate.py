@@ -15,16 +15,16 @@ import pytest
 from cli_support import MakePlace, Place, wait_until
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_docjobs.cli.gate import alone, shared
-from dlt_docjobs.sync.lock import SyncLocked
+from dlt_docjobs.locks.gate import alone, shared
+from dlt_docjobs.locks.local import SyncLocked
 
 ACCOUNT = "llamacloud"
 # another process, since the system's locks are a process's
 TRY = """
 import sys
 import dlt
-from dlt_docjobs.cli import gate
-from dlt_docjobs.sync.lock import SyncLocked
+from dlt_docjobs.locks import gate
+from dlt_docjobs.locks.local import SyncLocked
 
 pipeline = dlt.pipeline("window", pipelines_dir=sys.argv[2])
 try:

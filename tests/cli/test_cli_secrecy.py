@@ -26,7 +26,7 @@ from relay_support import SIGNATURE, TEXT, Relay
 from secrecy_support import every_file, every_postgres_table, every_table, unpacked_text
 
 import dlt_docjobs
-from dlt_docjobs.cli.pipelines import Account, make_pipeline
+from dlt_docjobs.accounts.pipelines import Account, make_pipeline
 
 DESTINATIONS = ("duckdb", "postgres")
 DOCUMENTED = {

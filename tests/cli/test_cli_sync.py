@@ -241,8 +241,8 @@ def test_a_changed_destination_loses_nothing(make_place: MakePlace) -> None:
 
 def leave_a_package_pending() -> None:
     """As a crash between extracting and loading does."""
-    from dlt_docjobs.cli.pipelines import Account, make_pipeline
-    from dlt_docjobs.sync.destinations import prepare
+    from dlt_docjobs.accounts.pipelines import Account, make_pipeline
+    from dlt_docjobs.warehouse.connection import prepare
 
     account = Account("llamacloud")
     pipeline = make_pipeline(account, "duckdb", "docjobs")

@@ -13,8 +13,8 @@ from conformance_checks import assert_complete, assert_history_true, assert_soun
 from conformance_destinations import DESTINATIONS, DestinationBench, install_extensions
 
 from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.loading.failures import record_failure
 from dlt_docjobs.model.records import SyncRun
-from dlt_docjobs.sync.failures import record_failure
 
 PROVIDER = "unsiloed"
 

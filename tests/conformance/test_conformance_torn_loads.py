@@ -16,8 +16,8 @@ from conformance_bench import DATASET, PROVIDERS, Bench, MakeBench
 from conformance_checks import assert_complete, assert_history_true, assert_sound
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from dlt_docjobs.sync.destinations import prepare
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
+from dlt_docjobs.warehouse.connection import prepare
 
 DLT_TABLES = ("_dlt_pipeline_state", "_dlt_version")
 MERGED = (*TABLES, *DLT_TABLES)

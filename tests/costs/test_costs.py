@@ -22,11 +22,11 @@ from shop_support import Shop
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.http import Unauthorized
-from dlt_docjobs.providers.unsiloed import UnsiloedApi
+from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync import result_rows
 from dlt_docjobs.sync.engine import Engine
-from dlt_docjobs.sync.memory import Memory
 from dlt_docjobs.tables.arrow import ResultBuffer
+from dlt_docjobs.warehouse.state import Memory
 
 BY_JOB = ("pages", "chunks", "segments", "segment_ocr")
 
@@ -324,6 +324,10 @@ def test_status_imports_no_provider_and_no_client() -> None:
 
 def test_a_sync_imports_its_own_provider_and_no_command_line_of_httpx() -> None:
     modules = imported_by("from dlt_docjobs import llamacloud, run")
-    others = {"dlt_docjobs.providers.contextual", "dlt_docjobs.providers.unsiloed", "altair"}
+    others = {
+        "dlt_docjobs.providers.contextual.api",
+        "dlt_docjobs.providers.unsiloed.api",
+        "altair",
+    }
     assert modules & {"httpx._main", "rich.console", *others} == set()
-    assert {"httpx", "dlt_docjobs.providers.llamacloud"} <= modules
+    assert {"httpx", "dlt_docjobs.providers.llamacloud.api"} <= modules

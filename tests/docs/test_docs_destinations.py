@@ -16,8 +16,8 @@ from docs_support import Block, MakeProject, of_page, read
 
 from dlt_docjobs import UsageError
 from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.sync.merging import merging_of
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.warehouse.merging import merging_of
 
 PAGE = "docs/destinations.md"
 NAMES = {

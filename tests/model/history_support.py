@@ -15,13 +15,13 @@ from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, StatusEvent
 from dlt_docjobs.model.vocabulary import EXPIRED, JobKind, Provider, canonical_status
-from dlt_docjobs.providers.base import ContentPolicy, ProviderApi
-from dlt_docjobs.providers.contextual import ContextualApi
-from dlt_docjobs.providers.llamacloud import LlamaCloudApi
-from dlt_docjobs.providers.unsiloed import UnsiloedApi
+from dlt_docjobs.providers.contextual.api import ContextualApi
+from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
+from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
+from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync.ledger import JobEntry, Ledger
-from dlt_docjobs.sync.memory import KnownJob
 from dlt_docjobs.sync.settings import SyncSettings
+from dlt_docjobs.warehouse.state import KnownJob
 
 BASE = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
 JOB = "job-1"

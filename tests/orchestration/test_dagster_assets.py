@@ -21,11 +21,11 @@ from conformance_destinations import install_extensions  # noqa: E402
 from orchestration_support import jobs_by_day, partitions  # noqa: E402
 
 from dlt_docjobs import UsageError  # noqa: E402
-from dlt_docjobs.cli.gate import alone, shared  # noqa: E402
-from dlt_docjobs.cli.pipelines import make_pipeline, parse_account  # noqa: E402
+from dlt_docjobs.accounts.pipelines import make_pipeline, parse_account  # noqa: E402
 from dlt_docjobs.dagster import docjobs_assets, docjobs_checks, docjobs_definitions  # noqa: E402
 from dlt_docjobs.emulator import Emulator  # noqa: E402
-from dlt_docjobs.sync.lock import SyncLocked  # noqa: E402
+from dlt_docjobs.locks.gate import alone, shared  # noqa: E402
+from dlt_docjobs.locks.local import SyncLocked  # noqa: E402
 from dlt_docjobs.tables import TABLES  # noqa: E402
 
 KEYS = partitions(2)
@@ -193,9 +193,9 @@ def test_a_refusal_fails_the_run_and_says_why(
 
 HOLD = """
 import sys
-from dlt_docjobs.cli.gate import alone, shared  # noqa: E402
-from dlt_docjobs.cli.pipelines import make_pipeline, parse_account
-from dlt_docjobs.cli import gate
+from dlt_docjobs.locks.gate import alone, shared  # noqa: E402
+from dlt_docjobs.accounts.pipelines import make_pipeline, parse_account
+from dlt_docjobs.locks import gate
 
 pipeline = make_pipeline(parse_account("llamacloud"), "duckdb", "docjobs")
 with getattr(gate, sys.argv[1])(pipeline, "llamacloud"):

@@ -34,9 +34,9 @@ PARTITIONS = """
 import sys
 import time
 from datetime import datetime, timedelta
-from dlt_docjobs.cli.pipelines import parse_account
+from dlt_docjobs.accounts.pipelines import parse_account
 from dlt_docjobs.dagster.window import load_window
-from dlt_docjobs.sync.lock import SyncLocked
+from dlt_docjobs.locks.local import SyncLocked
 
 dataset, *days = sys.argv[1:]
 for day in days:

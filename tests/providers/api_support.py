@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import httpx
 
 from dlt_docjobs.http import ApiClient, HttpSettings
-from dlt_docjobs.providers.base import ContentPolicy
+from dlt_docjobs.providers.protocol import ContentPolicy
 
 T = TypeVar("T")
 KEY = "secret-key-0123456789"

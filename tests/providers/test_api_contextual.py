@@ -12,8 +12,9 @@ from api_support import KEY, NOON, Query, Server, always, ask
 
 from dlt_docjobs.http import InvalidRequest, NotFound
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.providers.base import JobAnswer, JobPage, ListRange, UnreadableRecord
-from dlt_docjobs.providers.contextual import ContextualApi
+from dlt_docjobs.providers.answers import UnreadableRecord
+from dlt_docjobs.providers.contextual.api import ContextualApi
+from dlt_docjobs.providers.protocol import JobAnswer, JobPage, ListRange
 
 BASE = "https://api.test/v1"
 JOB = "0b2cf5d5-6a2c-4d06-9f3a-f9c4fb2a2c11"

@@ -12,8 +12,9 @@ from api_support import KEY, NOON, Query, Server, always, ask, in_turn
 
 from dlt_docjobs.http import InvalidRequest, NotFound, Unauthorized
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.providers.base import JobAnswer, JobPage, ListRange, UnreadableRecord
-from dlt_docjobs.providers.llamacloud import LlamaCloudApi
+from dlt_docjobs.providers.answers import UnreadableRecord
+from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
+from dlt_docjobs.providers.protocol import JobAnswer, JobPage, ListRange
 
 EVERYTHING = ListRange()
 ITEMS = {

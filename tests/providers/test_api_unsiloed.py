@@ -12,8 +12,9 @@ from api_support import KEY, NOON, Server, always, ask
 
 from dlt_docjobs.http import InvalidRequest, NotFound, Unauthorized
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.providers.base import JobAnswer, ListRange, UnreadableRecord
-from dlt_docjobs.providers.unsiloed import UnsiloedApi
+from dlt_docjobs.providers.answers import UnreadableRecord
+from dlt_docjobs.providers.protocol import JobAnswer, ListRange
+from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 
 SEGMENT = {
     "segment_id": "s1",

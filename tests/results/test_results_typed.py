@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from test_results_properties import INPUTS, MUTATIONS, RELAXED, mutated
 
 from dlt_docjobs.emulator.contents.unsiloed import parse_content
+from dlt_docjobs.providers.unsiloed.typed import read_typed
 from dlt_docjobs.results import Document, UnreadableResult, unsiloed, unsiloed_typed
-from dlt_docjobs.results.unsiloed_typed import read_typed
 from dlt_docjobs.tables import TABLES
 
 POLICIES = [(True, True), (True, False), (False, True), (False, False)]

@@ -19,7 +19,7 @@ from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.http import ApiClient, HttpSettings
 from dlt_docjobs.model.vocabulary import Provider
 from dlt_docjobs.providers import contextual, llamacloud, unsiloed
-from dlt_docjobs.providers.base import ContentPolicy, ProviderApi
+from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.session import RunRequest, Session
 from dlt_docjobs.tables import TABLES

@@ -24,7 +24,8 @@ from dlt_docjobs.model.records import (
     SyncRun,
 )
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status
-from dlt_docjobs.providers.base import (
+from dlt_docjobs.providers.llamacloud.results import read_answer
+from dlt_docjobs.providers.protocol import (
     ContentPolicy,
     Extraction,
     JobAnswer,
@@ -33,13 +34,12 @@ from dlt_docjobs.providers.base import (
     ProviderApi,
 )
 from dlt_docjobs.results import Document
-from dlt_docjobs.results.llamacloud import read_answer
-from dlt_docjobs.sync.memory import JobRef, KnownJob, Memory, OpenJob
 from dlt_docjobs.sync.package import Package
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.session import RunRequest, Session, Wanted
 from dlt_docjobs.sync.settings import SyncSettings, Window
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.warehouse.state import JobRef, KnownJob, Memory, OpenJob
 
 BASE = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
 JSON_COLUMNS = ("config", "user_metadata", "payload")

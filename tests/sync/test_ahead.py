@@ -11,10 +11,10 @@ from sync_support import FakeApi, Server, StillClock
 
 from dlt_docjobs.http import NotFound
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.providers.base import JobAnswer
+from dlt_docjobs.providers.protocol import JobAnswer
 from dlt_docjobs.sync import ahead
 from dlt_docjobs.sync.ahead import ReadAhead
-from dlt_docjobs.sync.memory import JobRef
+from dlt_docjobs.warehouse.state import JobRef
 
 
 class SlowApi(FakeApi):

@@ -13,7 +13,7 @@ import pytest
 from sync_support import at
 
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.providers.base import JobPage, Rejection
+from dlt_docjobs.providers.protocol import JobPage, Rejection
 from dlt_docjobs.sync.brackets import Bracketing
 from dlt_docjobs.sync.settings import Window
 

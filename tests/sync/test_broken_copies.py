@@ -15,8 +15,8 @@ from dlt.pipeline.pipeline import Pipeline
 
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.loading import run as run_module
 from dlt_docjobs.model.records import SyncRun
-from dlt_docjobs.sync import run as run_module
 
 TABLES = ("jobs", "job_status_history", "pages", "chunks", "segments", "sync_runs")
 

@@ -32,7 +32,7 @@ from sync_support import Warehouse
 
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.model.vocabulary import JobKind, Provider
-from dlt_docjobs.providers.base import ContentPolicy
+from dlt_docjobs.providers.protocol import ContentPolicy
 from dlt_docjobs.sync.progress import Progress
 
 RELAXED: dict[str, Any] = {

@@ -13,18 +13,18 @@ from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job
 from dlt_docjobs.model.vocabulary import JobKind, Provider
-from dlt_docjobs.providers.base import ContentPolicy
-from dlt_docjobs.providers.contextual import ContextualApi
-from dlt_docjobs.providers.llamacloud import LlamaCloudApi
-from dlt_docjobs.providers.unsiloed import UnsiloedApi
+from dlt_docjobs.providers.contextual.api import ContextualApi
+from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
+from dlt_docjobs.providers.protocol import ContentPolicy
+from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync.ledger import (
     JobEntry,
     Ledger,
     needs_last_progress,
     stands_for_progress,
 )
-from dlt_docjobs.sync.memory import KnownJob
 from dlt_docjobs.sync.settings import SyncSettings
+from dlt_docjobs.warehouse.state import KnownJob
 
 APIS: dict[str, Any] = {
     "llamacloud": LlamaCloudApi,

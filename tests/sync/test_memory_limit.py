@@ -15,9 +15,9 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.model.records import SyncRun
-from dlt_docjobs.sync import memory_limit
-from dlt_docjobs.sync.destinations import kept_open
-from dlt_docjobs.sync.memory_limit import release_memory
+from dlt_docjobs.warehouse import memory_limit
+from dlt_docjobs.warehouse.connection import kept_open
+from dlt_docjobs.warehouse.memory_limit import release_memory
 
 TOO_LITTLE = "4MB"
 

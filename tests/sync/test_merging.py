@@ -13,8 +13,8 @@ from dlt.common.destination.capabilities import DestinationCapabilitiesContext
 from packaging.version import Version
 
 from dlt_docjobs import UsageError
-from dlt_docjobs.sync.merging import Merging, merging_of
 from dlt_docjobs.tables import REMOVED, TABLES
+from dlt_docjobs.warehouse.merging import Merging, merging_of
 
 # DuckDB has MERGE from 1.4
 INSERTS = "insert-only" if Version(duckdb.__version__) >= Version("1.4") else None

@@ -9,9 +9,9 @@ import pytest
 from sync_support import at
 
 from dlt_docjobs.model.records import RejectedRecord
-from dlt_docjobs.providers.base import ContentPolicy, Rejection
-from dlt_docjobs.providers.contextual import ContextualApi
-from dlt_docjobs.providers.llamacloud import LlamaCloudApi
+from dlt_docjobs.providers.contextual.api import ContextualApi
+from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
+from dlt_docjobs.providers.protocol import ContentPolicy, Rejection
 from dlt_docjobs.sync.rejections import (
     UNKNOWN_ID,
     rejected_record,

@@ -12,10 +12,10 @@ from dlt_docjobs.model.records import ParsedDocument, Segment
 from dlt_docjobs.results import Document
 from dlt_docjobs.sync import result_rows
 from dlt_docjobs.sync.ledger import JobEntry
-from dlt_docjobs.sync.memory import KnownJob
 from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
 from dlt_docjobs.sync.session import Session, Wanted
 from dlt_docjobs.tables import RESULT_TABLES
+from dlt_docjobs.warehouse.state import KnownJob
 
 
 def rows_for(emit: Emit) -> ResultRows:

@@ -14,9 +14,9 @@ import pytest
 
 import dlt_docjobs
 from dlt_docjobs.http import HttpSettings
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.sources import config
 from dlt_docjobs.sources.build import resolved_config
-from dlt_docjobs.sync.outcomes import UsageError
 
 KEY = "llx-0123456789abcdef"
 

@@ -14,9 +14,9 @@ from dlt.common.schema import Schema
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.model.history import event_id
-from dlt_docjobs.sync.destinations import prepare
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import install_views
+from dlt_docjobs.warehouse.connection import prepare
 
 Row = dict[str, Any]
 DATASET = "docjobs"

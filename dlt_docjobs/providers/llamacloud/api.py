@@ -24,19 +24,18 @@ from dlt_docjobs.model.vocabulary import (
     canonical_status,
     is_terminal,
 )
-from dlt_docjobs.providers import base
-from dlt_docjobs.providers.base import (
+from dlt_docjobs.providers import answers, envelopes
+from dlt_docjobs.providers.answers import RecordReader, UnreadableRecord
+from dlt_docjobs.providers.llamacloud import results
+from dlt_docjobs.providers.protocol import (
     ContentPolicy,
     Extraction,
     JobAnswer,
     JobPage,
     ListRange,
     ProviderApi,
-    RecordReader,
-    UnreadableRecord,
 )
 from dlt_docjobs.results import Reading
-from dlt_docjobs.results import llamacloud as results
 
 BASE_URL = "https://api.cloud.llamaindex.ai"
 _EXTRACT_RESULT_KEYS = frozenset({"extract_result", "extract_metadata"})
@@ -52,29 +51,29 @@ _MAX_POINT_HOURS = 168
 _MAX_POINT_PAGES = 1000
 
 
-class _Usage(base.Envelope):
-    credits: base.Number = None
-    parse_credits: base.Number = None
+class _Usage(envelopes.Envelope):
+    credits: envelopes.Number = None
+    parse_credits: envelopes.Number = None
 
 
-class _ParseJob(base.Envelope):
-    id: base.Identifier
-    status: base.StatusText
-    created_at: base.Created = None
-    updated_at: base.Instant = None
-    project_id: base.Text = None
-    error_message: base.Text = None
-    name: base.Text = None
-    tier: base.Text = None
-    user_metadata: base.Anything = None
-    usage: base.Anything = None
+class _ParseJob(envelopes.Envelope):
+    id: envelopes.Identifier
+    status: envelopes.StatusText
+    created_at: envelopes.Created = None
+    updated_at: envelopes.Instant = None
+    project_id: envelopes.Text = None
+    error_message: envelopes.Text = None
+    name: envelopes.Text = None
+    tier: envelopes.Text = None
+    user_metadata: envelopes.Anything = None
+    usage: envelopes.Anything = None
 
 
 class _ExtractJob(_ParseJob):
-    configuration_id: base.Text = None
-    configuration: base.Anything = None
-    file_input: base.Text = None
-    extract_metadata: base.Anything = Field(default=None)
+    configuration_id: envelopes.Text = None
+    configuration: envelopes.Anything = None
+    file_input: envelopes.Text = None
+    extract_metadata: envelopes.Anything = Field(default=None)
 
 
 class LlamaCloudApi(ProviderApi):
@@ -204,7 +203,7 @@ class LlamaCloudApi(ProviderApi):
                 _, body = await self._get_sized(path, paged, "page_size", self.page_size)
                 for item in _items(body):
                     self._remember_transitions(item)
-                following = base.next_token(body, "next_page_token")
+                following = answers.next_token(body, "next_page_token")
                 if following is None or following == token:
                     return
                 token = following
@@ -212,9 +211,9 @@ class LlamaCloudApi(ProviderApi):
             return
 
     def _remember_transitions(self, item: Any) -> None:
-        row = base.as_mapping(item)
+        row = answers.as_mapping(item)
         moments: list[tuple[str, datetime]] = []
-        for key, value in base.as_mapping(row.get("state_transitions")).items():
+        for key, value in answers.as_mapping(row.get("state_transitions")).items():
             try:
                 at = parse_instant(value)
             except (ValueError, TypeError):
@@ -227,12 +226,12 @@ class LlamaCloudApi(ProviderApi):
     def _read_list(self, kind: JobKind, answer: Answer, body: Any) -> JobPage:
         endpoint = "/" + "/".join(_path(kind))
         reader = RecordReader(endpoint, kind)
-        for item in base.records_of(body, "items", endpoint):
+        for item in answers.records_of(body, "items", endpoint):
             try:
                 reader.observations.append(self._observe(kind, item, {}, answer))
             except UnreadableRecord as error:
-                reader.reject(str(error), item, base.as_mapping(item).get("id"))
-        return reader.page(base.next_token(body, "next_page_token"))
+                reader.reject(str(error), item, answers.as_mapping(item).get("id"))
+        return reader.page(answers.next_token(body, "next_page_token"))
 
     async def _get(
         self, kind: JobKind, job_id: str, expand: Sequence[str], wants_result: bool = False
@@ -241,10 +240,10 @@ class LlamaCloudApi(ProviderApi):
         params = [*self._scope, *(("expand", value) for value in expand)]
         if kind == "parse" and wants_result:
             answer, reading = await self._get_result(path, params)
-            with base.kept_whole(answer):
+            with answers.kept_whole(answer):
                 return self._read_document(job_id, reading, answer)
         answer, body = await self.client.get_json(path, params)
-        with base.kept_whole(answer):
+        with answers.kept_whole(answer):
             reply = JobAnswer(self._observe_one(kind, job_id, body, answer), size=len(answer.body))
             if wants_result and self._succeeded(reply.observation):
                 reply.extraction = _read_extraction(body)
@@ -254,12 +253,12 @@ class LlamaCloudApi(ProviderApi):
         observed = self._observe_one("parse", job_id, reading.rest, answer)
         reply = JobAnswer(observed, size=len(answer.body))
         if self._succeeded(observed) and (reading.document or reading.error):
-            reply.document = base.document_of(reading, "items")
+            reply.document = answers.document_of(reading, "items")
             observed.page_count = reply.document.count("pages")
         return reply
 
     def _observe_one(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobObservation:
-        fields = base.as_mapping(body)
+        fields = answers.as_mapping(body)
         if kind == "extract" or "job" not in fields:
             # older servers answer flat for parse jobs too, like the list
             job = {key: fields[key] for key in fields if key not in results.RESULT_KEYS}
@@ -279,7 +278,7 @@ class LlamaCloudApi(ProviderApi):
         job_id: str | None = None,
     ) -> JobObservation:
         model = _ExtractJob if kind == "extract" else _ParseJob
-        job = base.read_envelope(model, base.with_id(row, "id", job_id))
+        job = envelopes.read_envelope(model, envelopes.with_id(row, "id", job_id))
         usage = _Usage.model_validate(job.usage if isinstance(job.usage, dict) else {})
         payload = {**row, **_beside_results(beside)}
         for key in _EXTRACT_RESULT_KEYS:
@@ -304,7 +303,7 @@ class LlamaCloudApi(ProviderApi):
             payload=payload,
         )
         if isinstance(job, _ExtractJob):
-            metadata = base.as_mapping(job.extract_metadata)
+            metadata = answers.as_mapping(job.extract_metadata)
             observed.schema_id = job.configuration_id
             observed.config = job.configuration
             observed.document_id = job.file_input
@@ -334,7 +333,7 @@ def _read_extraction(body: Any) -> Extraction:
 
 
 def _items(body: Any) -> list[Any]:
-    items = base.as_mapping(body).get("items")
+    items = answers.as_mapping(body).get("items")
     return items if isinstance(items, list) else []
 
 

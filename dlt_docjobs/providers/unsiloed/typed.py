@@ -23,10 +23,7 @@ from msgspec.structs import astuple
 from dlt_docjobs.model.cleaning import clean_text, is_clean
 from dlt_docjobs.model.records import JsonText
 from dlt_docjobs.model.vocabulary import canonical_segment_type
-from dlt_docjobs.results.boxes import NOWHERE, Fractions, fractions
-from dlt_docjobs.results.builder import Fields
-from dlt_docjobs.results.reading import Document, Reading, split
-from dlt_docjobs.results.unsiloed import (
+from dlt_docjobs.providers.unsiloed.results import (
     BOX,
     CONTENT_KEYS,
     KEEP,
@@ -35,6 +32,9 @@ from dlt_docjobs.results.unsiloed import (
     page_numbers,
     parse_document,
 )
+from dlt_docjobs.results.boxes import NOWHERE, Fractions, fractions
+from dlt_docjobs.results.builder import Fields
+from dlt_docjobs.results.reading import Document, Reading, split
 from dlt_docjobs.results.values import MAX_INT, MIN_INT, mean
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.tables.arrow import batch_of_columns

@@ -15,18 +15,17 @@ from dlt_docjobs.http import Answer, ApiClient
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import UTC
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status
-from dlt_docjobs.providers import base
-from dlt_docjobs.providers.base import (
+from dlt_docjobs.providers import answers, envelopes
+from dlt_docjobs.providers.answers import RecordReader, UnreadableRecord
+from dlt_docjobs.providers.contextual import results
+from dlt_docjobs.providers.protocol import (
     ContentPolicy,
     Extraction,
     JobAnswer,
     JobPage,
     ListRange,
     ProviderApi,
-    RecordReader,
-    UnreadableRecord,
 )
-from dlt_docjobs.results import contextual as results
 
 BASE_URL = "https://api.contextual.ai/v1"
 RETENTION_DAYS = 30
@@ -40,31 +39,31 @@ _PROGRESS_KEYS = frozenset(
 )
 
 
-class _ParseRow(base.Envelope):
-    id: base.Identifier
-    status: base.StatusText
-    file_name: base.Text = None
+class _ParseRow(envelopes.Envelope):
+    id: envelopes.Identifier
+    status: envelopes.StatusText
+    file_name: envelopes.Text = None
 
 
-class _ParseStatus(base.Envelope):
-    status: base.StatusText
-    file_name: base.Text = None
+class _ParseStatus(envelopes.Envelope):
+    status: envelopes.StatusText
+    file_name: envelopes.Text = None
 
 
-class _Progress(base.Envelope):
-    completion_percentage: base.Number = None
-    current_step: base.Text = None
-    fields_processed: base.Count = None
-    total_fields: base.Count = None
+class _Progress(envelopes.Envelope):
+    completion_percentage: envelopes.Number = None
+    current_step: envelopes.Text = None
+    fields_processed: envelopes.Count = None
+    total_fields: envelopes.Count = None
 
 
-class _ExtractJob(base.Envelope):
-    job_id: base.Identifier
-    status: base.StatusText
-    created_at: base.Created = None
-    current_activity: base.Text = None
-    schema_id: base.Text = None
-    document_id: base.Text = None
+class _ExtractJob(envelopes.Envelope):
+    job_id: envelopes.Identifier
+    status: envelopes.StatusText
+    created_at: envelopes.Created = None
+    current_activity: envelopes.Text = None
+    schema_id: envelopes.Text = None
+    document_id: envelopes.Text = None
 
 
 class ContextualApi(ProviderApi):
@@ -103,23 +102,23 @@ class ContextualApi(ProviderApi):
             params.append(("cursor", token))
         answer, body = await self._get_sized(_path(kind), params, "limit", size)
         reader = RecordReader("/" + "/".join(_path(kind)), kind)
-        for row in base.records_of(body, "jobs", reader.endpoint):
+        for row in answers.records_of(body, "jobs", reader.endpoint):
             try:
                 reader.observations.append(_observe_row(kind, row, answer))
             except UnreadableRecord as error:
-                named = base.as_mapping(row)
+                named = answers.as_mapping(row)
                 reader.reject(str(error), row, named.get("id") or named.get("job_id"))
         # prev_cursor leads backwards and is never followed
-        return reader.page(base.next_token(body, "next_cursor"))
+        return reader.page(answers.next_token(body, "next_cursor"))
 
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
         """One job; the body of a parse status has no id, so the request's is used."""
         if kind == "extract":
             answer, body = await self.client.get_json((*_path(kind), job_id))
-            with base.kept_whole(answer):
+            with answers.kept_whole(answer):
                 return JobAnswer(_observe_extract(body, answer, job_id))
         answer, body = await self.client.get_json((*_path(kind), job_id, "status"))
-        with base.kept_whole(answer):
+        with answers.kept_whole(answer):
             return JobAnswer(_observe_parse(job_id, body, answer))
 
     async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
@@ -127,15 +126,15 @@ class ContextualApi(ProviderApi):
         path = (*_path(kind), job_id, "results")
         if kind == "extract":
             answer, body = await self.client.get_json(path)
-            with base.kept_whole(answer):
+            with answers.kept_whole(answer):
                 return self._read_extraction(job_id, body, answer)
         # one value, so that the repeated and the comma form are the same request
         answer, reading = await self._get_result(path, [("output_types", "blocks-per-page")])
-        with base.kept_whole(answer):
+        with answers.kept_whole(answer):
             observed = _observe_parse(job_id, reading.rest, answer)
             reply = JobAnswer(observed, size=len(answer.body))
             if self._succeeded(observed):
-                reply.document = base.document_of(reading, "pages")
+                reply.document = answers.document_of(reading, "pages")
                 observed.page_count = reply.document.count("pages")
             return reply
 
@@ -143,7 +142,7 @@ class ContextualApi(ProviderApi):
         observed = JobObservation(
             job_kind="extract",
             job_id=job_id,
-            provider_status=base.read_envelope(_ParseStatus, body).status,
+            provider_status=envelopes.read_envelope(_ParseStatus, body).status,
             observed_at=answer.received_at,
             sent_at=answer.sent_at,
             clock_offset=answer.clock_offset,
@@ -175,11 +174,11 @@ def _naive(instant: datetime) -> str:
 def _observe_row(kind: JobKind, row: Any, answer: Answer) -> JobObservation:
     if kind == "extract":
         return _observe_extract(row, answer)
-    return _observe_parse(base.read_envelope(_ParseRow, row).id, row, answer)
+    return _observe_parse(envelopes.read_envelope(_ParseRow, row).id, row, answer)
 
 
 def _observe_parse(job_id: str, row: Any, answer: Answer) -> JobObservation:
-    job = base.read_envelope(_ParseStatus, row)
+    job = envelopes.read_envelope(_ParseStatus, row)
     payload = {key: value for key, value in row.items() if key not in results.RESULT_KEYS}
     metadata = payload.get("document_metadata")
     if isinstance(metadata, dict) and isinstance(metadata.get("hierarchy"), dict):
@@ -200,8 +199,8 @@ def _observe_parse(job_id: str, row: Any, answer: Answer) -> JobObservation:
 
 
 def _observe_extract(row: Any, answer: Answer, job_id: str | None = None) -> JobObservation:
-    job = base.read_envelope(_ExtractJob, base.with_id(row, "job_id", job_id))
-    progress = base.as_mapping(row.get("progress"))
+    job = envelopes.read_envelope(_ExtractJob, envelopes.with_id(row, "job_id", job_id))
+    progress = answers.as_mapping(row.get("progress"))
     known = _Progress.model_validate(progress)
     details = {key: value for key, value in row.items() if key not in _EXTRACT_KEYS}
     details |= {key: value for key, value in progress.items() if key not in _PROGRESS_KEYS}

@@ -14,12 +14,12 @@ from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
 import dlt_docjobs
-from dlt_docjobs.cli.arguments import suggest
-from dlt_docjobs.cli.destinations import make_destination
+from dlt_docjobs.accounts.destinations import make_destination
+from dlt_docjobs.model.outcomes import UsageError
+from dlt_docjobs.model.suggestions import suggest
 from dlt_docjobs.model.vocabulary import PROVIDERS, Provider
 from dlt_docjobs.sources.config import KEY_VARIABLES, SECTION, account_of, find_key
-from dlt_docjobs.sync.destinations import install_defaults
-from dlt_docjobs.sync.outcomes import UsageError
+from dlt_docjobs.warehouse.connection import install_defaults
 
 
 class Account(NamedTuple):

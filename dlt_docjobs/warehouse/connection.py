@@ -23,7 +23,7 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_docjobs.sync.memory_limit import counted
+from dlt_docjobs.warehouse.memory_limit import counted
 
 _PROVIDER: Final = "dlt_docjobs defaults"
 _RETRIES: Final = "raise_on_max_retries"

@@ -1,7 +1,7 @@
 """One sync of a pipeline at a time on this machine: a file lock in the pipelines' directory.
 
 The operating system drops the lock with the process, so that of a dead process never blocks.
-What keeps other machines out is `sync.warehouse_lock`.
+What keeps other machines out is `locks.destination`.
 """
 
 from __future__ import annotations

@@ -11,13 +11,13 @@ import dlt
 import pyarrow as pa
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs.locks.destination import warehouse_lock
+from dlt_docjobs.locks.local import pipeline_lock
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import format_instant, parse_instant
-from dlt_docjobs.sync.lock import pipeline_lock
-from dlt_docjobs.sync.merging import Merging, merging_of
-from dlt_docjobs.sync.warehouse_lock import warehouse_lock
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.tables.arrow import RowBuffer
+from dlt_docjobs.warehouse.merging import Merging, merging_of
 
 _PREFIX: Final = "docjobs_failed_run_"
 _LOG = logging.getLogger(__name__)

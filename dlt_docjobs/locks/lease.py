@@ -27,8 +27,8 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.http import Clock
-from dlt_docjobs.sync.destinations import create_table
-from dlt_docjobs.sync.lock import SyncLocked
+from dlt_docjobs.locks.local import SyncLocked
+from dlt_docjobs.warehouse.connection import create_table
 
 LEASES: Final = "sync_leases"
 RENEWED_SECONDS: Final = 60.0

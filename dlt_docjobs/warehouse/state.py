@@ -25,12 +25,12 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 
 from dlt_docjobs.model.history import History
+from dlt_docjobs.model.outcomes import BROKEN_OFF
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, SyncRun
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind, Provider
-from dlt_docjobs.sync.outcomes import BROKEN_OFF
-from dlt_docjobs.sync.warehouse import FORGOTTEN, forgotten_hash
 from dlt_docjobs.tables import REMOVED, RESULT_TABLES, TABLES
+from dlt_docjobs.warehouse.accounts import FORGOTTEN, forgotten_hash
 
 JobRef = tuple[JobKind, str]
 

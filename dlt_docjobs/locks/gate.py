@@ -25,7 +25,7 @@ import fasteners
 from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_docjobs.sync.lock import TURN_SECONDS, SyncLocked, wait_until
+from dlt_docjobs.locks.local import TURN_SECONDS, SyncLocked, wait_until
 
 # of a partition, for a sync that has its turn; of a sync, for the partitions that run
 PARTITION_WAITS: Final = 60.0

@@ -25,23 +25,23 @@ from dlt.extract.source import SourceInjectableContext
 from dlt.extract.state import resource_state
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs.loading.pending import note_base
+from dlt_docjobs.loading.run import RunHandle, current_run
+from dlt_docjobs.locks.destination import warehouse_lock
+from dlt_docjobs.locks.local import pipeline_lock
+from dlt_docjobs.model.outcomes import EXIT_REFUSED, NoJobsNamed, SyncFailed, refusal
 from dlt_docjobs.model.times import parse_instant
-from dlt_docjobs.providers.base import ProviderApi
-from dlt_docjobs.sync.destinations import connect
-from dlt_docjobs.sync.lock import pipeline_lock
-from dlt_docjobs.sync.memory import Memory
-from dlt_docjobs.sync.merging import Merging, merging_of
-from dlt_docjobs.sync.migration import add_missing_columns
-from dlt_docjobs.sync.outcomes import EXIT_REFUSED, NoJobsNamed, SyncFailed, refusal
+from dlt_docjobs.providers.protocol import ProviderApi
 from dlt_docjobs.sync.package import Package
-from dlt_docjobs.sync.pending import note_base
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.result_rows import Batch
-from dlt_docjobs.sync.run import RunHandle, current_run
 from dlt_docjobs.sync.session import Session, Wanted
 from dlt_docjobs.sync.settings import SyncSettings, Window
-from dlt_docjobs.sync.warehouse_lock import warehouse_lock
 from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
+from dlt_docjobs.warehouse.connection import connect
+from dlt_docjobs.warehouse.merging import Merging, merging_of
+from dlt_docjobs.warehouse.migration import add_missing_columns
+from dlt_docjobs.warehouse.state import Memory
 
 _LOG = logging.getLogger(__name__)
 # what the resources say of themselves before a pipeline runs them

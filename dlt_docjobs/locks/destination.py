@@ -23,11 +23,11 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.http import Clock, SystemClock
-from dlt_docjobs.sync.advisory import AdvisoryLock
-from dlt_docjobs.sync.destinations import prepare
-from dlt_docjobs.sync.lease import RENEWED_SECONDS, Lease
-from dlt_docjobs.sync.lock import SyncLocked, wait_until
+from dlt_docjobs.locks.advisory import AdvisoryLock
+from dlt_docjobs.locks.lease import RENEWED_SECONDS, Lease
+from dlt_docjobs.locks.local import SyncLocked, wait_until
 from dlt_docjobs.sync.session import LockKind
+from dlt_docjobs.warehouse.connection import prepare
 
 _LOG = logging.getLogger(__name__)
 # DuckDB has a lock of its own; Athena's tables take no DELETE unless they are Iceberg's

@@ -26,7 +26,7 @@ from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileNa
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_docjobs.sync.destinations import connect
+from dlt_docjobs.warehouse.connection import connect
 
 # statements that a load makes for itself: they may be run twice
 _STATEMENTS: Final = frozenset({"sql", "reference", "model"})

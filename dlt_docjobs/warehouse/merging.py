@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 from dlt.common.destination import AnyDestination
 from dlt.common.destination.capabilities import DestinationCapabilitiesContext
 
-from dlt_docjobs.sync.outcomes import UsageError
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.tables import REMOVED, Table
 
 Strategy = Literal["delete-insert", "upsert", "insert-only"]

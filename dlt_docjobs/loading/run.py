@@ -18,22 +18,22 @@ from dlt.load.exceptions import LoadClientJobRetry
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs.loading.failures import write_kept_failures
+from dlt_docjobs.loading.pending import drop_misplaced_packages, mend_broken_packages
+from dlt_docjobs.loading.private import close_working_directory, private_files
+from dlt_docjobs.locks.destination import Held, lock_kind, warehouse_lock
+from dlt_docjobs.locks.local import SyncLocked, pipeline_lock, turn
+from dlt_docjobs.model.outcomes import UsageError, refusal
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.reader.helper import OBJECTS_PER_COLLECTION
-from dlt_docjobs.sync.destinations import (
+from dlt_docjobs.sync.session import RunRequest, Session
+from dlt_docjobs.warehouse.connection import (
     first_failure_ends_load,
     forget_loaded_packages,
     kept_open,
     prepare,
 )
-from dlt_docjobs.sync.failures import write_kept_failures
-from dlt_docjobs.sync.lock import SyncLocked, pipeline_lock, turn
-from dlt_docjobs.sync.memory_limit import lift_soft_limit, release_memory
-from dlt_docjobs.sync.outcomes import UsageError, refusal
-from dlt_docjobs.sync.pending import drop_misplaced_packages, mend_broken_packages
-from dlt_docjobs.sync.private import close_working_directory, private_files
-from dlt_docjobs.sync.session import RunRequest, Session
-from dlt_docjobs.sync.warehouse_lock import Held, lock_kind, warehouse_lock
+from dlt_docjobs.warehouse.memory_limit import lift_soft_limit, release_memory
 
 # as often as dlt tries by itself
 _LOAD_ATTEMPTS: Final = 5

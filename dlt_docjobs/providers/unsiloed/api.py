@@ -14,37 +14,37 @@ from typing import Any, ClassVar
 from dlt_docjobs.http import Answer, ApiClient, NotFound
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.vocabulary import FAILED, SUCCEEDED, JobKind, Provider, canonical_status
-from dlt_docjobs.providers import base
-from dlt_docjobs.providers.base import (
+from dlt_docjobs.providers import answers, envelopes
+from dlt_docjobs.providers.answers import UnreadableRecord
+from dlt_docjobs.providers.protocol import (
     ContentPolicy,
     Extraction,
     JobAnswer,
     JobPage,
     ListRange,
     ProviderApi,
-    UnreadableRecord,
 )
+from dlt_docjobs.providers.unsiloed import results
+from dlt_docjobs.providers.unsiloed.typed import read_answer
 from dlt_docjobs.results import Reading
-from dlt_docjobs.results import unsiloed as results
-from dlt_docjobs.results.unsiloed_typed import read_answer
 
 BASE_URL = "https://prod.visionapi.unsiloed.ai"
 EXTRACT_RETENTION_DAYS = 7
 
 
-class _Job(base.Envelope):
-    status: base.StatusText
-    created_at: base.Created = None
-    started_at: base.Instant = None
-    finished_at: base.Instant = None
-    updated_at: base.Instant = None
-    expires_at: base.Instant = None
-    file_name: base.Text = None
-    message: base.Text = None
-    error: base.Text = None
-    page_count: base.Count = None
-    total_chunks: base.Count = None
-    credit_used: base.Number = None
+class _Job(envelopes.Envelope):
+    status: envelopes.StatusText
+    created_at: envelopes.Created = None
+    started_at: envelopes.Instant = None
+    finished_at: envelopes.Instant = None
+    updated_at: envelopes.Instant = None
+    expires_at: envelopes.Instant = None
+    file_name: envelopes.Text = None
+    message: envelopes.Text = None
+    error: envelopes.Text = None
+    page_count: envelopes.Count = None
+    total_chunks: envelopes.Count = None
+    credit_used: envelopes.Number = None
 
 
 class UnsiloedApi(ProviderApi):
@@ -81,18 +81,18 @@ class UnsiloedApi(ProviderApi):
         if self.status_has_result(kind):
             return await self.result(kind, job_id)
         answer, body = await self.client.get_json(("parse", job_id), [("include_chunks", "false")])
-        with base.kept_whole(answer):
+        with answers.kept_whole(answer):
             return JobAnswer(self._observe(kind, job_id, body, answer))
 
     async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
         """One job with its chunks or extraction; image URLs only come when asked for."""
         if kind == "extract":
             answer, body = await self.client.get_json((kind, job_id))
-            with base.kept_whole(answer):
+            with answers.kept_whole(answer):
                 return self._read_extraction(job_id, body, answer)
         params = [("include_chunks", "true"), ("include_url", "true")]
         answer, reading = await self._get_result(("parse", job_id), params)
-        with base.kept_whole(answer):
+        with answers.kept_whole(answer):
             return self._read_document(job_id, reading, answer)
 
     def _read_extraction(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
@@ -101,7 +101,7 @@ class UnsiloedApi(ProviderApi):
             return reply
         if "result" not in body:
             raise UnreadableRecord("a completed extract job came without `result`")
-        metadata = base.as_mapping(body.get("metadata"))
+        metadata = answers.as_mapping(body.get("metadata"))
         fields = {key: metadata[key] for key in ("order", "schema") if key in metadata}
         reply.extraction = Extraction(body["result"], fields or None)
         return reply
@@ -111,7 +111,7 @@ class UnsiloedApi(ProviderApi):
         reply = JobAnswer(observed, size=len(answer.body))
         if not _has_succeeded(reply):
             return reply
-        reply.document = base.document_of(reading, "chunks")
+        reply.document = answers.document_of(reading, "chunks")
         pages = reply.document.count("pages")
         if observed.page_count is None and pages:
             observed.page_count = pages
@@ -125,10 +125,10 @@ class UnsiloedApi(ProviderApi):
             return
 
     def _observe(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobObservation:
-        job = base.read_envelope(_Job, body)
+        job = envelopes.read_envelope(_Job, body)
         status = canonical_status(self.provider, job.status)
         payload = {key: value for key, value in body.items() if key not in results.RESULT_KEYS}
-        metadata = base.as_mapping(body.get("metadata"))
+        metadata = answers.as_mapping(body.get("metadata"))
         pages = job.page_count
         if kind == "extract":
             pages = pages or _Pages.model_validate(metadata).page_count
@@ -156,8 +156,8 @@ class UnsiloedApi(ProviderApi):
         )
 
 
-class _Pages(base.Envelope):
-    page_count: base.Count = None
+class _Pages(envelopes.Envelope):
+    page_count: envelopes.Count = None
 
 
 def _has_succeeded(reply: JobAnswer) -> bool:

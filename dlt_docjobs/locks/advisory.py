@@ -14,7 +14,7 @@ from typing import Any, Final
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
-from dlt_docjobs.sync.lock import SyncLocked
+from dlt_docjobs.locks.local import SyncLocked
 
 # the server notices within two minutes that a machine has vanished with its connection
 _KEEPALIVE: Final = (

@@ -15,8 +15,8 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.sync.destinations import connect, create_table
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.warehouse.connection import connect, create_table
 
 FORGOTTEN: Final = "forgotten_jobs"
 _FORGOTTEN_COLUMNS: Final = ("provider", "account", "job_hash")

@@ -16,9 +16,9 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
-from dlt_docjobs.cli.arguments import suggest
-from dlt_docjobs.sync.memory_limit import SOFT_LIMIT
-from dlt_docjobs.sync.outcomes import UsageError
+from dlt_docjobs.model.outcomes import UsageError
+from dlt_docjobs.model.suggestions import suggest
+from dlt_docjobs.warehouse.memory_limit import SOFT_LIMIT
 
 _DUCKDB_FILE: Final = "warehouse.duckdb"
 _MEMORY_SETTING: Final = re.compile(r"\s*(memory_limit|max_memory)\b", re.IGNORECASE)

@@ -1,0 +1,1 @@
+"""Which accounts and destinations are configured."""

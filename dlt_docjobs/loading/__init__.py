@@ -1,0 +1,1 @@
+"""dlt: packages, resources, and what waits to be loaded."""

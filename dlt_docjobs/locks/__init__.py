@@ -1,0 +1,1 @@
+"""Who may load beside whom."""

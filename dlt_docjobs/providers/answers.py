@@ -1,0 +1,116 @@
+"""What the answers of all providers have in common: records, tokens, and what can't be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from dlt_docjobs.http import Answer, decode_json
+from dlt_docjobs.model.cleaning import clean_text
+from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.providers.protocol import JobPage, Rejection
+from dlt_docjobs.results import Document, Reading
+
+
+class UnreadableRecord(ValueError):
+    """A record of an answer that cannot be read; the message names no document text.
+
+    Attributes:
+        payload: What came, whole, where the record is an answer of its own.
+        endpoint: The path that was asked for, where the record is a list's answer.
+    """
+
+    def __init__(self, message: str, payload: Any = None, endpoint: str = "") -> None:
+        super().__init__(message)
+        self.payload = payload
+        self.endpoint = endpoint
+
+
+@contextmanager
+def kept_whole(answer: Answer) -> Iterator[None]:
+    """Gives an `UnreadableRecord` raised inside the answer that it was raised about."""
+    try:
+        yield
+    except UnreadableRecord as error:
+        raise UnreadableRecord(str(error), decode_json(answer)) from None
+
+
+def document_of(reading: Reading, key: str) -> Document:
+    """The result that an answer about a completed parse job has to hold.
+
+    Args:
+        reading: The answer.
+        key: Where it holds it.
+
+    Raises:
+        UnreadableRecord: There is none, or none that can be read.
+    """
+    if reading.error is not None:
+        raise UnreadableRecord(reading.error)
+    if reading.document is None:
+        raise UnreadableRecord(f"a completed parse job came without `{key}`")
+    return reading.document
+
+
+def as_mapping(value: Any) -> dict[str, Any]:
+    """The value where it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def type_name(value: Any) -> str:
+    """The JSON name of a value's type."""
+    names = {dict: "an object", list: "an array", str: "a text", bool: "a boolean"}
+    if value is None:
+        return "null"
+    return names.get(type(value), "a number")
+
+
+def records_of(body: Any, key: str, endpoint: str) -> list[Any]:
+    """The records of a list answer.
+
+    Raises:
+        UnreadableRecord: It holds no array: the list was not read to its end.
+    """
+    fields = as_mapping(body)
+    records = fields.get(key)
+    if isinstance(records, list):
+        return records
+    if key in fields and records is None:
+        return []
+    raise UnreadableRecord(f"the list's answer has no `{key}` array", body, endpoint)
+
+
+def next_token(body: Any, key: str) -> str | None:
+    """The token of the next page; absent, null and "" all mean the end (trap 22).
+
+    Raises:
+        UnreadableRecord: There is one, but of a kind that can't be sent back.
+    """
+    token = as_mapping(body).get(key)
+    if token is None or isinstance(token, str):
+        return token or None
+    if isinstance(token, (bool, dict, list)):
+        raise UnreadableRecord(f"the list's `{key}` is {type_name(token)}", body)
+    return str(token)
+
+
+@dataclass(slots=True)
+class RecordReader:
+    """Reads the records of a list answer one by one: the unreadable go aside, the rest go on."""
+
+    endpoint: str
+    kind: JobKind
+    observations: list[JobObservation] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+    def reject(self, error: str, payload: Any, job_id: Any = None) -> None:
+        """Sets a record aside."""
+        identifier = clean_text(job_id) if isinstance(job_id, str) and job_id else None
+        self.rejections.append(Rejection(self.endpoint, self.kind, identifier, error, payload))
+
+    def page(self, token: str | None = None) -> JobPage:
+        """What was read."""
+        return JobPage(self.observations, self.rejections, token)

@@ -1,0 +1,118 @@
+"""Lenient readers of the envelopes in which answers carry a job."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from dlt_docjobs.model.cleaning import clean_text
+from dlt_docjobs.model.times import parse_instant
+from dlt_docjobs.providers.answers import UnreadableRecord, type_name
+
+INT64_MAX: Final = 2**63 - 1
+
+
+def _lenient_text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def _lenient_number(value: Any) -> float | None:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _lenient_count(value: Any) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) <= INT64_MAX else None
+    number = _lenient_number(value)
+    if number is None or not number.is_integer() or abs(number) > INT64_MAX:
+        return None
+    return int(number)
+
+
+def _lenient_instant(value: Any) -> datetime | None:
+    try:
+        return parse_instant(value)
+    except (ValueError, TypeError):
+        return None
+
+
+def _identifier(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("is missing or no text")
+    return clean_text(value)
+
+
+def _status(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("is missing or no text")
+    return clean_text(value)
+
+
+def _created(value: Any) -> datetime | None:
+    return parse_instant(value)
+
+
+Identifier = Annotated[str, BeforeValidator(_identifier)]
+StatusText = Annotated[str, BeforeValidator(_status)]
+Created = Annotated[datetime | None, BeforeValidator(_created)]
+Text = Annotated[str | None, BeforeValidator(_lenient_text)]
+Number = Annotated[float | None, BeforeValidator(_lenient_number)]
+Count = Annotated[int | None, BeforeValidator(_lenient_count)]
+Instant = Annotated[datetime | None, BeforeValidator(_lenient_instant)]
+Anything = Any
+
+
+class Envelope(BaseModel):
+    """A job as an answer carries it.
+
+    Tolerant by design (PROVIDERS trap 32): unknown keys are ignored, optional fields of a wrong
+    type are null here, and both are whole in the payload. Only what a job cannot be without is
+    required: its id, its status, and a creation time that, if it is there, is one.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+
+EnvelopeT = TypeVar("EnvelopeT", bound=Envelope)
+
+
+def with_id(row: Any, key: str, job_id: str | None) -> Any:
+    """A job with the id that it was asked for by: an answer may know it by another name."""
+    return {**row, key: job_id} if job_id is not None and isinstance(row, dict) else row
+
+
+def read_envelope(model: type[EnvelopeT], value: Any) -> EnvelopeT:
+    """Reads a job's envelope.
+
+    Raises:
+        UnreadableRecord: Not an object, or a field it cannot be without is missing or wrong. The
+            message names the field, never its value.
+    """
+    if not isinstance(value, Mapping):
+        raise UnreadableRecord(f"a job should be a JSON object, not {type_name(value)}")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        what = first["msg"].removeprefix("Value error, ")
+        raise UnreadableRecord(f"field {where}: {what}") from None

@@ -1,0 +1,1 @@
+"""What the destination knows and can do."""
