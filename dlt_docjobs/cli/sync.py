@@ -39,8 +39,9 @@ from dlt_docjobs.model.outcomes import (
 )
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import UTC, parse_instant
-from dlt_docjobs.sources.config import read_job_ids
-from dlt_docjobs.sync.session import RunRequest, Session
+from dlt_docjobs.sources.job_ids import read_job_ids
+from dlt_docjobs.sync.request import RunRequest
+from dlt_docjobs.sync.session import Session
 
 _WORST_FIRST: Final = (EXIT_USAGE, EXIT_REFUSED, EXIT_BUSY, EXIT_PARTIAL)
 _LOADED: Final = (EXIT_DONE, EXIT_PARTIAL)
@@ -126,7 +127,7 @@ def _check_job_ids(args: argparse.Namespace, chosen: Sequence[Account]) -> None:
         names = ", ".join(str(account) for account in chosen)
         raise UsageError(f"--job-ids-file names jobs of one provider: say which ({names})")
     is_window = args.since is not None or args.until is not None
-    if is_window and chosen[0].provider != "unsiloed":
+    if is_window and not chosen[0].declared.unlisted:
         raise UsageError("--job-ids-file and --since or --until each say which jobs: choose one")
 
 

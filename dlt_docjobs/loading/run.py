@@ -18,6 +18,7 @@ from dlt.load.exceptions import LoadClientJobRetry
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs.loading.engine import Engine
 from dlt_docjobs.loading.failures import write_kept_failures
 from dlt_docjobs.loading.pending import drop_misplaced_packages, mend_broken_packages
 from dlt_docjobs.loading.private import close_working_directory, private_files
@@ -26,7 +27,8 @@ from dlt_docjobs.locks.local import SyncLocked, pipeline_lock, turn
 from dlt_docjobs.model.outcomes import UsageError, refusal
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.reader.helper import OBJECTS_PER_COLLECTION
-from dlt_docjobs.sync.session import RunRequest, Session
+from dlt_docjobs.sync.request import RunRequest
+from dlt_docjobs.sync.session import Session
 from dlt_docjobs.warehouse.connection import (
     first_failure_ends_load,
     forget_loaded_packages,
@@ -46,6 +48,8 @@ class RunHandle:
     """What ties the packages of one run together.
 
     Attributes:
+        session: What the run asks and has learnt, once it has begun.
+        engine: Runs what is asynchronous in it.
         is_managed: Whether `run` loops over packages; if not, one `pipeline.run` is the run.
         client: A connection that is open as long as the run, where there is one.
         lock: The run's lock in the destination.
@@ -53,6 +57,7 @@ class RunHandle:
 
     request: RunRequest = field(default_factory=RunRequest)
     session: Session | None = None
+    engine: Engine = field(default_factory=Engine)
     is_managed: bool = False
     on_session: Callable[[Session], None] | None = None
     client: SqlClientBase[Any] | None = None
@@ -79,6 +84,16 @@ class RunHandle:
         if self.on_session is not None:
             self.on_session(session)
         return session
+
+    def close(self) -> None:
+        """Ends the run: closes the session, the threads and the event loop."""
+        session = self.session
+        if session is None or self.engine.is_closed:
+            return
+        try:
+            self.engine.close(session.close())
+        finally:
+            session.context.warehouse.close()
 
 
 _current: ContextVar[RunHandle | None] = ContextVar("docjobs_run", default=None)
@@ -170,8 +185,7 @@ def run(
                 raise cause from None
             raise
         finally:
-            if handle.session is not None:
-                handle.session.close()
+            handle.close()
 
 
 def _run_packages(
@@ -192,7 +206,7 @@ def _run_packages(
         handle.lock.confirm()
         session = handle.session
         assert session is not None
-        if session.done or (session.must_stop and not session.ahead.holds_any):
+        if session.done or (session.context.must_stop and not session.ahead.holds_any):
             return session.row()
         # a package and its rows hold each other, and Python would not look for a long time
         gc.collect()

@@ -15,7 +15,7 @@ import pytest
 
 from dlt_docjobs.emulator import Emulator, Faults
 from dlt_docjobs.model.times import parse_instant
-from dlt_docjobs.model.vocabulary import PROVIDERS
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
 
 Get = Callable[..., httpx.Response]
 LISTS = {

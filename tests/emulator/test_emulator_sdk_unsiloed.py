@@ -11,7 +11,7 @@ from unsiloed_sdk.exceptions import AuthenticationError
 
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.model.times import parse_instant
-from dlt_docjobs.model.vocabulary import canonical_segment_type
+from dlt_docjobs.emulator.vocabulary import canonical_segment_type
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from history_support import JOB, at
 from dlt_docjobs.model.history import History, derive_events, derive_expiry, event_id
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import StatusEvent
-from dlt_docjobs.model.vocabulary import Provider
+from dlt_docjobs.emulator.vocabulary import Provider
 
 US = timedelta(microseconds=1)
 

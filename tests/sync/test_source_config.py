@@ -15,8 +15,7 @@ import pytest
 import dlt_docjobs
 from dlt_docjobs.http import HttpSettings
 from dlt_docjobs.model.outcomes import UsageError
-from dlt_docjobs.sources import config
-from dlt_docjobs.sources.build import resolved_config
+from dlt_docjobs.sources.source import resolve
 
 KEY = "llx-0123456789abcdef"
 
@@ -385,7 +384,7 @@ def test_a_setting_of_another_provider_is_unknown(monkeypatch: pytest.MonkeyPatc
     assert "unknown setting project_id" in said and KEY not in said
     monkeypatch.delenv("SOURCES__DOCJOBS__CONTEXTUAL__PROJECT_ID")
     monkeypatch.setenv("SOURCES__DOCJOBS__LLAMACLOUD__PROJECT_ID", "prj")
-    made = resolved_config(lambda: dlt_docjobs.llamacloud())
+    made = resolve(lambda: dlt_docjobs.llamacloud())
     assert made.values["project_id"] == "prj"
 
 
@@ -402,7 +401,7 @@ def test_settings_of_the_environment_reach_the_sync(monkeypatch: pytest.MonkeyPa
         "API_KEY": "other-key",
     }.items():
         monkeypatch.setenv(f"SOURCES__DOCJOBS__UNSILOED__{name}", value)
-    made = resolved_config(lambda: dlt_docjobs.unsiloed())
+    made = resolve(lambda: dlt_docjobs.unsiloed())
     settings = made.settings
     assert settings.start_date == datetime(2026, 1, 31, tzinfo=timezone.utc)
     assert settings.lag == timedelta(seconds=10)
@@ -416,7 +415,7 @@ def test_settings_of_the_environment_reach_the_sync(monkeypatch: pytest.MonkeyPa
 @pytest.mark.usefixtures("key")
 @pytest.mark.parametrize("name", ["llamacloud", "contextual", "unsiloed"])
 def test_each_source_is_made_with_a_key_alone(name: str) -> None:
-    made = resolved_config(lambda: getattr(dlt_docjobs, name)())
+    made = resolve(lambda: getattr(dlt_docjobs, name)())
     assert made.settings.provider == name and made.settings.start_date is None
     assert made.settings.targets is None
     api = made.make_api()

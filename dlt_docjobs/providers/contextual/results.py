@@ -25,7 +25,7 @@ from functools import partial
 from typing import Any, Final
 
 from dlt_docjobs.model.records import Chunk, ParsedDocument, Segment
-from dlt_docjobs.model.vocabulary import canonical_segment_type
+from dlt_docjobs.providers.contextual import PROVIDER
 from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
 from dlt_docjobs.results.builder import Fields, Pages, number_pages
 from dlt_docjobs.results.reading import Reading, split
@@ -149,7 +149,7 @@ class _Document:
         provider_type = fields.text(block, "type")
         kind = self._kinds.get(provider_type)
         if kind is None:
-            kind = canonical_segment_type("contextual", provider_type)
+            kind = PROVIDER.vocabulary.segment_type(provider_type)
             self._kinds[provider_type] = kind
         known, heading_level = _BLOCK, None
         if kind == "section_header":

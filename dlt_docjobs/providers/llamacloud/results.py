@@ -24,7 +24,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from dlt_docjobs.model.records import Chunk, JsonText, ParsedDocument, Segment
-from dlt_docjobs.model.vocabulary import OTHER, canonical_segment_type
+from dlt_docjobs.model.vocabulary import OTHER
+from dlt_docjobs.providers.llamacloud import PROVIDER
 from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
 from dlt_docjobs.results.builder import Fields, PageDraft, Pages, as_record, number_pages
 from dlt_docjobs.results.reading import Reading, split
@@ -230,7 +231,7 @@ class _Document:
         provider_type = fields.text(item, "type")
         kind = self._kinds.get(provider_type)
         if kind is None:
-            kind = canonical_segment_type("llamacloud", provider_type)
+            kind = PROVIDER.vocabulary.segment_type(provider_type)
             self._kinds[provider_type] = kind
 
         content_key = _CONTENT.get(kind)

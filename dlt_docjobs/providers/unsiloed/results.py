@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from dlt_docjobs.model.records import Chunk, OcrElement, ParsedDocument, Segment
-from dlt_docjobs.model.vocabulary import canonical_segment_type
+from dlt_docjobs.providers.unsiloed import PROVIDER
 from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
 from dlt_docjobs.results.builder import Fields, Pages, as_record
 from dlt_docjobs.results.values import entries, mean, to_confidence, to_float, to_int
@@ -150,7 +150,7 @@ class _Document:
         provider_type = fields.text(segment, "segment_type")
         kind = self._kinds.get(provider_type)
         if kind is None:
-            kind = canonical_segment_type("unsiloed", provider_type)
+            kind = PROVIDER.vocabulary.segment_type(provider_type)
             self._kinds[provider_type] = kind
         page_number = fields.read(segment, "page_number", to_int)
         width = fields.read(segment, "page_width", to_float)

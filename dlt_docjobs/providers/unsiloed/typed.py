@@ -22,7 +22,7 @@ from msgspec.structs import astuple
 
 from dlt_docjobs.model.cleaning import clean_text, is_clean
 from dlt_docjobs.model.records import JsonText
-from dlt_docjobs.model.vocabulary import canonical_segment_type
+from dlt_docjobs.providers.unsiloed import PROVIDER
 from dlt_docjobs.providers.unsiloed.results import (
     BOX,
     CONTENT_KEYS,
@@ -257,7 +257,7 @@ class _Columns:
         """The segments; of OCR elements their number and mean confidence."""
         sent = self._sent
         types = sent["segment_type"]
-        kinds = {word: canonical_segment_type("unsiloed", word) for word in set(types)}
+        kinds = {word: PROVIDER.vocabulary.segment_type(word) for word in set(types)}
         scores = (
             [one.confidence for one in ocr if one.confidence is not None] if ocr else []
             for ocr in sent["ocr"]
