@@ -8,19 +8,19 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any, NamedTuple, cast
 
-from dlt_docjobs.sync.job_rows import JobEntry, JobRows
 from hypothesis import strategies as st
 
+from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
 from dlt_docjobs.http.answers import clock_offset
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, StatusEvent
-from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
 from dlt_docjobs.model.vocabulary import EXPIRED, JobKind
 from dlt_docjobs.providers.contextual.api import ContextualApi
 from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
 from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
+from dlt_docjobs.sync.job_rows import JobEntry, JobRows
 from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse.state import KnownJob
 

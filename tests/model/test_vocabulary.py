@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from dlt_docjobs.emulator.vocabulary import PROVIDERS, Provider, canonical_segment_type, canonical_status
-from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES, SEGMENT_TYPES, STATUSES, is_terminal
+from dlt_docjobs.emulator.vocabulary import (
+    PROVIDERS,
+    Provider,
+    canonical_segment_type,
+    canonical_status,
+)
+from dlt_docjobs.model.vocabulary import (
+    CANONICAL_SEGMENT_TYPES,
+    SEGMENT_TYPES,
+    STATUSES,
+    is_terminal,
+)
 
 STATUS_WORDS: dict[str, tuple[str, str, str, bool]] = {
     "queued": ("PENDING THROTTLED", "pending", "Starting Queued AwaitingUpload", False),

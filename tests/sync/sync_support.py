@@ -12,6 +12,7 @@ from typing import Any, cast
 import httpx
 import pyarrow as pa
 
+from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
 from dlt_docjobs.http import ApiClient, HttpSettings, NotFound
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
@@ -23,7 +24,6 @@ from dlt_docjobs.model.records import (
     StatusEvent,
     SyncRun,
 )
-from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
 from dlt_docjobs.providers.llamacloud.results import read_answer
 from dlt_docjobs.providers.protocol import (

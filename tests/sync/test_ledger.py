@@ -7,23 +7,22 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from dlt_docjobs.sync.job_rows import (
-    JobEntry,
-    Ledger,
-    needs_last_progress,
-    stands_for_progress,
-)
 from sync_support import JSON_COLUMNS, at, reordered
 
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job
-from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.contextual.api import ContextualApi
 from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
 from dlt_docjobs.providers.protocol import ContentPolicy
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
+from dlt_docjobs.sync.job_rows import (
+    JobEntry,
+    needs_last_progress,
+    stands_for_progress,
+)
 from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse.state import KnownJob
 
