@@ -10,7 +10,6 @@ from dlt_docjobs.dagster.checks import account_checks
 from dlt_docjobs.dagster.metadata import run_metadata
 from dlt_docjobs.dagster.window import load_window, rows_written
 from dlt_docjobs.loading.run import run
-from dlt_docjobs.locks.gate import alone
 from dlt_docjobs.locks.local import SyncLocked
 from dlt_docjobs.model.outcomes import EXIT_PARTIAL, EXIT_REFUSED, UsageError
 from dlt_docjobs.model.records import SyncRun
@@ -177,10 +176,8 @@ def _sync_asset(
     def sync(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         pipeline = make_pipeline(of, destination, dataset)
         try:
-            with alone(pipeline, of.source_name):
-                source = of.source(**_with_rate(arguments, rate))
-                row = run(pipeline, source)
-                written = rows_written(pipeline, row.run_id)
+            row = run(pipeline, of.source(**_with_rate(arguments, rate)))
+            written = rows_written(pipeline, row.run_id)
         except SyncLocked as error:
             raise dg.RetryRequested(max_retries=10, seconds_to_wait=_WAIT) from error
         yield from _results(context, specs, row, written)

@@ -25,6 +25,7 @@ from dlt.extract.source import SourceInjectableContext
 from dlt.extract.state import resource_state
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs.loading.job_source import JobResources
 from dlt_docjobs.loading.pending import note_base
 from dlt_docjobs.loading.run import RunHandle, current_run
 from dlt_docjobs.locks.destination import warehouse_lock
@@ -70,7 +71,7 @@ def build_resources(
     created_at: Any,
     fetch_results: bool,
     table_format: str | None = None,
-) -> list[DltResource]:
+) -> JobResources:
     """The resources of one source.
 
     Args:
@@ -172,7 +173,10 @@ def build_resources(
 
     root = dlt.resource(observations, name=OBSERVATIONS, selected=False)
     default = _DEFAULT._replace(table_format=table_format)
-    return [_leaf(root, table, default) for table in TABLES.values()]
+    resources = JobResources(_leaf(root, table, default) for table in TABLES.values())
+    is_scheduled = created_at.allow_external_schedulers and dlt.current.interval() is not None
+    resources.is_window = created_at.end_value is not None or is_scheduled
+    return resources
 
 
 @contextlib.contextmanager

@@ -20,9 +20,11 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.loading.engine import Engine
 from dlt_docjobs.loading.failures import write_kept_failures
+from dlt_docjobs.loading.job_source import JobSource
 from dlt_docjobs.loading.pending import drop_misplaced_packages, mend_broken_packages
 from dlt_docjobs.loading.private import close_working_directory, private_files
 from dlt_docjobs.locks.destination import Held, lock_kind, warehouse_lock
+from dlt_docjobs.locks.gate import SYNC_WAITS, alone, lake_turn, shared
 from dlt_docjobs.locks.local import SyncLocked, pipeline_lock, turn
 from dlt_docjobs.model.outcomes import UsageError, refusal
 from dlt_docjobs.model.records import SyncRun
@@ -87,11 +89,12 @@ class RunHandle:
 
     def close(self) -> None:
         """Ends the run: closes the session, the threads and the event loop."""
-        session = self.session
-        if session is None or self.engine.is_closed:
+        session, self.session = self.session, None
+        if session is None:
             return
         try:
-            self.engine.close(session.close())
+            if not self.engine.is_closed:
+                self.engine.close(session.close())
         finally:
             session.context.warehouse.close()
 
@@ -161,7 +164,13 @@ def run(
     def stop(reason: str) -> None:
         handle.request.stop_reason = handle.request.stop_reason or reason
 
-    with private_files(), pipeline_lock(pipeline), _rarer_collections(), _as_current(handle):
+    with (
+        private_files(),
+        _gate(pipeline, source, handle.request),
+        pipeline_lock(pipeline),
+        _rarer_collections(),
+        _as_current(handle),
+    ):
         try:
             prepare(pipeline)
             close_working_directory(pipeline)
@@ -186,6 +195,39 @@ def run(
             raise
         finally:
             handle.close()
+
+
+@contextmanager
+def _gate(pipeline: Pipeline, source: DltSource, request: RunRequest) -> Iterator[None]:
+    """The run's place beside partitions of a backfill, and beside who else loads into a lake."""
+    if request.holds_gate:
+        yield
+        return
+
+    def left() -> float:
+        if request.deadline is None:
+            return SYNC_WAITS
+        # the rest is for the run's work, and for the accounts that come after it
+        return min(SYNC_WAITS, (request.deadline - request.clock.monotonic()) / 2)
+
+    def is_over() -> bool:
+        return request.stop_reason is not None
+
+    def tell() -> None:
+        _LOG.warning("waiting for partitions of a backfill of %s to end", source.name)
+
+    if isinstance(source, JobSource) and source.is_window:
+        place = shared(pipeline, source.name, wait_seconds=left())
+    else:
+        place = alone(
+            pipeline,
+            source.name,
+            wait_seconds=left(),
+            is_over=is_over,
+            on_wait=request.on_gate_wait or tell,
+        )
+    with place, lake_turn(pipeline, source, wait_seconds=left(), is_over=is_over):
+        yield
 
 
 def _run_packages(

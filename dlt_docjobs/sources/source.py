@@ -10,10 +10,10 @@ from typing import Any
 
 import dlt
 from dlt.extract.reference import SourceFactory
-from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 
 from dlt_docjobs.http import ApiClient
+from dlt_docjobs.loading.job_source import JobResources, JobSource
 from dlt_docjobs.loading.resources import EPOCH, build_resources
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.providers.declaration import Provider
@@ -50,7 +50,7 @@ def factory(name: str) -> SourceFactory[Any, DltSource]:
     """
     declared = registered(name)
 
-    def make(**values: Any) -> list[DltResource]:
+    def make(**values: Any) -> JobResources:
         return ResolvedSource(declared, values).resources()
 
     make.__name__ = make.__qualname__ = name
@@ -62,6 +62,7 @@ def factory(name: str) -> SourceFactory[Any, DltSource]:
         section=settings.SECTION,
         max_table_nesting=0,
         spec=configuration_of(declared),
+        _impl_cls=JobSource,
     )
     return made
 
@@ -108,7 +109,7 @@ class ResolvedSource:
             provider, self.name, values, targets, self.start_date
         )
 
-    def resources(self) -> list[DltResource]:
+    def resources(self) -> JobResources:
         """The source's resources."""
         captured = _captured.get()
         if captured is not None:

@@ -26,6 +26,9 @@ class RunRequest:
         on_progress: Called with the session now and then.
         on_wait: Called before each pause that the HTTP client makes and that is worth telling.
         stop_reason: Set by a signal handler: the run ends as soon as it can.
+        on_gate_wait: Called once if the run has to wait for partitions of a backfill; where it is
+            None, the log says so.
+        holds_gate: Whether the caller has the account's gate (`locks.gate`), as partitions do.
         lock: Which lock to hold in the destination (`locks.destination`); None for its own.
     """
 
@@ -35,6 +38,8 @@ class RunRequest:
     clock: Clock = field(default_factory=SystemClock)
     on_progress: Callable[[Session], None] | None = None
     on_wait: Callable[[Wait], None] | None = None
+    on_gate_wait: Callable[[], None] | None = None
+    holds_gate: bool = False
     stop_reason: str | None = None
     lock: LockKind | None = None
 
