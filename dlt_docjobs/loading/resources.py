@@ -142,9 +142,9 @@ def build_resources(
             # what is written now could meet what another sync has written meanwhile
             handle.lock.confirm()
             if session.context.window is None:
-                state["progress"] = session.context.progress.dump()
-                if session.context.progress.cursor is not None:
-                    created_at.advance(session.context.progress.cursor)
+                state["progress"] = session.context.kept_progress.dump()
+                if (cursor := session.context.kept_progress.cursor) is not None:
+                    created_at.advance(cursor)
             fatal = session.context.outcome.fatal
             if not handle.is_managed and fatal is not None:
                 # nobody would see the refusal in a table that says ok

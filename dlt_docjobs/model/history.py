@@ -9,7 +9,7 @@ moves for other reasons too and so only bounds the last change from above.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -85,7 +85,11 @@ def derive_events(
 
 
 def derive_expiry(
-    provider: str, vocabulary: Vocabulary, observation: JobObservation, history: History
+    provider: str,
+    vocabulary: Vocabulary,
+    observation: JobObservation,
+    history: History,
+    first_missing: datetime | None = None,
 ) -> list[StatusEvent]:
     """The event of a 404 for a job that the provider knew; empty if it is written already.
 
@@ -94,7 +98,10 @@ def derive_expiry(
         vocabulary: The provider's words.
         observation: The empty observation (`provider_status` None) of the 404.
         history: The job's past.
+        first_missing: When the first of several 404s came: the job was gone by then.
     """
+    if first_missing is not None and first_missing < observation.observed_at:
+        observation = replace(observation, observed_at=first_missing, sent_at=None)
     if history.last.status == EXPIRED:
         return []
     chain = _Chain(provider, vocabulary, observation, history)

@@ -142,6 +142,11 @@ class Job(NamedTuple):
     config: Annotated[JsonText | None, "Configuration the job ran with, secrets redacted"]
     user_metadata: Annotated[JsonText | None, "Metadata the user attached"]
     payload: Annotated[JsonText | None, "The whole answer about the job except its results"]
+    first_seen_at: Annotated[datetime | None, "Our clock when the job was first seen"]
+    missing_since: Annotated[
+        datetime | None, "The first of the 404s that no later one has confirmed yet; null where "
+        "the last answer was none"
+    ]  # fmt: skip
     last_observed_at: Annotated[
         datetime, "Our clock when the last answer written was asked for; a finished job that has "
         "not changed is not written again"
@@ -226,6 +231,10 @@ class SyncRun(NamedTuple):
     cursor: Annotated[datetime | None, "created_at up to which everything has been listed"]
     open_jobs: Annotated[int, "Jobs whose last event is not terminal, after the run"]
     pending_results: Annotated[int, "Results still to fetch, after the run"]
+    missing_jobs: Annotated[int | None, "Known jobs that answered 404, not confirmed yet"]
+    doubted_since: Annotated[
+        datetime | None, "Since when so many known jobs answer 404 at once that it is not believed"
+    ]  # fmt: skip
     duration_seconds: Annotated[float, "Seconds until the last answer"]
     started_at: Annotated[datetime, "Our clock"]
     finished_at: Annotated[datetime, "Our clock, end of fetching"]
@@ -266,6 +275,8 @@ class SyncRun(NamedTuple):
             cursor=None,
             open_jobs=0,
             pending_results=0,
+            missing_jobs=0,
+            doubted_since=None,
             duration_seconds=round((finished_at - started_at).total_seconds(), 3),
             started_at=started_at,
             finished_at=finished_at,

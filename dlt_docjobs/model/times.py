@@ -73,6 +73,15 @@ def before(instant: datetime, span: timedelta) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
+def shifted(instant: datetime, span: timedelta) -> datetime:
+    """An instant and a span later, but no other than a `datetime` can be."""
+    try:
+        return instant + span
+    except OverflowError:
+        limit = datetime.max if span > timedelta(0) else datetime.min
+        return limit.replace(tzinfo=UTC)
+
+
 def middle(earliest: datetime, latest: datetime) -> datetime:
     """The instant halfway between two."""
     return earliest + (latest - earliest) / 2

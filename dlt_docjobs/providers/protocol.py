@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from dlt_docjobs.http import Answer, ApiClient, InvalidRequest, RequestCounters
@@ -41,6 +41,7 @@ class JobPage:
     observations: list[JobObservation]
     rejections: list[Rejection]
     next_token: str | None = None
+    clock_offset: timedelta | None = None
 
 
 @dataclass(slots=True, repr=False)

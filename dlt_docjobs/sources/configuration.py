@@ -58,6 +58,14 @@ class SourceConfiguration(BaseConfiguration):
         Optional[Any], "Kinds of jobs to load, a list or a text with commas; by default all."
     ] = None
     include_extract: Annotated[bool, "False leaves extract jobs out."] = True
+    gone_after_seconds: Annotated[
+        float,
+        "A 404 for a known job is believed once a later sync, at least so much later, confirms "
+        "it; 0 believes the first.",
+    ] = 600
+    retry_results_days: Annotated[
+        float, "How long a result that is missing or unreadable is asked for again."
+    ] = 7
     poll_open_days: Annotated[
         float, "Age at which an open job is asked for once more, then left."
     ] = 32
@@ -70,8 +78,11 @@ class SourceConfiguration(BaseConfiguration):
     job_ids: Annotated[Optional[Any], "Syncs these jobs only."] = None
     job_ids_file: Annotated[Optional[str], "The same, from a file."] = None
     reload: Annotated[
-        Optional[str], "`failed`, `skipped` or `all`: fetches these results again."
+        Optional[str], "`failed`, `skipped`, `incomplete` or `all`: fetches these results again."
     ] = None
+    believe_gone: Annotated[
+        bool, "True believes that jobs are gone though many answer 404 at once."
+    ] = False
     fetch_results: Annotated[bool, "False requests no results; new ones become `skipped`."] = True
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from dlt_docjobs.http import Clock, NotFound
+from dlt_docjobs.http import Clock
 from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.times import shifted
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.providers.protocol import JobPage, ProviderApi
+from dlt_docjobs.sync.doubt import MissingJobs
 from dlt_docjobs.sync.outcome import Figures, Outcome
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.request import RunRequest
@@ -107,6 +109,36 @@ class Looked:
         return True
 
 
+class Clocks:
+    """What the answers of a run told of the provider's clock.
+
+    Attributes:
+        offset: The provider's clock minus ours, by the last answer that told the time.
+        is_told: Whether any answer did.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.offset = timedelta(0)
+        self.is_told = False
+        self._clock = clock
+        self._slowest = timedelta(0)
+
+    def note(self, offset: timedelta | None) -> None:
+        """Takes an answer's offset; None where it did not tell the time."""
+        if offset is not None:
+            self.is_told = True
+            self.offset = offset
+            self._slowest = min(self._slowest, offset)
+
+    def provider_now(self) -> datetime:
+        """The provider's clock, as its answers showed it: they may be wrong."""
+        return shifted(self._clock.now(), self.offset)
+
+    def earlier(self, instant: datetime) -> datetime:
+        """An instant of our clock by the earlier of both clocks: what may be relied on."""
+        return shifted(instant, self._slowest)
+
+
 @dataclass(slots=True)
 class ResultCount:
     """For who watches the run: results known of, and those that were fetched or given up."""
@@ -139,7 +171,9 @@ class RunContext:
         self.request = request
         self.progress = progress
         self.window = window
-        self.clock_offset = timedelta(0)
+        self._progress_before = progress.dump()
+        self.clocks = Clocks(request.clock)
+        self.missing = MissingJobs(is_believed=settings.believe_gone)
         self.figures = Figures()
         self.outcome = Outcome()
         self.warehouse = WarehouseReader()
@@ -156,10 +190,6 @@ class RunContext:
     def clock(self) -> Clock:
         """Our clock."""
         return self.request.clock
-
-    def provider_now(self) -> datetime:
-        """The provider's clock, as far as its answers showed it."""
-        return self.clock.now() + self.clock_offset
 
     def key(self, ref: JobRef) -> tuple[str, ...]:
         """The columns that a job's rows share."""
@@ -183,13 +213,17 @@ class RunContext:
             await clock.sleep(min(left, 0.5))
         return not self.must_stop
 
+    @property
+    def kept_progress(self) -> Progress:
+        """How far the lists have been read: a run that is in doubt of what it was told moves none."""
+        return Progress.load(self._progress_before) if self.missing.is_doubtful else self.progress
+
     def note_page(self, page: JobPage) -> None:
         """Remembers that the provider answered, and how its clock stands."""
         self.outcome.was_answered = True
-        for seen in page.observations[:1]:
-            self.clock_offset = seen.clock_offset
+        self.clocks.note(page.clock_offset)
 
-    def missing(self, kind: JobKind, job_id: str, error: NotFound | None = None) -> JobObservation:
+    def not_found(self, kind: JobKind, job_id: str) -> JobObservation:
         """What a 404 says of a job: that it was not there at this moment."""
         self.outcome.was_answered = True
         return JobObservation(
@@ -197,5 +231,5 @@ class RunContext:
             job_id=job_id,
             provider_status=None,
             observed_at=self.clock.now(),
-            clock_offset=self.clock_offset,
+            clock_offset=self.clocks.offset,
         )

@@ -22,6 +22,8 @@ from dlt_docjobs.sync.settings import Window
 from dlt_docjobs.warehouse.state import OpenJob
 
 _CLOCK_DOUBT: Final = timedelta(seconds=3)
+# where no answer tells the time, the provider's clock may be anywhere within a day of ours
+_UNTOLD_DOUBT: Final = timedelta(days=1)
 _IDLE_PAGES: Final = 100
 _LISTED_IDS: Final = 200_000
 _PAGE_SIZE: Final = 1000
@@ -65,8 +67,10 @@ class Listing:
         Args:
             opened: The open jobs, for whose sake a list may be read from further back.
         """
+        context = self._context
         windows: dict[JobList, Window] = {}
         for listing in self.lists:
+            self._progress(listing).drop_future(context.clock.now())
             cursor = self._progress(listing).cursor
             since = self._settings.start_date
             if cursor is not None:
@@ -110,7 +114,7 @@ class Listing:
 
     async def _read(self, listing: JobList, window: Window) -> AsyncIterator[Item]:
         context, progress = self._context, self._progress(listing)
-        now = context.provider_now()
+        now = context.clock.now()
         hours = (now - (window.since or now - timedelta(days=7))) / timedelta(hours=1)
         await self._api.before_list(self._kind(listing), hours)
         if listing.is_bracketed:
@@ -130,7 +134,7 @@ class Listing:
                 yield Observed(page, True, progress)
             if context.must_stop:
                 return
-            progress.finish(began + context.clock_offset)
+            progress.finish(context.clocks.earlier(began))
 
     async def _read_bracketed(
         self, listing: JobList, progress: ListProgress, window: Window
@@ -141,13 +145,14 @@ class Listing:
         began = context.clock.now()
         reach_back = self._reach_back.get(listing)
         bracketing = self._bracketing(listing)
-        async for page in bracketing.pages(window, reach_back, context.provider_now()):
+        async for page in bracketing.pages(window, reach_back, context.clocks.provider_now()):
             yield Observed(page, True, progress)
         if context.must_stop:
             return
-        # everything created before the first request has been listed; the Date header does not
-        # tell clocks apart that differ by less than 2 s
-        listed = began + context.clock_offset - _CLOCK_DOUBT
+        # everything created before the first request has been listed, by the earlier of both
+        # clocks; the Date header does not tell clocks apart that differ by less than 2 s
+        doubt = _CLOCK_DOUBT if context.clocks.is_told else _UNTOLD_DOUBT
+        listed = context.clocks.earlier(began) - doubt
         progress.finish(listed, cursor=listed)
 
     async def _read_window(self, listing: JobList, window: Window) -> AsyncIterator[Item]:
@@ -160,7 +165,7 @@ class Listing:
             return
         bracketing = self._bracketing(listing)
         bounded = Window(since, window.until)
-        async for page in bracketing.pages(bounded, None, self._context.provider_now()):
+        async for page in bracketing.pages(bounded, None, self._context.clocks.provider_now()):
             yield Observed(page, True)
 
     async def _pages(self, listing: JobList, window: Window) -> AsyncIterator[JobPage]:
@@ -238,7 +243,9 @@ class Listing:
         kind = self._context.provider.kinds[self._kind(listing)]
         if kind.retention_days is None:
             return since or _BEGINNING
-        forgotten = self._context.provider_now() - timedelta(days=kind.retention_days)
+        forgotten = self._context.clocks.earlier(self._context.clock.now()) - timedelta(
+            days=kind.retention_days
+        )
         return max(since, forgotten) if since else forgotten
 
     def _bracketing(self, listing: JobList) -> Bracketing:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import middle
-from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
 from dlt_docjobs.providers.protocol import Rejection
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.job_rows import (
@@ -144,9 +144,11 @@ class Observing:
         entry = self._entries.get(ref) or self.job_rows.entry(ref, self._known.get(ref))
         try:
             self.apply(entry, seen)
-        except ValueError as error:
+        except Exception as error:
             endpoint = f"/{seen.job_kind}/{seen.job_id}"
-            self.reject([Rejection(endpoint, *ref, str(error), seen.payload)])
+            is_told = isinstance(error, ValueError)
+            text = str(error) if is_told else f"{type(error).__name__} while it was handled"
+            self.reject([Rejection(endpoint, *ref, text, seen.payload)])
             return None
         looked.note(ref)
         if ref in looked.asked_for_usage:
@@ -200,7 +202,43 @@ class Observing:
         known = self._known.get(ref)
         if ref not in self._entries and (known is None or known.history is None):
             self.reject([unknown_id(ref)])
-            return
+        elif self.job_rows.is_forgotten_by_provider(self.entry(ref), seen):
+            self._expire(ref, seen)
+        else:
+            self._context.missing.hold(seen)
+
+    async def conclude_missing(self, has_room: Callable[[], bool]) -> bool:
+        """Believes the 404s of the run, or none of them; False where some are left to do.
+
+        Args:
+            has_room: Whether the package may have another job.
+        """
+        context = self._context
+        missing = context.missing
+        if missing.is_doubtful:
+            since = await context.warehouse.read(lambda state: state.doubted_since())
+            missing.doubted_since = since or context.clock.now()
+            context.outcome.problems.append(
+                f"{missing.drop()} known jobs answer 404 at once, more than half of those asked "
+                "for. None is taken for gone and the cursor stays: is the key another project's, "
+                "base_url another region's, or is there an outage? See docjobs status"
+            )
+            return True
+        while has_room() and (seen := missing.take()) is not None:
+            await self.know(seen.job_kind, [seen.job_id])
+            entry = self.entry(seen.ref)
+            if missing.is_believed or self.job_rows.is_confirmed(entry, seen):
+                self._expire(seen.ref, seen)
+            else:
+                self.job_rows.miss(entry, seen)
+                context.figures.missing_jobs += 1
+                context.outcome.problems.append(
+                    f"{seen.job_kind} job {seen.job_id} answers 404; a later sync that meets it "
+                    "again calls it expired"
+                )
+        return not missing.count
+
+    def _expire(self, ref: JobRef, seen: JobObservation) -> None:
         entry = self.entry(ref)
         self.job_rows.expire(entry, seen)
         self.note(entry)
@@ -221,6 +259,9 @@ class Observing:
             self.job_rows.conclude(entry, "skipped")
         elif not wanted or entry.is_fetching:
             entry.wants_result = False
+        elif self._settings.reload is not None and self._settings.targets is not None:
+            # whoever names a job wants its result, whatever was concluded of it before
+            entry.wants_result = entry.row.status == SUCCEEDED
         elif self._settings.reload is not None:
             entry.wants_result = state in ("pending", *reloaded_states(self._settings.reload))
         elif self._context.window is not None:

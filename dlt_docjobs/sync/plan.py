@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from dlt_docjobs.sync.context import RunContext
-from dlt_docjobs.sync.items import Checkpoint, FetchResult, Item, Observed
+from dlt_docjobs.sync.items import Checkpoint, Conclude, FetchResult, Item, Observed
 from dlt_docjobs.sync.listing import Listing
 from dlt_docjobs.sync.named import NamedJobs
 from dlt_docjobs.sync.polling import Polling
@@ -36,6 +36,7 @@ class Plan:
             yield Observed(rejected)
         async for item in self._stream():
             yield item
+        yield Conclude()
         context.is_listed = True
         if context.request.follow is not None:
             async for item in self._follow(context.request.follow):
@@ -61,7 +62,8 @@ class Plan:
         apart += [ref for ref in sorted(uncommitted) if ref not in set(apart)]
         async for item in self._polling.poll(apart):
             yield item
-        pending = await context.warehouse.read(lambda state: state.jobs_in_states("pending"))
+        now = context.clock.now()
+        pending = await context.warehouse.read(lambda state: state.due_results(now))
         context.results.known += len(pending)
         for ref in pending:
             if ref not in context.looked.observed:
@@ -104,8 +106,11 @@ class Plan:
             async for item in self._only_named():
                 yield item
             return
-        states = ("pending", *reloaded_states(reload)) if reload == "all" else (reload,)
-        refs = await context.warehouse.read(lambda state: state.jobs_in_states(*states))
+        if reload == "incomplete":
+            refs = await context.warehouse.read(lambda state: state.incomplete_jobs())
+        else:
+            states = ("pending", *reloaded_states(reload)) if reload == "all" else (reload,)
+            refs = await context.warehouse.read(lambda state: state.jobs_in_states(*states))
         context.results.known += len(refs)
         context.is_listed = True
         for ref in refs:
@@ -120,5 +125,6 @@ class Plan:
                 return
             async for item in self._polling.poll(sorted(looked.open_refs)):
                 yield item
+            yield Conclude()
             if looked.changes != changes:
                 yield Checkpoint()

@@ -45,6 +45,11 @@ class ListProgress:
         """Whether nothing was listed yet."""
         return self.cursor is None and not self.todo and self.current is None
 
+    def drop_future(self, now: datetime) -> None:
+        """Forgets a cursor that lies in the future: it would hide what comes until then."""
+        if self.cursor is not None and self.cursor > now:
+            self.cursor = None
+
     def begin(self, window: Window, is_splittable: bool) -> None:
         """A listing of `window` begins."""
         self.current = window

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -33,6 +33,9 @@ from dlt_docjobs.tables import REMOVED, RESULT_TABLES, TABLES
 from dlt_docjobs.warehouse.accounts import FORGOTTEN, forgotten_hash
 
 JobRef = tuple[JobKind, str]
+
+RETRIED_OFTEN: Final = timedelta(days=1)
+"""For so long a result that does not come is asked for at every sync; then once a day."""
 
 _BATCH: Final = 500
 # where a query returns next to nothing, and reads a large table each time
@@ -331,6 +334,68 @@ class WarehouseState:
                 *states,
             )
         ]
+
+    def due_results(self, now: datetime) -> list[JobRef]:
+        """Jobs whose result is pending and to be asked for now, those that expire first in front.
+
+        At every sync on the first day after the job was first seen succeeded, then once a day: a
+        row that was written since says that it was asked for.
+        """
+        if self._empty:
+            return []
+        day_ago = now - RETRIED_OFTEN
+        return [
+            (row[0], row[1])
+            for row in self._query(
+                "SELECT t.job_kind, t.job_id FROM {jobs} t JOIN {loads} l"
+                " ON l.load_id = t._dlt_load_id AND l.status = 0 LEFT JOIN"
+                " (SELECT job_kind, job_id, MAX(observed_at) AS seen_at"
+                " FROM {job_status_history} WHERE {scope} AND status = 'succeeded'"
+                " GROUP BY job_kind, job_id) h"
+                " ON h.job_kind = t.job_kind AND h.job_id = t.job_id"
+                " WHERE {t.scope} AND t.results_state = 'pending'"
+                " AND (h.seen_at IS NULL OR h.seen_at >= %s OR t.last_observed_at <= %s)"
+                " ORDER BY CASE WHEN t.results_expire_at IS NULL THEN 1 ELSE 0 END,"
+                " t.results_expire_at, t.created_at, t.job_id",
+                day_ago,
+                day_ago,
+            )
+        ]
+
+    def incomplete_jobs(self) -> list[JobRef]:
+        """Jobs whose loaded result has not as many rows as their own row says."""
+        if self._empty:
+            return []
+        found: list[JobRef] = []
+        for column, name in (("chunk_count", "chunks"), ("segment_count", "segments")):
+            found += [
+                (row[0], row[1])
+                for row in self._query(
+                    f"SELECT t.job_kind, t.job_id FROM {{jobs}} t LEFT JOIN (SELECT job_kind,"
+                    f" job_id, COUNT(*) AS counted FROM {{{name}}} WHERE {{scope}}"
+                    f" AND {REMOVED} IS NULL GROUP BY job_kind, job_id) c"
+                    " ON c.job_kind = t.job_kind AND c.job_id = t.job_id"
+                    " WHERE {t.scope} AND t.results_state = 'loaded'"
+                    f" AND t.{column} <> COALESCE(c.counted, 0)"
+                )
+            ]
+        found += [
+            (row[0], row[1])
+            for row in self._query(
+                "SELECT t.job_kind, t.job_id FROM {jobs} t LEFT JOIN {extraction_results} c"
+                " ON c.provider = t.provider AND c.job_kind = t.job_kind AND c.job_id = t.job_id"
+                " WHERE {t.scope} AND t.results_state = 'loaded' AND t.job_kind <> 'parse'"
+                " AND c.job_id IS NULL"
+            )
+        ]
+        return sorted(set(found))
+
+    def doubted_since(self) -> datetime | None:
+        """Since when the last run doubts that so many jobs are gone; None where it does not."""
+        rows = self._query(
+            "SELECT doubted_since FROM {sync_runs} WHERE {scope} ORDER BY finished_at DESC LIMIT 1"
+        )
+        return _instant(rows[0][0]) if rows else None
 
     def jobs_without_credits(self, ended_after: datetime, asked_before: datetime) -> list[JobRef]:
         """Succeeded jobs without credits that ended and were last asked for in the given time."""
