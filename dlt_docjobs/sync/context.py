@@ -215,8 +215,9 @@ class RunContext:
 
     @property
     def kept_progress(self) -> Progress:
-        """How far the lists have been read: a run that is in doubt of what it was told moves none."""
-        return Progress.load(self._progress_before) if self.missing.is_doubtful else self.progress
+        """How far the lists have been read: a run that doubts what it was told moves no cursor."""
+        is_doubtful = self.missing.is_doubtful or self.missing.doubted_since is not None
+        return Progress.load(self._progress_before) if is_doubtful else self.progress
 
     def note_page(self, page: JobPage) -> None:
         """Remembers that the provider answered, and how its clock stands."""

@@ -466,7 +466,7 @@ def _without_future(seen: JobObservation) -> JobObservation:
     A clock or a typed year is wrong then: such a date proves nothing of when anything happened.
     """
     latest = seen.holds_until + _CLOCK_DOUBT
-    dates = {
+    dates: dict[str, Any] = {
         name: None
         for name in ("created_at", "started_at", "finished_at", "updated_at")
         if (at := getattr(seen, name)) is not None and at > latest

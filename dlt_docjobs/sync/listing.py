@@ -243,9 +243,8 @@ class Listing:
         kind = self._context.provider.kinds[self._kind(listing)]
         if kind.retention_days is None:
             return since or _BEGINNING
-        forgotten = self._context.clocks.earlier(self._context.clock.now()) - timedelta(
-            days=kind.retention_days
-        )
+        now = self._context.clocks.earlier(self._context.clock.now())
+        forgotten = now - timedelta(days=kind.retention_days)
         return max(since, forgotten) if since else forgotten
 
     def _bracketing(self, listing: JobList) -> Bracketing:
