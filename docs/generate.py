@@ -1,4 +1,4 @@
-"""Writes the generated parts of README.md, docs/*.md and .dlt/config.toml from the code.
+"""Writes the generated parts of README.md, the pages in docs/ and .dlt/config.toml from the code.
 
     python docs/generate.py           rewrites what is out of date
     python docs/generate.py --check   rewrites nothing and ends with 1 if anything is out of date
@@ -26,7 +26,10 @@ from dlt_docjobs.views import VIEWS, View
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CONFIG_FILE: Final = ROOT / ".dlt" / "config.toml"
-PAGES: Final = ("README.md", *(f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md"))))
+PAGES: Final = (
+    "README.md",
+    *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("docs/**/*.md"))),
+)
 SOURCES: Final[dict[str, Callable[..., Any]]] = {
     "llamacloud": llamacloud,
     "contextual": contextual,

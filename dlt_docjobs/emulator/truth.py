@@ -24,7 +24,7 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True)
 class ResultFacts:
-    """What a result holds, counted as contract 5 counts."""
+    """What a result holds, counted as docs/contract.md#tables has it."""
 
     pages: int = 0
     """Pages of the result, failed ones included."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Limits of one client; the contract's configuration keys of the same names.
+    """Limits of one client: the configuration keys of the same names.
 
     Attributes:
         max_concurrency: Requests in flight at once.

@@ -1,4 +1,6 @@
-"""Status history is evidence: from observations to events with bounds (contract 6.5).
+"""Status history is evidence: from observations to events with bounds.
+
+What the events promise: docs/contract.md#status-history.
 
 An event is written once and never again, so what it claims has to be true for good. Three kinds
 of proof exist, strongest first: a timestamp of the provider's for just this change (exact), two

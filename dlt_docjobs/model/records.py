@@ -1,8 +1,8 @@
 """The rows of the result tables, and so the one place where their columns are written.
 
-Each class is one table of the public contract (section 5) without the columns that every
-job-level table shares: `provider`, `account`, `job_kind`, `job_id` in front and `run_id` behind,
-which `dlt_docjobs.tables` adds. A field's annotation is the column's type, its `Annotated` text
+Each class is one table of docs/contract.md#tables without the columns that every job-level table
+shares: `provider`, `account`, `job_kind`, `job_id` in front and `run_id` behind, which
+`dlt_docjobs.tables` adds. A field's annotation is the column's type, its `Annotated` text
 the column's description; Arrow schemas, dlt hints and the documentation are made from these.
 
 Plain `NamedTuple`s because a sync makes millions of them: no validation, no dictionary a row.
@@ -135,7 +135,7 @@ class Job(NamedTuple):
     fields_processed: Annotated[int | None, "Schema fields done"]
     total_fields: Annotated[int | None, "Schema fields in all"]
     results_state: Annotated[
-        str, "not_ready, none, pending, loaded, skipped, failed or expired (contract 6.3)"
+        str, "How the result stands: not_ready, none, pending, loaded, skipped, failed or expired"
     ]
     results_expire_at: Annotated[datetime | None, "When the provider forgets the result: earliest"]
     given_up_at: Annotated[datetime | None, "When polling this open job was given up"]

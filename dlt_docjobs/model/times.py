@@ -1,7 +1,8 @@
-"""Instants: every one is timezone-aware UTC with microseconds (contract 1).
+"""Instants: every one is timezone-aware UTC with microseconds.
 
-Providers write them as `…Z`, `…+00:00` or naive, with 0 to 9 fractional digits (PROVIDERS 3.6,
-traps 21). Comparing them as text would be wrong, so they are parsed once, here.
+Providers write them as `…Z`, `…+00:00` or naive, with 0 to 9 fractional digits
+(docs/providers/unsiloed.md#dates). As text they neither compare nor sort: `…00Z` and `…00.5Z`,
+`Z` and `+00:00`. So they are parsed once, here.
 """
 
 from __future__ import annotations

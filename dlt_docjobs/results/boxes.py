@@ -1,4 +1,8 @@
-"""Bounding boxes: each provider's way of writing them to fractions of the page (trap 19)."""
+"""Bounding boxes: each provider's way of writing them to fractions of the page.
+
+LlamaCloud sends a corner and a size in points, Contextual AI two corners in fractions, Unsiloed AI
+a corner and a size in pixels.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Reading values whose type a schema promises and an answer need not keep (traps 14, 20).
+"""Reading values whose type a schema promises and an answer need not keep.
+
+Table cells are texts or numbers, a score is a number or an object, a confidence a number or a word.
 
 Each function returns None where a value cannot be what is asked for; whoever calls it keeps the
 original. Where the meaning is clear the value is converted: `"3"` is a number, 3 is a text. A

@@ -28,7 +28,7 @@ from dlt_docjobs.warehouse.memory_limit import counted
 _PROVIDER: Final = "dlt_docjobs defaults"
 _RETRIES: Final = "raise_on_max_retries"
 _DEFAULTS: Final[dict[str, Any]] = {
-    # no telemetry is sent, and loaded packages are not kept (contract 6.6)
+    # promised (docs/contract.md#guarantees): no telemetry, and no working directory that grows
     "runtime": {"dlthub_telemetry": False},
     "load": {"delete_completed_jobs": True},
     # every row carries its load's id: it says whether the row is part of a whole load
@@ -104,7 +104,7 @@ def install_defaults() -> None:
 def prepare(pipeline: Pipeline) -> None:
     """Gives a pipeline its own staging dataset, and its merges their transactions.
 
-    Two pipelines that merge at once through a shared one mix their rows (DLT_NOTES 6).
+    Two pipelines that merge at once through a shared one mix their rows, without an error.
     """
     install_defaults()
     destination = pipeline.destination

@@ -7,10 +7,11 @@ is as large as it has to be, and can't disagree with itself. So only the cursor 
 listing windows are state (see `sync.progress`), and even these are read from the copy that dlt
 committed to the destination.
 
-dlt commits table by table and a package is whole only when its row stands in `_dlt_loads`
-(DLT_NOTES 2). So a `jobs` row counts only if its load is there, and jobs with result rows of an
-unfinished load are fetched again. Events are the exception: each is true by itself, so those of
-an unfinished load count, and sequences go on after them. Their run gets its row in `sync_runs`.
+dlt commits table by table, in no promised order, and a package is whole only when its row stands
+in `_dlt_loads`, which comes last. So a `jobs` row counts only if its load is there, and jobs with
+result rows of an unfinished load are fetched again. Events are the exception: each is true by
+itself, so those of an unfinished load count, and sequences go on after them. Their run gets its row
+in `sync_runs`.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from dlt_docjobs.emulator import RequestRecord
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.tables import TABLES
 
-# contract 6.1, word for word
+# the words of docs/contract.md#canonical-status, written once more
 CANONICAL = {
     "llamacloud": {
         "queued": ("PENDING", "THROTTLED", "throttled"),

@@ -19,7 +19,10 @@ from dlt_docjobs.cli import main
 from dlt_docjobs.emulator import Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
+PAGES = (
+    "README.md",
+    *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("docs/**/*.md"))),
+)
 KEYS = {
     "llamacloud": "LLAMA_CLOUD_API_KEY",
     "contextual": "CONTEXTUAL_API_KEY",
@@ -48,6 +51,12 @@ class Block(NamedTuple):
 def read(page: str) -> str:
     """The text of a page."""
     return (ROOT / page).read_text("utf-8")
+
+
+def anchors(text: str) -> set[str]:
+    """What a link can lead to on a page: its headings, as a browser names them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def blocks(*languages: str) -> list[Block]:

@@ -1,4 +1,4 @@
-"""Contract 6.5, sentence by sentence."""
+"""What docs/contract.md#status-history promises, sentence by sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contract 6.1 and 6.2: the tables of words, transcribed."""
+"""The canonical words of docs/contract.md, and the providers', written once more."""
 
 from __future__ import annotations
 

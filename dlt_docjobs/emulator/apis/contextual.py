@@ -1,4 +1,4 @@
-"""Contextual AI: `/parse/jobs` and `/extract/jobs` (PROVIDERS 2)."""
+"""Contextual AI (docs/providers/contextual.md): `/parse/jobs` and `/extract/jobs`."""
 
 from __future__ import annotations
 
