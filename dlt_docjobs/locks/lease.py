@@ -21,26 +21,19 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
-from dlt.common.data_types import TDataType
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.http import Clock
 from dlt_docjobs.locks.local import SyncLocked
-from dlt_docjobs.warehouse.connection import create_table
+from dlt_docjobs.warehouse.migration import create_table
+from dlt_docjobs.warehouse.sql import LEASES
 
-LEASES: Final = "sync_leases"
 RENEWED_SECONDS: Final = 60.0
 VOID_SECONDS: Final = 600
 
 _TRIES: Final = 6
-_COLUMNS: Final[dict[str, TDataType]] = {
-    "pipeline_name": "text",
-    "holder": "text",
-    "who": "text",
-    "renewed_at": "bigint",
-}
 
 
 class Lease:
@@ -134,7 +127,7 @@ class Lease:
             client.execute_sql(look)
         except DestinationUndefinedEntity:
             try:
-                create_table(self._pipeline, client, LEASES, _COLUMNS)
+                create_table(self._pipeline, LEASES)
             except Exception:
                 client.execute_sql(look)
 

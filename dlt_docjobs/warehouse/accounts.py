@@ -16,10 +16,10 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.tables import TABLES
-from dlt_docjobs.warehouse.connection import connect, create_table
+from dlt_docjobs.warehouse.connection import connect
+from dlt_docjobs.warehouse.migration import create_table
+from dlt_docjobs.warehouse.sql import FORGOTTEN
 
-FORGOTTEN: Final = "forgotten_jobs"
-_FORGOTTEN_COLUMNS: Final = ("provider", "account", "job_hash")
 _BATCH: Final = 200
 
 
@@ -214,7 +214,7 @@ def _note_forgotten(
         }
     except DestinationUndefinedEntity:
         known = set()
-        create_table(pipeline, client, FORGOTTEN, dict.fromkeys(_FORGOTTEN_COLUMNS, "text"))
+        create_table(pipeline, FORGOTTEN)
     for job_id, _ in targets:
         digest = forgotten_hash(provider, job_id)
         if digest not in known:

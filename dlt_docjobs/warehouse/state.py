@@ -30,7 +30,8 @@ from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, S
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind, Provider
 from dlt_docjobs.tables import REMOVED, RESULT_TABLES, TABLES
-from dlt_docjobs.warehouse.accounts import FORGOTTEN, forgotten_hash
+from dlt_docjobs.warehouse.accounts import forgotten_hash
+from dlt_docjobs.warehouse.sql import FORGOTTEN
 
 JobRef = tuple[JobKind, str]
 
