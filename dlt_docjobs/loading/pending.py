@@ -21,11 +21,11 @@ import logging
 from pathlib import Path
 from typing import Any, Final
 
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs import dlt_internals
+from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.connection import connect
 
 # statements that a load makes for itself: they may be run twice
@@ -88,28 +88,25 @@ def _take_back(pipeline: Pipeline, load_id: str, table: str, is_merged: bool) ->
     with connect(pipeline) as client:
         if client is None:
             return False
-        try:
-            if is_merged:
-                with client.with_staging_dataset():
-                    client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}")
-            else:
-                # copied to where it stays
-                name = client.make_qualified_table_name(table)
-                client.execute_sql(f"DELETE FROM {name} WHERE _dlt_load_id = %s", load_id)
-        except DestinationUndefinedEntity:
-            return False
+        if not is_merged:
+            # copied to where it stays
+            return _remove(client, table, " WHERE _dlt_load_id = %s", load_id)
+        with client.with_staging_dataset():
+            return _remove(client, table)
+
+
+def _remove(client: SqlClientBase[Any], table: str, where: str = "", *values: Any) -> bool:
+    if not sql.has_table(client, table):
+        return False
+    client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}{where}", *values)
     return True
 
 
 def _last_load(client: SqlClientBase[Any] | None, source_name: str) -> str:
     if client is None:
         return ""
-    table = client.make_qualified_table_name("_dlt_loads")
-    newest = f"SELECT MAX(load_id) FROM {table} WHERE status = 0 AND schema_name = %s"
-    try:
-        rows = client.execute_sql(newest, source_name)
-    except DestinationUndefinedEntity:
-        return ""
+    newest = "SELECT MAX(load_id) FROM {loads} WHERE status = 0 AND schema_name = %s"
+    rows = sql.run(client, newest, source_name)
     return str(rows[0][0] or "") if rows else ""
 
 

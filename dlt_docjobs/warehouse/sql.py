@@ -23,8 +23,8 @@ LEASES: Final = "sync_leases"
 JOB: Final = "provider, job_kind, job_id"
 """The columns that identify a job."""
 
-COMMITTED: Final = "l.load_id = t._dlt_load_id AND l.status = 0"
-"""How a row `t` is joined to the finished load `l` that it came with."""
+ITS_LOAD: Final = "{loads} l ON l.load_id = t._dlt_load_id AND l.status = 0"
+"""What a row `t` is joined with to the finished load `l` that it came with."""
 
 _TABLES: Final = {name: name for name in TABLES} | {
     "loads": LOADS,
@@ -98,7 +98,7 @@ def batches(values: Sequence[Any], size: int = _BATCH) -> Iterator[Sequence[Any]
         yield values[start : start + size]
 
 
-def marks(values: Sequence[Any]) -> str:
+def placeholders(values: Sequence[Any]) -> str:
     """As many `%s` as there are values, for `IN (…)`."""
     return ", ".join(["%s"] * len(values))
 
