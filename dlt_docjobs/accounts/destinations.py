@@ -16,6 +16,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
+from dlt_docjobs import dlt_internals
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.suggestions import suggest
 from dlt_docjobs.warehouse.memory_limit import SOFT_LIMIT
@@ -62,7 +63,7 @@ def is_missing(destination: AnyDestination) -> bool:
     """Whether it is a DuckDB file that is not there: to look into it would make an empty one."""
     if not isinstance(destination, dlt.destinations.duckdb):
         return False
-    return not Path(destination.config_params["credentials"].database).exists()
+    return not Path(dlt_internals.given_credentials(destination).database).exists()
 
 
 def refuse_files(destination: AnyDestination, dataset: str, instead: str) -> None:

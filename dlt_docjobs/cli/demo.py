@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, cast
 import dlt
 import duckdb
 from dlt.common.destination import AnyDestination
-from dlt.common.runtime.run_context import switch_context
 
+from dlt_docjobs import dlt_internals
 from dlt_docjobs.cli import output, terminal
 from dlt_docjobs.loading.run import run
 from dlt_docjobs.model.outcomes import UsageError
@@ -135,11 +135,11 @@ def _without_configuration(folder: str) -> Iterator[None]:
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefixes)}
     before = dlt.current.run_context().run_dir
     try:
-        switch_context(folder)
+        dlt_internals.switch_folder(folder)
         yield
     finally:
         os.environ.update(hidden)
-        switch_context(before)
+        dlt_internals.switch_folder(before)
 
 
 def _print_sync(title: str, rows: list[SyncRun]) -> None:

@@ -21,11 +21,11 @@ import logging
 from pathlib import Path
 from typing import Any, Final
 
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs import dlt_internals
+from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.connection import connect
 
 # statements that a load makes for itself: they may be run twice
@@ -47,7 +47,7 @@ def drop_misplaced_packages(pipeline: Pipeline, source_name: str) -> None:
         is_misplaced = path.read_text(encoding="utf-8") != _last_load(client, source_name)
     if is_misplaced:
         _LOG.warning("the warehouse has changed: what waited to be loaded is asked for again")
-        pipeline._delete_pending_packages()
+        dlt_internals.drop_pending_packages(pipeline)
 
 
 def mend_broken_packages(pipeline: Pipeline) -> None:
@@ -56,33 +56,31 @@ def mend_broken_packages(pipeline: Pipeline) -> None:
         return
     normalised = set(pipeline.list_normalized_load_packages())
     for load_id in normalised.intersection(pipeline.list_extracted_load_packages()):
-        pipeline._get_normalize_storage().extracted_packages.delete_package(load_id)
-    packages = pipeline._get_load_storage().normalized_packages
+        dlt_internals.drop_extracted_package(pipeline, load_id)
     for load_id in sorted(normalised):
         # a table is merged only when all its copies are done, so none of it was merged yet
         broken = {
-            job.table_name
-            for file, _ in packages.list_retried_new_jobs(load_id)
-            if (job := ParsedLoadJobFileName.parse(file)).file_format not in _STATEMENTS
+            copied.table_name
+            for copied in dlt_internals.interrupted_copies(pipeline, load_id)
+            if copied.file_format not in _STATEMENTS
         }
         for name in sorted(broken):
-            _rewind(pipeline, packages, load_id, name)
+            _rewind(pipeline, load_id, name)
 
 
-def _rewind(pipeline: Pipeline, packages: PackageStorage, load_id: str, table: str) -> None:
+def _rewind(pipeline: Pipeline, load_id: str, table: str) -> None:
     assert pipeline.destination is not None
     if pipeline.destination.destination_type.endswith(".filesystem"):
         # a file that is copied again takes its own place
         return
-    schema = packages.load_schema(load_id)
+    schema = dlt_internals.package_schema(pipeline, load_id)
     is_merged = schema.tables.get(table, {}).get("write_disposition") == "merge"
     if not _take_back(pipeline, load_id, table, is_merged):
         return
     _LOG.info("a copy into %s was broken off: it is made anew", table)
-    for state, job in packages.list_job_with_states_for_table(load_id, table):
-        if state in ("started_jobs", "completed_jobs") and job.file_format not in _STATEMENTS:
-            packages.clear_pending_transition(load_id, job.file_name())
-            packages._move_job(load_id, state, "new_jobs", job.file_name())
+    for state, copied in dlt_internals.copies_of_table(pipeline, load_id, table):
+        if state in ("started_jobs", "completed_jobs") and copied.file_format not in _STATEMENTS:
+            dlt_internals.copy_anew(pipeline, load_id, state, copied)
 
 
 def _take_back(pipeline: Pipeline, load_id: str, table: str, is_merged: bool) -> bool:
@@ -90,28 +88,25 @@ def _take_back(pipeline: Pipeline, load_id: str, table: str, is_merged: bool) ->
     with connect(pipeline) as client:
         if client is None:
             return False
-        try:
-            if is_merged:
-                with client.with_staging_dataset():
-                    client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}")
-            else:
-                # copied to where it stays
-                name = client.make_qualified_table_name(table)
-                client.execute_sql(f"DELETE FROM {name} WHERE _dlt_load_id = %s", load_id)
-        except DestinationUndefinedEntity:
-            return False
+        if not is_merged:
+            # copied to where it stays
+            return _remove(client, table, " WHERE _dlt_load_id = %s", load_id)
+        with client.with_staging_dataset():
+            return _remove(client, table)
+
+
+def _remove(client: SqlClientBase[Any], table: str, where: str = "", *values: Any) -> bool:
+    if not sql.has_table(client, table):
+        return False
+    client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}{where}", *values)
     return True
 
 
 def _last_load(client: SqlClientBase[Any] | None, source_name: str) -> str:
     if client is None:
         return ""
-    table = client.make_qualified_table_name("_dlt_loads")
-    newest = f"SELECT MAX(load_id) FROM {table} WHERE status = 0 AND schema_name = %s"
-    try:
-        rows = client.execute_sql(newest, source_name)
-    except DestinationUndefinedEntity:
-        return ""
+    newest = "SELECT MAX(load_id) FROM {loads} WHERE status = 0 AND schema_name = %s"
+    rows = sql.run(client, newest, source_name)
     return str(rows[0][0] or "") if rows else ""
 
 
