@@ -160,8 +160,17 @@ class ProviderApi(ABC):
         """
 
     @abstractmethod
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job with its result, if it has one yet.
+
+        Args:
+            kind: The job's.
+            job_id: The job's.
+            tier: As an earlier answer said; None where it is not known.
+            is_retry: Whether the result has been away for a day: whatever may hold it is then
+                asked for at once, in one request.
 
         Raises:
             NotFound: The job or its result is gone.

@@ -176,9 +176,10 @@ class Fetching:
         kind, job_id = entry.ref
         tier = entry.row.tier if entry.row else None
         try:
-            answer = await self._ahead.result(kind, job_id, tier)
+            is_retry = self._is_retried_daily(entry)
+            answer = await self._ahead.result(kind, job_id, tier, is_retry=is_retry)
         except NotFound as error:
-            if self._is_retried_daily(entry):
+            if is_retry:
                 # the job was there when its result was first missing: one request a day is enough
                 self._result_absent(entry, error)
             else:
@@ -326,7 +327,8 @@ class Fetching:
     def _age(self, entry: JobEntry) -> timedelta:
         """For how long a job is known to have succeeded."""
         history = entry.history
-        assert history is not None
+        if history is None:
+            return timedelta(0)
         return self._context.clock.now() - history.last.observed_at
 
     def _is_retried_daily(self, entry: JobEntry) -> bool:

@@ -16,6 +16,7 @@ from dlt_docjobs.providers.protocol import JobPage, ListRange, Rejection
 from dlt_docjobs.sync.brackets import Bracketing
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.items import Item, Observed
+from dlt_docjobs.sync.outcome import defect
 from dlt_docjobs.sync.progress import ListProgress
 from dlt_docjobs.sync.rejections import payload_of
 from dlt_docjobs.sync.settings import Window
@@ -215,7 +216,7 @@ class Listing:
                 yield item
         except _Stopped:
             return
-        except (ApiError, ListingBroken, UnreadableRecord) as error:
+        except Exception as error:
             self._progress(listing).abandon()
             if isinstance(error, (UnreadableBody, UnreadableRecord)):
                 kinds = self._kinds(listing)
@@ -224,7 +225,10 @@ class Listing:
                 rejection = Rejection(endpoint, kind, None, str(error), payload_of(error))
                 yield Observed(JobPage([], [rejection]), True)
             names = " and ".join(self._kinds(listing))
-            self._context.outcome.refuse(f"{names} jobs could not be listed: {error}", error)
+            message = f"{names} jobs could not be listed: {error}"
+            if not isinstance(error, (ApiError, ListingBroken, UnreadableRecord)):
+                message = defect(f"the list of {names} jobs", error)
+            self._context.outcome.refuse(message, error)
 
     # -- what the lists need to know --------------------------------------------------------
 

@@ -15,7 +15,7 @@ from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import UTC
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
 from dlt_docjobs.providers import answers, envelopes
-from dlt_docjobs.providers.answers import RecordReader, UnreadableRecord
+from dlt_docjobs.providers.answers import RecordReader
 from dlt_docjobs.providers.contextual import PROVIDER, results
 from dlt_docjobs.providers.protocol import (
     Extraction,
@@ -91,11 +91,7 @@ class ContextualApi(ProviderApi):
         answer, body = await self._get_sized(_path(kind), params, "limit", size)
         reader = RecordReader("/" + "/".join(_path(kind)), kind)
         for row in answers.records_of(body, "jobs", reader.endpoint):
-            try:
-                reader.observations.append(_observe_row(kind, row, answer))
-            except UnreadableRecord as error:
-                named = answers.as_mapping(row)
-                reader.reject(str(error), row, named.get("id") or named.get("job_id"))
+            reader.read(row, lambda record: _observe_row(kind, record, answer), "id", "job_id")
         # prev_cursor leads backwards and is never followed
         return reader.page(answers.next_token(body, "next_cursor"))
 
@@ -109,7 +105,9 @@ class ContextualApi(ProviderApi):
         with answers.kept_whole(answer):
             return JobAnswer(_observe_parse(job_id, body, answer))
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job's blocks or extraction. A job that hasn't ended answers without them."""
         path = (*_path(kind), job_id, "results")
         if kind == "extract":
@@ -122,8 +120,9 @@ class ContextualApi(ProviderApi):
             observed = _observe_parse(job_id, reading.rest, answer)
             reply = JobAnswer(observed, size=len(answer.body))
             if self._succeeded(observed):
-                reply.document = answers.document_of(reading, "pages")
-                observed.page_count = reply.document.count("pages")
+                reply.document = answers.document_of(reading)
+                if reply.document is not None:
+                    observed.page_count = reply.document.count("pages")
             return reply
 
     def _read_extraction(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
@@ -137,9 +136,7 @@ class ContextualApi(ProviderApi):
             config=body.get("config"),
         )
         reply = JobAnswer(observed, size=len(answer.body))
-        if self._succeeded(observed):
-            if "results" not in body:
-                raise UnreadableRecord("a completed extract job came without `results`")
+        if self._succeeded(observed) and body.get("results") is not None:
             reply.extraction = Extraction(body["results"], body.get("metadata"))
         return reply
 

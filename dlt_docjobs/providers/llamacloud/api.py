@@ -144,12 +144,14 @@ class LlamaCloudApi(ProviderApi):
         """One job with the credits that billing has recorded, if it has."""
         return await self._get(kind, job_id, ["usage"])
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job with structured items and page metadata, or with its extraction."""
         if kind == "extract":
             expand = ["configuration", "extract_metadata", "usage"]
             return await self._get(kind, job_id, expand, wants_result=True)
-        if (tier or "").lower() != "fast":
+        if (tier or "").lower() != "fast" and not is_retry:
             try:
                 expand = ["items", "metadata", "usage"]
                 answer = await self._get(kind, job_id, expand, wants_result=True)
@@ -217,10 +219,7 @@ class LlamaCloudApi(ProviderApi):
         endpoint = "/" + "/".join(_path(kind))
         reader = RecordReader(endpoint, kind)
         for item in answers.records_of(body, "items", endpoint):
-            try:
-                reader.observations.append(self._observe(kind, item, {}, answer))
-            except UnreadableRecord as error:
-                reader.reject(str(error), item, answers.as_mapping(item).get("id"))
+            reader.read(item, lambda record: self._observe(kind, record, {}, answer), "id")
         return reader.page(answers.next_token(body, "next_page_token"))
 
     async def _get(
@@ -236,15 +235,18 @@ class LlamaCloudApi(ProviderApi):
         with answers.kept_whole(answer):
             reply = JobAnswer(self._observe_one(kind, job_id, body, answer), size=len(answer.body))
             if wants_result and self._succeeded(reply.observation):
-                reply.extraction = _read_extraction(body)
+                result = body.get("extract_result")
+                if result is not None:
+                    reply.extraction = Extraction(result, body.get("extract_metadata"))
             return reply
 
     def _read_document(self, job_id: str, reading: Reading, answer: Answer) -> JobAnswer:
         observed = self._observe_one("parse", job_id, reading.rest, answer)
         reply = JobAnswer(observed, size=len(answer.body))
-        if self._succeeded(observed) and (reading.document or reading.error):
-            reply.document = answers.document_of(reading, "items")
-            observed.page_count = reply.document.count("pages")
+        if self._succeeded(observed):
+            reply.document = answers.document_of(reading)
+            if reply.document is not None:
+                observed.page_count = reply.document.count("pages")
         return reply
 
     def _observe_one(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobObservation:
@@ -314,12 +316,6 @@ class LlamaCloudApi(ProviderApi):
 
 def _path(kind: JobKind) -> tuple[str, ...]:
     return ("api", "v2", kind)
-
-
-def _read_extraction(body: Any) -> Extraction:
-    if "extract_result" not in body:
-        raise UnreadableRecord("a completed extract job came without `extract_result`")
-    return Extraction(body["extract_result"], body.get("extract_metadata"))
 
 
 def _items(body: Any) -> list[Any]:
