@@ -144,8 +144,8 @@ def _without_configuration(folder: str) -> Iterator[None]:
 
 def _print_sync(title: str, rows: list[SyncRun]) -> None:
     print(f"{title}:")
-    for line in output.table(rows, terminal.Paint(sys.stdout)):
-        print(f"  {line}", flush=True)
+    console = terminal.console(sys.stdout)
+    terminal.show(console, output.table(console, rows), indent="  ")
 
 
 def _print_tables(file: Path) -> None:
@@ -164,7 +164,7 @@ def _print_query(file: Path, question: str, query: str) -> None:
     with duckdb.connect(str(file), read_only=True) as connection:
         cursor = connection.execute(query)
         names = [column[0] for column in cursor.description or []]
-        cells = [[str(cell) for cell in row] for row in cursor.fetchall()]
+        cells = [[(str(cell), "") for cell in row] for row in cursor.fetchall()]
     print()
-    for line in terminal.columns(names, cells, frozenset(), terminal.Paint(sys.stdout)):
-        print(f"  {line}")
+    console = terminal.console(sys.stdout)
+    terminal.show(console, terminal.table(console, names, cells), indent="  ")

@@ -321,6 +321,14 @@ def test_status_imports_no_provider_and_no_client() -> None:
     assert modules & unneeded == set()
 
 
+def test_rich_is_imported_where_something_is_drawn() -> None:
+    modules = imported_by(
+        "import io, dlt_docjobs.cli.sync, dlt_docjobs.cli.status\n"
+        "dlt_docjobs.cli.sync.ProgressView('llamacloud', io.StringIO())"
+    )
+    assert {module for module in modules if module.split(".")[0] == "rich"} == set()
+
+
 def test_a_sync_imports_its_own_provider_and_no_command_line_of_httpx() -> None:
     modules = imported_by("from dlt_docjobs import llamacloud, run")
     others = {
