@@ -41,7 +41,7 @@ from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
 from dlt_docjobs.warehouse.connection import connect
 from dlt_docjobs.warehouse.merging import Merging, merging_of
 from dlt_docjobs.warehouse.migration import add_missing_columns
-from dlt_docjobs.warehouse.state import Memory
+from dlt_docjobs.warehouse.state import WarehouseState
 
 _LOG = logging.getLogger(__name__)
 # what the resources say of themselves before a pipeline runs them
@@ -105,7 +105,7 @@ def build_resources(
             with _connected(pipeline, handle) as client:
                 if client is not None and handle.session is None:
                     add_missing_columns(pipeline, client)
-                memory = Memory(
+                memory = WarehouseState(
                     client,
                     settings.provider,
                     settings.account,
@@ -152,7 +152,7 @@ def build_resources(
                 handle.session.close()
 
     def _new_session(
-        handle: RunHandle, memory: Memory, pipeline: Pipeline, created_at: Any
+        handle: RunHandle, memory: WarehouseState, pipeline: Pipeline, created_at: Any
     ) -> Session:
         window = None
         if created_at.end_value is not None:
@@ -183,7 +183,7 @@ def _connected(pipeline: Pipeline, handle: RunHandle) -> Iterator[SqlClientBase[
         yield handle.client if handle.client.has_dataset() else None
 
 
-def settings_have_jobs(settings: SyncSettings, memory: Memory) -> bool:
+def settings_have_jobs(settings: SyncSettings, memory: WarehouseState) -> bool:
     """Whether there is anything that a sync could ask for."""
     return settings.provider != "unsiloed" or settings.targets is not None or not memory.is_empty
 
@@ -230,7 +230,7 @@ def _refuse_to_destroy(pipeline: Pipeline) -> None:
         raise refusal("write_disposition='replace'")
 
 
-def _committed_progress(memory: Memory, pipeline: Pipeline) -> Progress:
+def _committed_progress(memory: WarehouseState, pipeline: Pipeline) -> Progress:
     """How far the lists were read, as the warehouse has it.
 
     The working directory's own copy outlives a warehouse that was deleted, restored or exchanged;

@@ -96,8 +96,8 @@ class JobEntry:
 
         Only a parse job's row says that none ever came: it has no count of segments then.
         """
-        if self.is_new or self.known.is_torn:
-            return self.known.is_torn
+        if self.is_new or self.known.is_uncommitted:
+            return self.known.is_uncommitted
         row = self.known.row
         return row is None or self.ref[0] != "parse" or row.segment_count is not None
 
@@ -125,7 +125,7 @@ class Ledger:
         history = known.history
         if history is not None:
             history = History(history.last, history.creation_earliest, history.last_observed_at)
-        return JobEntry(ref, known, known.row, history, is_changed=known.is_torn)
+        return JobEntry(ref, known, known.row, history, is_changed=known.is_uncommitted)
 
     def observe(self, entry: JobEntry, seen: JobObservation) -> None:
         """What an answer about the job says becomes its row, events and progress.
@@ -155,13 +155,13 @@ class Ledger:
 
     def expire(self, entry: JobEntry, seen: JobObservation) -> None:
         """The provider answered 404 for a job that it knew."""
-        row = entry.row or entry.known.torn_row
+        row = entry.row or entry.known.uncommitted_row
         if entry.history is None or row is None:
             return
         events = derive_expiry(self._api.provider, seen, entry.history)
         self._append(entry, events, seen)
         # what an unfinished load claims to have loaded may not be there
-        state = "expired" if entry.known.is_torn else row.results_state
+        state = "expired" if entry.known.is_uncommitted else row.results_state
         entry.row = row._replace(
             results_state=state if state == "loaded" else "expired",
             last_observed_at=seen.holds_from,
@@ -349,7 +349,7 @@ def stands_for_progress(row: Job) -> JobProgress:
 
 def _results_state(entry: JobEntry, status: str, events: list[StatusEvent]) -> str:
     before = entry.row.results_state if entry.row else "not_ready"
-    if entry.known.is_torn and not entry.is_fetching:
+    if entry.known.is_uncommitted and not entry.is_fetching:
         before = "pending"
     if status == SUCCEEDED:
         succeeded_again = any(event.status == SUCCEEDED for event in events)

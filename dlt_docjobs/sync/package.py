@@ -523,7 +523,7 @@ class Package:
             return False
         if entry.row.results_state == "pending" or self._settings.reload is not None:
             return True
-        was_asked = entry.row.results_state != "loaded" or entry.known.is_torn
+        was_asked = entry.row.results_state != "loaded" or entry.known.is_uncommitted
         return (
             was_asked and entry.row.results_state != "skipped"
         ) or self._session.window is not None

@@ -155,9 +155,9 @@ class Plan:
         ranges = {kind: await self._range(kind, opened) for kind in self._listed_kinds()}
         if "parse" in ranges and self._api.provider == "contextual":
             self._reach_back = await self._find_reach_back(ranges["parse"], opened)
-        torn = await session.read(lambda memory: memory.torn_jobs)
+        uncommitted = await session.read(lambda memory: memory.uncommitted_jobs)
         apart = [job.ref for job in opened if not self._is_covered(job, ranges)]
-        apart += [ref for ref in sorted(torn) if ref not in set(apart)]
+        apart += [ref for ref in sorted(uncommitted) if ref not in set(apart)]
         async for item in self._poll(apart):
             yield item
         pending = await session.read(lambda memory: memory.jobs_in_states("pending"))

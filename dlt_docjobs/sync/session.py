@@ -35,7 +35,7 @@ from dlt_docjobs.sync.engine import Engine
 from dlt_docjobs.sync.plan import Item, Plan
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.settings import SyncSettings, Window
-from dlt_docjobs.warehouse.state import JobRef, KnownJob, Memory, OpenJob
+from dlt_docjobs.warehouse.state import JobRef, KnownJob, OpenJob, WarehouseState
 
 T = TypeVar("T")
 LockKind = Literal["advisory", "lease", "none"]
@@ -156,7 +156,7 @@ class Session:
         self._answered = False
         self._refused = False
         self._reported = self.clock.monotonic()
-        self._memory: Memory | None = None
+        self._memory: WarehouseState | None = None
         self.broken_off_runs: list[SyncRun] | None = None
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="docjobs-warehouse")
         self._items: AsyncIterator[Item] | None = None
@@ -233,7 +233,7 @@ class Session:
 
     # -- the warehouse ----------------------------------------------------------------------
 
-    def attach(self, memory: Memory) -> None:
+    def attach(self, memory: WarehouseState) -> None:
         """A package begins: reads come from this connection."""
         self._memory = memory
         self.is_loading = False
@@ -241,13 +241,13 @@ class Session:
         self.memory_open = memory.open_jobs()
         self.open_refs = {job.ref for job in self.memory_open if not job.is_given_up}
         pending = memory.jobs_in_states("pending")
-        self._watched.update(self.open_refs, pending, memory.torn_jobs)
+        self._watched.update(self.open_refs, pending, memory.uncommitted_jobs)
         self.figures.open_jobs = len(self.memory_open)
         self.figures.pending_results = len(pending)
         for progress in self.progress.kinds.values():
             progress.next_package()
 
-    def _find_broken_off(self, memory: Memory) -> list[SyncRun]:
+    def _find_broken_off(self, memory: WarehouseState) -> list[SyncRun]:
         """Runs whose rows go with the first package; of a backfill's, others may be under way."""
         if self.window is not None or self.broken_off_runs is not None:
             return []
@@ -262,7 +262,7 @@ class Session:
         self._memory = None
         self.is_loading = True
 
-    async def read(self, query: Callable[[Memory], T]) -> T:
+    async def read(self, query: Callable[[WarehouseState], T]) -> T:
         """Runs a query beside the event loop, one at a time."""
         memory = self._memory
         assert memory is not None

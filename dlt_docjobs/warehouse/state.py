@@ -7,10 +7,10 @@ is as large as it has to be, and can't disagree with itself. So only the cursor 
 listing windows are state (see `sync.progress`), and even these are read from the copy that dlt
 committed to the destination.
 
-dlt commits table by table and a package is whole only when its row stands in `_dlt_loads`
-(DLT_NOTES 2). So a `jobs` row counts only if its load is there, and jobs with result rows of an
-unfinished load are fetched again. Events are the exception: each is true by itself, so those of
-an unfinished load count, and sequences go on after them. Their run gets its row in `sync_runs`.
+dlt commits table by table and a package is whole only when its row stands in `_dlt_loads`. So a
+`jobs` row counts only if its load is there, and jobs with result rows of an unfinished load, which
+are uncommitted, are fetched again. Events are the exception: each is true by itself, so those of an
+unfinished load count, and sequences go on after them. Their run gets its row in `sync_runs`.
 """
 
 from __future__ import annotations
@@ -52,15 +52,16 @@ class KnownJob:
     Attributes:
         row: The job's row if its load is whole, else None.
         history: Its last event and what goes with it, None where it has none.
-        is_torn: Whether rows of an unfinished load exist, so that results have to come again.
-        torn_row: The job's row if its load is not whole: believed only where the provider can't
-            be asked any more.
+        is_uncommitted: Whether rows of an unfinished load exist, so that results have to come
+            again.
+        uncommitted_row: The job's row if its load is not whole: believed only where the provider
+            can't be asked any more.
     """
 
     row: Job | None = None
     history: History | None = None
-    is_torn: bool = False
-    torn_row: Job | None = None
+    is_uncommitted: bool = False
+    uncommitted_row: Job | None = None
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class OpenJob:
     is_given_up: bool
 
 
-class Memory:
+class WarehouseState:
     """Reads what earlier runs left in the warehouse, for one provider and account.
 
     Args:
@@ -100,7 +101,7 @@ class Memory:
         }
         if has_old_rows:
             self._texts["jobs"] = sql.NEWEST_JOBS
-        self._torn: set[JobRef] = set()
+        self._uncommitted: set[JobRef] = set()
         self._forgotten: frozenset[str] = frozenset()
         self._empty = client is None
 
@@ -119,11 +120,11 @@ class Memory:
             row[0] for row in self._query("SELECT job_hash FROM {forgotten} WHERE {scope}")
         )
         for name in ("jobs", *RESULT_TABLES):
-            self._torn.update(self._find_torn(name))
+            self._uncommitted.update(self._find_uncommitted(name))
 
-    def _find_torn(self, name: str) -> list[JobRef]:
+    def _find_uncommitted(self, name: str) -> list[JobRef]:
         """Jobs with rows of an unfinished load."""
-        loads = self._torn_loads(name)
+        loads = self._uncommitted_loads(name)
         if not loads:
             return []
         marks = sql.placeholders(loads)
@@ -136,7 +137,7 @@ class Memory:
             )
         ]
 
-    def _torn_loads(self, name: str) -> list[str]:
+    def _uncommitted_loads(self, name: str) -> list[str]:
         """Unfinished loads that left rows in a table, which has rows of few loads."""
         rows = self._query(
             f"SELECT t.load_id FROM (SELECT DISTINCT {_LOAD_ID} AS load_id FROM {{{name}}}) t"
@@ -154,9 +155,9 @@ class Memory:
         return self._client is not None and sql.has_table(self._client, name)
 
     @property
-    def torn_jobs(self) -> frozenset[JobRef]:
+    def uncommitted_jobs(self) -> frozenset[JobRef]:
         """Jobs of which rows of an unfinished load exist."""
-        return frozenset(self._torn)
+        return frozenset(self._uncommitted)
 
     def has_committed_jobs(self) -> bool:
         """Whether a whole load wrote at least one job."""
@@ -183,10 +184,10 @@ class Memory:
             marks = sql.placeholders(batch)
             self._lookup_events(kind, batch, marks, found)
             self._lookup_rows(kind, batch, marks, found)
-        if self._torn:
+        if self._uncommitted:
             for job_id in job_ids:
-                if (kind, job_id) in self._torn:
-                    found.setdefault(job_id, KnownJob()).is_torn = True
+                if (kind, job_id) in self._uncommitted:
+                    found.setdefault(job_id, KnownJob()).is_uncommitted = True
         return found
 
     def _lookup_events(
@@ -227,7 +228,7 @@ class Memory:
         ):
             known = found.setdefault(row[0], KnownJob())
             if row[1] is None:
-                known.torn_row = _job(row[2:])
+                known.uncommitted_row = _job(row[2:])
                 continue
             known.row = _job(row[2:])
             if known.history is not None:
@@ -242,7 +243,7 @@ class Memory:
         """
         if self._empty:
             return []
-        loads = sorted({load for name in _EVIDENCE for load in self._torn_loads(name)})
+        loads = sorted({load for name in _EVIDENCE for load in self._uncommitted_loads(name)})
         if not loads:
             return []
         marks = sql.placeholders(loads)

@@ -26,7 +26,7 @@ from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync import result_rows
 from dlt_docjobs.sync.engine import Engine
 from dlt_docjobs.tables.arrow import ResultBuffer
-from dlt_docjobs.warehouse.state import Memory
+from dlt_docjobs.warehouse.state import WarehouseState
 
 BY_JOB = ("pages", "chunks", "segments", "segment_ocr")
 
@@ -71,13 +71,13 @@ def test_jobs_asked_one_by_one_are_looked_up_together(
     shop.add("unsiloed", 30)
     shop.sync("unsiloed")
     asked: list[int] = []
-    lookup = Memory.lookup
+    lookup = WarehouseState.lookup
 
-    def counted(memory: Memory, kind: Any, job_ids: Any) -> Any:
+    def counted(memory: WarehouseState, kind: Any, job_ids: Any) -> Any:
         asked.append(len(job_ids))
         return lookup(memory, kind, job_ids)
 
-    monkeypatch.setattr(Memory, "lookup", counted)
+    monkeypatch.setattr(WarehouseState, "lookup", counted)
     row, _ = shop.sync("unsiloed", max_concurrency=5)
     assert row.requests == 30
     # once to see what is due, then once for each page of answers

@@ -122,7 +122,7 @@ class Poll:
     sampled: float
     """Where between sending and receiving the provider looked, 0 to 1."""
     points_age: float = 0.0
-    is_torn: bool = False
+    is_uncommitted: bool = False
     ends_package: bool = True
 
 
@@ -275,7 +275,7 @@ def _say_unsiloed(life: Life, seen: JobObservation, past: Sequence[Step]) -> Non
 
 @dataclass
 class Warehouse:
-    """The rows of one job, and syncs that go on from them as `Memory` reads them."""
+    """The rows of one job, and syncs that go on from them as `WarehouseState` reads them."""
 
     ledger: Ledger
     kind: JobKind
@@ -283,19 +283,19 @@ class Warehouse:
     events: list[StatusEvent] = field(default_factory=list)
     entry: JobEntry | None = None
 
-    def known(self, is_torn: bool = False) -> KnownJob | None:
+    def known(self, is_uncommitted: bool = False) -> KnownJob | None:
         if not self.events:
             return None
         last, first = self.events[-1], self.events[0]
-        row = None if is_torn else self.row
+        row = None if is_uncommitted else self.row
         looked_at = row.last_observed_at if row else last.occurred_at_earliest
         history = History(last, first.occurred_at_earliest, looked_at)
-        return KnownJob(row, history, is_torn, self.row if is_torn else None)
+        return KnownJob(row, history, is_uncommitted, self.row if is_uncommitted else None)
 
-    def take(self, seen: JobObservation, is_torn: bool = False) -> JobEntry:
+    def take(self, seen: JobObservation, is_uncommitted: bool = False) -> JobEntry:
         """One observation in the package at hand."""
         if self.entry is None:
-            self.entry = self.ledger.entry((self.kind, JOB), self.known(is_torn))
+            self.entry = self.ledger.entry((self.kind, JOB), self.known(is_uncommitted))
         if seen.provider_status is None:
             self.ledger.expire(self.entry, seen)
         else:
@@ -321,7 +321,7 @@ def run(case: Case, times: int = 1) -> tuple[Warehouse, list[JobObservation]]:
         if seen is None or (seen.provider_status is None and not answers):
             continue
         answers.append(seen)
-        warehouse.take(seen, poll.is_torn)
+        warehouse.take(seen, poll.is_uncommitted)
         if poll.ends_package:
             warehouse.commit()
     warehouse.commit()

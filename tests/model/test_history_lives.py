@@ -86,7 +86,7 @@ def test_the_first_event_is_the_creation(
         assert first.occurred_at_earliest is None
         assert first.occurred_at_latest == seen.holds_until
     assert row is not None
-    if not any(poll.is_torn for poll in case.polls):
+    if not any(poll.is_uncommitted for poll in case.polls):
         assert row.created_at_latest == first.occurred_at_latest
         assert row.created_at_earliest == first.occurred_at_earliest
 

@@ -39,7 +39,7 @@ from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.session import RunRequest, Session, Wanted
 from dlt_docjobs.sync.settings import SyncSettings, Window
 from dlt_docjobs.tables import TABLES
-from dlt_docjobs.warehouse.state import JobRef, KnownJob, Memory, OpenJob
+from dlt_docjobs.warehouse.state import JobRef, KnownJob, OpenJob, WarehouseState
 
 BASE = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
 JSON_COLUMNS = ("config", "user_metadata", "payload")
@@ -87,7 +87,7 @@ def _shuffled(value: Any) -> Any:
 
 @dataclass
 class Warehouse:
-    """Merges batches as dlt does, and answers as `Memory` does."""
+    """Merges batches as dlt does, and answers as `WarehouseState` does."""
 
     is_jsonb: bool = False
     jobs: dict[JobRef, Job] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Warehouse:
     rejected: dict[str, dict[str, Any]] = field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     pending: list[dict[str, pa.Table]] = field(default_factory=list)
-    torn: set[JobRef] = field(default_factory=set)
+    uncommitted: set[JobRef] = field(default_factory=set)
 
     async def take(self, batch: dict[str, pa.Table]) -> None:
         self.pending.append(batch)
@@ -141,11 +141,11 @@ class Warehouse:
         else:
             fresh.setdefault(name, {}).setdefault(ref, []).append(row)
 
-    # -- what Memory answers --------------------------------------------------------------------
+    # -- what WarehouseState answers -------------------------------------------------------------
 
     @property
-    def memory(self) -> Memory:
-        return cast(Memory, self)
+    def memory(self) -> WarehouseState:
+        return cast(WarehouseState, self)
 
     @property
     def is_empty(self) -> bool:
@@ -155,8 +155,8 @@ class Warehouse:
         return []
 
     @property
-    def torn_jobs(self) -> frozenset[JobRef]:
-        return frozenset(self.torn)
+    def uncommitted_jobs(self) -> frozenset[JobRef]:
+        return frozenset(self.uncommitted)
 
     def is_forgotten(self, job_id: str) -> bool:
         return False
@@ -175,13 +175,20 @@ class Warehouse:
         events, row = self.events[ref], self.jobs.get(ref)
         if row is not None and self.is_jsonb:
             row = row._replace(**{key: reordered(getattr(row, key)) for key in JSON_COLUMNS})
-        is_torn = ref in self.torn
+        is_uncommitted = ref in self.uncommitted
         history = History(
             events[-1],
             events[0].occurred_at_earliest,
-            events[-1].occurred_at_earliest if row is None or is_torn else row.last_observed_at,
+            events[-1].occurred_at_earliest
+            if row is None or is_uncommitted
+            else row.last_observed_at,
         )
-        return KnownJob(None if is_torn else row, history, is_torn, row if is_torn else None)
+        return KnownJob(
+            None if is_uncommitted else row,
+            history,
+            is_uncommitted,
+            row if is_uncommitted else None,
+        )
 
     def settled(self, kind: JobKind, before: datetime | None) -> list[str]:
         found = []
