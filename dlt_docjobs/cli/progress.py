@@ -143,7 +143,7 @@ class ProgressView:
         told_at, told = self._told
         if now - told_at >= (UNCHANGED_EVERY if standing == told else LINES_EVERY):
             self._told = now, standing
-            self._say(f"{said} ({self._session.api.counters.requests:,} requests)")
+            self._say(f"{said} ({self._session.context.api.counters.requests:,} requests)")
 
     def _parts(self, now: float, standing: Standing) -> list[str]:
         """A run's standing in short parts, the most important ones first."""

@@ -17,7 +17,6 @@ import dlt
 import pyarrow as pa
 import pytest
 import sniffio
-from dlt_docjobs.sync.engine import Engine
 from shop_support import Shop
 
 import dlt_docjobs
@@ -25,7 +24,9 @@ from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.http import Unauthorized
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync import result_rows
+from dlt_docjobs.sync.engine import Engine
 from dlt_docjobs.tables.arrow import ResultBuffer
+from dlt_docjobs.warehouse.state import WarehouseState
 
 BY_JOB = ("pages", "chunks", "segments", "segment_ocr")
 
@@ -70,13 +71,13 @@ def test_jobs_asked_one_by_one_are_looked_up_together(
     shop.add("unsiloed", 30)
     shop.sync("unsiloed")
     asked: list[int] = []
-    lookup = Memory.lookup
+    lookup = WarehouseState.lookup
 
-    def counted(memory: Memory, kind: Any, job_ids: Any) -> Any:
+    def counted(memory: WarehouseState, kind: Any, job_ids: Any) -> Any:
         asked.append(len(job_ids))
         return lookup(memory, kind, job_ids)
 
-    monkeypatch.setattr(Memory, "lookup", counted)
+    monkeypatch.setattr(WarehouseState, "lookup", counted)
     row, _ = shop.sync("unsiloed", max_concurrency=5)
     assert row.requests == 30
     # once to see what is due, then once for each page of answers
@@ -319,14 +320,6 @@ def test_status_imports_no_provider_and_no_client() -> None:
     modules = imported_by("import dlt_docjobs.cli.status")
     unneeded = {"httpx", "pyarrow", "pydantic", "altair", "starlette", "dlt_docjobs.sources"}
     assert modules & unneeded == set()
-
-
-def test_rich_is_imported_where_something_is_drawn() -> None:
-    modules = imported_by(
-        "import io, dlt_docjobs.cli.sync, dlt_docjobs.cli.status\n"
-        "dlt_docjobs.cli.sync.ProgressView('llamacloud', io.StringIO())"
-    )
-    assert {module for module in modules if module.split(".")[0] == "rich"} == set()
 
 
 def test_a_sync_imports_its_own_provider_and_no_command_line_of_httpx() -> None:

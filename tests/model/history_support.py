@@ -276,7 +276,7 @@ def _say_unsiloed(life: Life, seen: JobObservation, past: Sequence[Step]) -> Non
 
 @dataclass
 class Warehouse:
-    """The rows of one job, and syncs that go on from them as `Memory` reads them."""
+    """The rows of one job, and syncs that go on from them as `WarehouseState` reads them."""
 
     ledger: Ledger
     kind: JobKind

@@ -381,10 +381,10 @@ def test_a_torn_load_s_results_come_again() -> None:
     server = stocked(5)
     warehouse = Warehouse()
     run(FakeApi(server), warehouse, Progress.fresh(), wanted=EVERYTHING)
-    warehouse.torn = {("parse", "job-1"), ("parse", "job-2")}
+    warehouse.uncommitted = {("parse", "job-1"), ("parse", "job-2")}
     server.fetched.clear()
     run(FakeApi(server), warehouse, Progress.fresh(), wanted=EVERYTHING)
-    assert sorted(server.fetched) == sorted(warehouse.torn)
+    assert sorted(server.fetched) == sorted(warehouse.uncommitted)
     assert {len(events) for events in warehouse.events.values()} == {2}
 
 
