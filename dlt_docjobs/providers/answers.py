@@ -78,7 +78,7 @@ def records_of(body: Any, key: str, endpoint: str) -> list[Any]:
 
 
 def next_token(body: Any, key: str) -> str | None:
-    """The token of the next page; absent, null and "" all mean the end (trap 22).
+    """The token of the next page; absent, null and "" all mean the end: documentations differ.
 
     Raises:
         UnreadableRecord: There is one, but of a kind that can't be sent back.

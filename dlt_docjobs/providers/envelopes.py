@@ -84,7 +84,7 @@ Anything = Any
 class Envelope(BaseModel):
     """A job as an answer carries it.
 
-    Tolerant by design (PROVIDERS trap 32): unknown keys are ignored, optional fields of a wrong
+    Tolerant, since APIs add fields and words: unknown keys are ignored, optional fields of a wrong
     type are null here, and both are whole in the payload. Only what a job cannot be without is
     required: its id, its status, and a creation time that, if it is there, is one.
     """

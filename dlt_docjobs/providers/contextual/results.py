@@ -1,7 +1,7 @@
-"""Contextual AI's parse result (PROVIDERS 2.4) to rows.
+"""Contextual AI's parse result (docs/providers/contextual.md#results) to rows.
 
 The body is the answer of `GET /parse/jobs/{job_id}/results` with `blocks-per-page`. A page is a
-chunk. Where the contract is silent:
+chunk. Where docs/contract.md#tables is silent:
 
 * Rows follow the page indexes. One that cannot be read is replaced by the page's position; two
   pages of one index share a row in `pages` and make two chunks.

@@ -1,6 +1,6 @@
 """LlamaCloud (LlamaParse, LlamaExtract) v2: `/api/v2/parse`, `/api/v2/extract`.
 
-Rests on PROVIDERS 1. What decides the code: lists filter by creation (inclusive) and answer for
+Rests on docs/providers/llamacloud.md. What decides the code: lists filter by creation (inclusive) and answer for
 many `job_ids` at once; their order is unknown; GET wraps a parse job in `job` while lists do not;
 credits arrive after completion.
 """
@@ -176,7 +176,7 @@ class LlamaCloudApi(ProviderApi):
     async def before_list(self, kind: JobKind, hours: float) -> None:
         """Fetches exact transition times of recent jobs (`job-data-points`), best effort.
 
-        The endpoint comes and goes between releases (PROVIDERS 1.5): any refusal leaves the
+        The endpoint comes and goes between releases: any refusal leaves the
         history to what polling proves.
 
         Args:

@@ -1,8 +1,8 @@
-"""LlamaCloud's parse result (PROVIDERS 1.3) to rows.
+"""LlamaCloud's parse result (docs/providers/llamacloud.md#results) to rows.
 
 The body is the whole answer of `GET /api/v2/parse/{job_id}?expand=items&expand=metadata`. A page
 is a chunk. Items are flattened depth first: a list, header or footer comes before what it
-contains. Where the contract is silent:
+contains. Where docs/contract.md#tables is silent:
 
 * Rows follow the page numbers, not the order in which pages were sent.
 * A page counts as failed where `success` is false, or missing while there is no list of items.

@@ -1,7 +1,7 @@
-"""Unsiloed AI's parse result (PROVIDERS 3.2) to rows.
+"""Unsiloed AI's parse result (docs/providers/unsiloed.md#results) to rows.
 
 The body is the answer of `GET /parse/{job_id}`. Its chunks are the provider's own; its segments
-are flat. Where the contract is silent:
+are flat. Where docs/contract.md#tables is silent:
 
 * `pages` has a row for each page number seen, and for the others up to `page_count`, as long as
   that is at most `MAX_PAGE_COUNT`. A page's size is that of its first segment with one.
