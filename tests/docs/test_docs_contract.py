@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from dlt_docjobs.sources.config import KEY_VARIABLES
 from docs_support import ROOT, anchors, read
 
 import dlt_docjobs
@@ -21,7 +22,6 @@ from dlt_docjobs.model.vocabulary import (
     STATUSES,
     UNKNOWN,
 )
-from dlt_docjobs.sources.config import KEY_VARIABLES
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import VIEWS
 

@@ -12,6 +12,7 @@ from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.model.history import History, derive_events, derive_expiry, event_id
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import StatusEvent
+from dlt_docjobs.providers.registry import provider as registered
 
 US = timedelta(microseconds=1)
 
@@ -26,15 +27,16 @@ def history(events: list[StatusEvent], looked_at: datetime | None) -> History:
 
 def follow(provider: Provider, *answers: JobObservation) -> list[StatusEvent]:
     """The events of several answers, each of them in a sync of its own."""
+    words = registered(provider).vocabulary
     events: list[StatusEvent] = []
     looked_at: datetime | None = None
     for answer in answers:
         past = history(events, looked_at) if events else None
         if answer.provider_status is None:
             assert past is not None
-            events += derive_expiry(provider, answer, past)
+            events += derive_expiry(provider, words, answer, past)
         else:
-            events += derive_events(provider, answer, past)
+            events += derive_events(provider, words, answer, past)
         looked_at = answer.holds_from
     return events
 

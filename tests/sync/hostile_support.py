@@ -21,7 +21,7 @@ from dlt_docjobs.http import ApiClient, HttpSettings
 from dlt_docjobs.providers import contextual, llamacloud, unsiloed
 from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
 from dlt_docjobs.sync.progress import Progress
-from dlt_docjobs.sync.session import RunRequest, Session
+from dlt_docjobs.sync.request import RunRequest, Session
 from dlt_docjobs.tables import TABLES
 
 APIS: dict[Provider, type[ProviderApi]] = {
@@ -191,7 +191,7 @@ class Account:
         for _ in range(2):
             # the second one asks for the open jobs again
             session, progress = account.sync(httpx.MockTransport(answer), warehouse, progress)
-            assert session.exit_code == 0, session.error
+            assert session.exit_code == 0, session.row().error
         return account
 
     def sync(

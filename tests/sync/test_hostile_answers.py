@@ -100,7 +100,7 @@ def attack(
         _, progress = account.sync(good, warehouse, progress, policy)
     served = Served(account, mutations)
     session, progress = account.sync(httpx.MockTransport(served), warehouse, progress, policy)
-    said = [session.error or "", *session.problems]
+    said = [session.row().error or "", *session.context.outcome.problems]
     assert not any(BROKEN_INSIDE in text for text in said), said
     assert session.exit_code in (0, 1, 3)
     assert_storable(warehouse)
@@ -233,7 +233,10 @@ def test_one_oddity_in_every_object(
     session, _ = account.sync(
         httpx.MockTransport(Odd(account, [])), warehouse, Progress.fresh(), ContentPolicy()
     )
-    assert not any(BROKEN_INSIDE in text for text in [session.error or "", *session.problems])
+    assert not any(
+        BROKEN_INSIDE in text
+        for text in [session.row().error or "", *session.context.outcome.problems]
+    )
     assert_storable(warehouse)
     assert warehouse.jobs or warehouse.rejected
 

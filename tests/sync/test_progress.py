@@ -338,6 +338,6 @@ def test_the_next_sync_lists_from_the_cursor_less_the_lag() -> None:
     assert server.pages == 1
     assert ("parse", "late") in warehouse.jobs and ("parse", "too late") not in warehouse.jobs
     # what was known and has not changed is not written again
-    assert session.figures.jobs_new == 1 and session.figures.jobs_changed == 0
-    assert session.figures.jobs_listed == 37 + 1
+    assert session.context.figures.jobs_new == 1 and session.context.figures.jobs_changed == 0
+    assert session.context.figures.jobs_listed == 37 + 1
     assert len(warehouse.events["parse", "job-5"]) == 2

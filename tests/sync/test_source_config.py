@@ -15,8 +15,11 @@ import pytest
 import dlt_docjobs
 from dlt_docjobs.http import HttpSettings
 from dlt_docjobs.model.outcomes import UsageError
+from dlt_docjobs.providers.registry import provider
+from dlt_docjobs.sources import job_ids, settings
 from dlt_docjobs.sources.source import resolve
 
+LLAMACLOUD, CONTEXTUAL = provider("llamacloud"), provider("contextual")
 KEY = "llx-0123456789abcdef"
 
 DEFAULTS: dict[str, Any] = {
@@ -31,6 +34,10 @@ DEFAULTS: dict[str, Any] = {
     "include_names": True,
     "include_ocr": True,
     "include_extract": True,
+    "job_kinds": None,
+    "gone_after_seconds": 600,
+    "retry_results_days": 7,
+    "believe_gone": False,
     "poll_open_days": 32,
     "retention_days": None,
     "reload": None,
@@ -187,7 +194,7 @@ def test_an_iterable_is_read_only_when_the_sync_runs() -> None:
 
 
 def connect(url: str, key: str | None = KEY) -> settings.Connection:
-    return settings.connection("llamacloud", "llamacloud", key, url, HttpSettings())
+    return settings.connection(LLAMACLOUD, "llamacloud", key, url, HttpSettings())
 
 
 @pytest.mark.parametrize(
@@ -266,7 +273,7 @@ def test_a_connection_never_shows_its_key() -> None:
 
 def sync_settings(**values: Any) -> Any:
     values = DEFAULTS | values
-    return settings.sync_settings("contextual", "contextual", values, None, None)
+    return settings.sync_settings(CONTEXTUAL, "contextual", values, None, None)
 
 
 def http_settings(**values: Any) -> Any:

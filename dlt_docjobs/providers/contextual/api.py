@@ -1,8 +1,9 @@
 """Contextual AI: `/parse/jobs`, `/extract/jobs`.
 
-Rests on docs/providers/contextual.md. What decides the code: parse rows carry id, status and file name and nothing
-else; the parse list filters by upload time and is clamped to 30 days, after which everything
-answers 404; the extract list can't be filtered; running extract jobs carry undocumented keys.
+Rests on docs/providers/contextual.md. What decides the code: parse rows carry id, status and file
+name and nothing else; the parse list filters by upload time and is clamped to 30 days, after which
+everything answers 404; the extract list can't be filtered; running extract jobs carry undocumented
+keys.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """LlamaCloud (LlamaParse, LlamaExtract) v2: `/api/v2/parse`, `/api/v2/extract`.
 
-Rests on docs/providers/llamacloud.md. What decides the code: lists filter by creation (inclusive) and answer for
-many `job_ids` at once; their order is unknown; GET wraps a parse job in `job` while lists do not;
-credits arrive after completion.
+Rests on docs/providers/llamacloud.md. What decides the code: lists filter by creation (inclusive)
+and answer for many `job_ids` at once; their order is unknown; GET wraps a parse job in `job` while
+lists do not; credits arrive after completion.
 """
 
 from __future__ import annotations

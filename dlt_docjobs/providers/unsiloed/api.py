@@ -1,8 +1,9 @@
 """Unsiloed AI: `/parse/{job_id}`, `/extract/{job_id}`.
 
-Rests on docs/providers/unsiloed.md. What decides the code: no list is published, so the user names the jobs; a
-status costs one request a job (`include_chunks=false`); counts are 0 until they are known; the
-provider's own times prove when processing began and ended; extract answers carry their result.
+Rests on docs/providers/unsiloed.md. What decides the code: no list is published, so the user names
+the jobs; a status costs one request a job (`include_chunks=false`); counts are 0 until they are
+known; the provider's own times prove when processing began and ended; extract answers carry their
+result.
 """
 
 from __future__ import annotations

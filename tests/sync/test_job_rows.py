@@ -20,6 +20,7 @@ from dlt_docjobs.providers.protocol import ContentPolicy
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync.job_rows import (
     JobEntry,
+    JobRows,
     needs_last_progress,
     stands_for_progress,
 )
@@ -35,7 +36,7 @@ TEXT = "Jane Doe owes 12 EUR"
 
 
 class Desk:
-    """One job, its ledger, and syncs that go on where the last one stopped."""
+    """One job, its rows, and syncs that go on where the last one stopped."""
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class Desk:
     ) -> None:
         rules = ContentPolicy(**policy)
         api = APIS[provider](cast(Any, None), rules)
-        self.ledger = JobRows(api, SyncSettings(provider, policy=rules, **settings or {}))
+        self.job_rows = JobRows(api, SyncSettings(api.provider, policy=rules, **settings or {}))
         self.kind = kind
         self.is_jsonb = is_jsonb
         self.stored: Job | None = None
@@ -70,7 +71,7 @@ class Desk:
                 is_uncommitted,
                 row if is_uncommitted else None,
             )
-        return self.ledger.entry((self.kind, "job-1"), known)
+        return self.job_rows.entry((self.kind, "job-1"), known)
 
     def see(self, status: str | None, **fields: Any) -> Job:
         """One answer, a minute after the last."""
@@ -78,9 +79,9 @@ class Desk:
         fields.setdefault("observed_at", at(self.seconds))
         seen = JobObservation(self.kind, "job-1", status, **fields)
         if status is None:
-            self.ledger.expire(self.entry, seen)
+            self.job_rows.expire(self.entry, seen)
         else:
-            self.ledger.observe(self.entry, seen)
+            self.job_rows.observe(self.entry, seen)
         assert self.entry.row is not None
         return self.entry.row
 
@@ -98,7 +99,7 @@ class Desk:
         self.entry = self._begin(is_uncommitted)
 
     def loads(self, state: str = "loaded", **counts: Any) -> None:
-        self.ledger.conclude(self.entry, state, **counts)
+        self.job_rows.conclude(self.entry, state, **counts)
 
 
 # -- results_state ------------------------------------------------------------------------------
