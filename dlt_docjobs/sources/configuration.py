@@ -69,9 +69,7 @@ class SourceConfiguration(BaseConfiguration):
     poll_open_days: Annotated[
         float, "Age at which an open job is asked for once more, then left."
     ] = 32
-    retention_days: Annotated[
-        Optional[float], "How long results stay; by default what the provider says."
-    ] = None
+    retention_days: Annotated[Optional[float], "How long results stay."] = None
     table_format: Annotated[
         Optional[str], "`delta` or `iceberg`, on destinations that keep files; else their own."
     ] = None
@@ -87,7 +85,7 @@ class SourceConfiguration(BaseConfiguration):
 
 
 class Key(NamedTuple):
-    """A configuration key of a source."""
+    """A configuration key of a source, or another argument of it."""
 
     name: str
     hint: Any
@@ -118,6 +116,7 @@ def _overridden(provider: Provider) -> Iterator[Setting]:
     variable = provider.key_variables[0]
     yield Setting("api_key", None, f"Key of the account; falls back to `{variable}`.")
     yield Setting("base_url", provider.base_url)
+    yield Setting("retention_days", None, _retention(provider))
     if provider.unlisted:
         yield Setting(
             "job_ids",
@@ -127,6 +126,17 @@ def _overridden(provider: Provider) -> Iterator[Setting]:
         )
         yield Setting("job_ids_file", None, "A file of them: text with an id a line, CSV or JSONL.")
     yield from provider.settings
+
+
+def _retention(provider: Provider) -> str:
+    kept = [
+        f"{kind.retention_days:g} days for {name} jobs"
+        for name, kind in provider.kinds.items()
+        if kind.retention_days is not None
+    ]
+    if not kept:
+        return f"How long results stay, where you know it: {provider.title} does not say."
+    return f"How long results stay; by default {', '.join(kept)}."
 
 
 def keys_of(provider: Provider) -> list[Key]:
@@ -139,19 +149,29 @@ def keys_of(provider: Provider) -> list[Key]:
     return keys
 
 
-def signature_of(provider: Provider) -> inspect.Signature:
-    """The signature of a provider's source: its keys, and the incremental."""
+def arguments_of(provider: Provider) -> list[Key]:
+    """Every argument of a provider's source: its keys, and what only one call can mean."""
     incremental = Optional[dlt.sources.incremental[datetime]]
-    parameters = [
-        inspect.Parameter(
-            key.name, inspect.Parameter.KEYWORD_ONLY, default=key.default, annotation=key.hint
-        )
-        for key in keys_of(provider)
-    ]
-    created_at = inspect.Parameter(
-        "created_at", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=incremental
+    window = (
+        "A range with an `end_value` is a backfill window: it is loaded and the cursor stays where "
+        "it is."
     )
-    return inspect.Signature([*parameters, created_at])
+    return [*keys_of(provider), Key("created_at", incremental, None, window)]
+
+
+def signature_of(provider: Provider) -> inspect.Signature:
+    """The signature of a provider's source."""
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                argument.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=argument.default,
+                annotation=argument.hint,
+            )
+            for argument in arguments_of(provider)
+        ]
+    )
 
 
 def documentation_of(provider: Provider) -> str:
@@ -159,13 +179,11 @@ def documentation_of(provider: Provider) -> str:
     kinds = [*provider.kinds]
     shown = " and ".join([", ".join(kinds[:-1]), kinds[-1]] if len(kinds) > 1 else kinds)
     named = " The user names them: it publishes no list." if not provider.lists else ""
-    arguments = "\n".join(f"    {key.name}: {key.description}" for key in keys_of(provider))
+    arguments = "\n".join(f"    {key.name}: {key.description}" for key in arguments_of(provider))
     return f"""Jobs of {provider.title}: {shown}.{named}
 
 Args:
 {arguments}
-    created_at: A range with an `end_value` is a backfill window: it is loaded and the cursor
-        stays where it is.
 
 Returns:
     The resources `jobs`, `job_status_history`, `job_progress`, `pages`, `chunks`, `segments`,

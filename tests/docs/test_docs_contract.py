@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import re
 from pathlib import Path
 
 import pytest
-from dlt_docjobs.sources.config import KEY_VARIABLES
 from docs_support import ROOT, anchors, read
 
-import dlt_docjobs
 from dlt_docjobs.cli import output
 from dlt_docjobs.cli.arguments import make_parser
 from dlt_docjobs.model import outcomes
 from dlt_docjobs.model.vocabulary import (
     CANONICAL_SEGMENT_TYPES,
     EXPIRED,
-    JOB_KINDS,
-    STATUSES,
     UNKNOWN,
 )
+from dlt_docjobs.providers.registry import provider, providers
+from dlt_docjobs.sources.configuration import keys_of
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import VIEWS
 
@@ -67,15 +64,15 @@ def test_promised_columns_are_there(name: str) -> None:
         assert f"`{column}`" in section(f"### {name}") or "the job's" in section(f"### {name}")
 
 
-def keys_of(provider: str) -> set[str]:
-    return set(inspect.signature(getattr(dlt_docjobs, provider)).parameters)
+def keys() -> set[str]:
+    """Every key that some provider has."""
+    return {key.name for name in APIS for key in keys_of(provider(name))}
 
 
 def test_promised_keys_are_there() -> None:
     promised = first_cells(section("## Configuration"))
     assert "lag_seconds" in promised
-    for key in promised:
-        assert any(key in keys_of(provider) for provider in KEY_VARIABLES), key
+    assert set(promised) <= keys()
 
 
 def test_promised_commands_and_options_are_there() -> None:
@@ -100,7 +97,7 @@ def test_json_has_the_promised_fields() -> None:
 
 
 def test_the_canonical_words_are_those_of_the_code() -> None:
-    statuses = {word for words in STATUSES.values() for word in words.values()}
+    statuses = {word for name in APIS for word in provider(name).vocabulary.statuses.values()}
     assert set(first_cells(section("## Canonical status"))) == statuses | {EXPIRED, UNKNOWN}
     listed = section("## Canonical segment type").strip().split("\n\n")[0]
     assert set(code(listed)) == CANONICAL_SEGMENT_TYPES
@@ -125,11 +122,13 @@ def planned(what: str) -> list[str]:
 
 def test_nothing_that_is_planned_is_there() -> None:
     """What has been built moves up, into the section that it belongs to."""
-    assert not set(planned("providers")) & set(KEY_VARIABLES)
-    assert not set(planned("job kinds")) & set(JOB_KINDS)
+    assert not set(planned("providers")) & set(providers())
+    assert not set(planned("job kinds")) & {
+        kind for one in providers().values() for kind in one.kinds
+    }
     assert not set(planned("tables")) & set(TABLES)
     assert not set(planned("views")) & set(VIEWS)
-    assert not set(planned("configuration keys")) & set().union(*map(keys_of, KEY_VARIABLES))
+    assert not set(planned("configuration keys")) & keys()
     for name in planned("columns"):
         table, column = name.split(".")
         assert column not in {one.name for one in TABLES[table].columns}, name
@@ -152,9 +151,9 @@ def test_planned_names_are_explained() -> None:
 # -- what is known of the providers -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("provider", APIS)
-def test_facts_are_numbered_and_have_their_sources(provider: str) -> None:
-    text = read(f"docs/providers/{provider}.md")
+@pytest.mark.parametrize("name", APIS)
+def test_facts_are_numbered_and_have_their_sources(name: str) -> None:
+    text = read(f"docs/providers/{name}.md")
     facts = re.findall(r"^(\d+)\. (.*?)(?=^\d+\. |^#|^- |\Z)", text, re.M | re.S)
     assert [int(number) for number, _ in facts] == list(range(1, len(facts) + 1))
     sources = re.findall(r"^\| ([A-Z]{2}) \|", text, re.M)

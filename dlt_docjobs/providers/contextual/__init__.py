@@ -58,7 +58,7 @@ PROVIDER: Final = Provider(
     },
     key_headers=_key_headers,
     settings=(
-        Setting("page_size", 1000),
+        Setting("page_size", 1000, "Parse jobs a list page; extract jobs at most 100."),
         Setting("start_date", None, "Lower bound of the very first sync; by default 30 days ago."),
         Setting(
             "created_at_resolution_seconds",
