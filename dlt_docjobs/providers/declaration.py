@@ -60,6 +60,9 @@ class JobList:
         filters: The bounds on the creation that it takes.
         newest_first: Whether that order is promised. A list that can't be filtered is then read
             to the lag behind the cursor, and no further.
+        is_stable: Whether a page token is known to stand for a place among the jobs, not for how
+            many come before it. Elsewhere a job that is deleted while the list is read lets
+            another slip from one page to the one before, so each page is looked at again.
         covers_open: Whether it shows each open job, however old, so that none of them is asked
             for by itself: a list that is read whole.
     """
@@ -68,6 +71,7 @@ class JobList:
     is_dated: bool = True
     filters: frozenset[Bound] = frozenset()
     newest_first: bool = False
+    is_stable: bool = False
     covers_open: bool = False
 
     def __post_init__(self) -> None:

@@ -172,7 +172,9 @@ class Listing:
     async def _pages(self, listing: JobList, window: Window) -> AsyncIterator[JobPage]:
         """A list from its first page to its last, for whatever order and tokens it has."""
         wanted = ListRange(window.since, window.until)
+        kind = self._kind(listing)
         token: str | None = None
+        seam: tuple[str | None, ...] = ()
         tokens: set[str] = set()
         listed: set[int] = set()
         idle = 0
@@ -180,19 +182,25 @@ class Listing:
             if self._context.must_stop:
                 raise _Stopped
             try:
-                page = await self._api.list_page(self._kind(listing), wanted, token)
+                page = await self._api.list_page(kind, wanted, token)
             except InvalidRequest:
                 if token is None or "restarted" in tokens:
                     raise
                 # tokens have a lifetime that nobody documents
-                tokens, token = {"restarted"}, None
+                tokens, token, seam = {"restarted"}, None, ()
                 continue
             self._context.note_page(page)
-            marks = {hash((seen.job_kind, seen.job_id)) for seen in page.observations} - listed
+            marks = _marks(page) - listed
             if len(listed) < _LISTED_IDS:
                 listed |= marks
             idle = 0 if marks else idle + 1
             yield page
+            if seam and not listing.is_stable and len(listed) < _LISTED_IDS:
+                slipped = await self._slipped(kind, wanted, seam[0], listed)
+                if slipped is not None:
+                    listed |= _marks(slipped)
+                    yield slipped
+            seam = (token,)
             if page.next_token is None or _is_older(listing, page, window.since):
                 return
             name = " and ".join(self._kinds(listing))
@@ -208,6 +216,23 @@ class Listing:
                 )
             token = page.next_token
             tokens.add(token)
+
+    async def _slipped(
+        self, kind: JobKind, wanted: ListRange, token: str | None, listed: set[int]
+    ) -> JobPage | None:
+        """The jobs that have slipped to a page since it was read, from the one that came next.
+
+        Where a token says how many jobs come before it, a job that is deleted moves all that
+        follow: what was the first of a page is then the last of the page before.
+        """
+        try:
+            again = await self._api.list_page(kind, wanted, token)
+        except (ApiError, UnreadableRecord) as error:
+            if isinstance(error, ApiError) and error.is_fatal:
+                raise
+            return None
+        new = [seen for seen in again.observations if hash(seen.ref) not in listed]
+        return JobPage(new, [], None, again.clock_offset) if new else None
 
     async def _guarded(self, listing: JobList, stream: AsyncIterator[Item]) -> AsyncIterator[Item]:
         """One list's failure never stops the others, unless it stands for the whole provider."""
@@ -296,6 +321,10 @@ class Listing:
 def _begins_before(job: OpenJob, since: datetime, kinds: tuple[JobKind, ...]) -> bool:
     begun = job.created_at_earliest or job.created_at
     return job.ref[0] in kinds and begun is not None and begun < since
+
+
+def _marks(page: JobPage) -> set[int]:
+    return {hash(seen.ref) for seen in page.observations}
 
 
 def _is_older(listing: JobList, page: JobPage, since: datetime | None) -> bool:
