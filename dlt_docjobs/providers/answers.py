@@ -121,6 +121,6 @@ class RecordReader:
         identifier = clean_text(job_id) if isinstance(job_id, str) and job_id else None
         self.rejections.append(Rejection(self.endpoint, self.kind, identifier, error, payload))
 
-    def page(self, token: str | None = None) -> JobPage:
-        """What was read."""
-        return JobPage(self.observations, self.rejections, token)
+    def page(self, answer: Answer, token: str | None = None) -> JobPage:
+        """What was read, of which answer."""
+        return JobPage(self.observations, self.rejections, token, answer.clock_offset)

@@ -36,7 +36,12 @@ class Rejection:
 
 @dataclass(slots=True, repr=False)
 class JobPage:
-    """One page of a job list, or one bulk answer about given jobs."""
+    """One page of a job list, or one bulk answer about given jobs.
+
+    Attributes:
+        clock_offset: The answer's: how the provider's clock stands, which an empty page tells too;
+            None where it told nothing.
+    """
 
     observations: list[JobObservation]
     rejections: list[Rejection]

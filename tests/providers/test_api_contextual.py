@@ -93,6 +93,17 @@ def test_the_same_parameters_go_with_every_page() -> None:
     ]
 
 
+@pytest.mark.parametrize(("date", "hours"), [("Sun, 22 Nov 2026 13:00:00 GMT", 1), (None, None)])
+def test_an_empty_page_tells_the_time_too(date: str | None, hours: int | None) -> None:
+    headers = {} if date is None else {"date": date}
+    server = always(httpx.Response(200, headers=headers, json=page()))
+    told = listed(server).clock_offset
+    if hours is None:
+        assert told is None
+    else:
+        assert told is not None and abs(told - timedelta(hours=hours)) < timedelta(seconds=30)
+
+
 @pytest.mark.parametrize(("size", "limit"), [(1000, "100"), (7, "7"), (None, None)])
 def test_extract_pages_are_smaller_and_know_no_bounds(size: int | None, limit: str | None) -> None:
     server = always(page(extract_row()))

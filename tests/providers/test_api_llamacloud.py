@@ -334,6 +334,17 @@ def test_ids_that_the_server_leaves_out_are_missing_and_no_loop() -> None:
     assert len(endless.asked) <= 7
 
 
+@pytest.mark.parametrize(("date", "hours"), [("Sun, 22 Nov 2026 13:00:00 GMT", 1), (None, None)])
+def test_an_empty_page_tells_the_time_too(date: str | None, hours: int | None) -> None:
+    headers = {} if date is None else {"date": date}
+    server = always(httpx.Response(200, headers=headers, json=page()))
+    for told in (listed(server).clock_offset, polled(server, "a").clock_offset):
+        if hours is None:
+            assert told is None
+        else:
+            assert told is not None and abs(told - timedelta(hours=hours)) < timedelta(seconds=30)
+
+
 # -- one job ----------------------------------------------------------------------------------
 
 

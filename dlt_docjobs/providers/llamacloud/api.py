@@ -128,6 +128,7 @@ class LlamaCloudApi(ProviderApi):
             wanted = [seen for seen in page.observations if seen.job_id in missing]
             found.observations.extend(wanted)
             found.rejections.extend(page.rejections)
+            found.clock_offset = page.clock_offset
             missing.difference_update(seen.job_id for seen in wanted)
             if not missing or page.next_token is None or page.next_token == token:
                 break
@@ -220,7 +221,7 @@ class LlamaCloudApi(ProviderApi):
         reader = RecordReader(endpoint, kind)
         for item in answers.records_of(body, "items", endpoint):
             reader.read(item, lambda record: self._observe(kind, record, {}, answer), "id")
-        return reader.page(answers.next_token(body, "next_page_token"))
+        return reader.page(answer, answers.next_token(body, "next_page_token"))
 
     async def _get(
         self, kind: JobKind, job_id: str, expand: Sequence[str], wants_result: bool = False
