@@ -60,6 +60,9 @@ PROVIDER: Final = Provider(
             "api-key",
             "Header that carries the key: `api-key`, `X-API-Key` or `Authorization`.",
         ),
+        Setting(
+            "retention_days", None, "How long results stay; by default 7 days for extract jobs."
+        ),
         Setting("page_size", 100, "Not used: there is no list."),
         Setting("start_date", None, "Named jobs created before it are left out."),
         Setting(
