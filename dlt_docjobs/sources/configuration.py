@@ -129,6 +129,12 @@ def _overridden(provider: Provider) -> Iterator[Setting]:
     yield from provider.settings
 
 
+def own_keys(provider: Provider) -> list[str]:
+    """The keys that only this provider has: its API is given what they are set to."""
+    common = SourceConfiguration.get_resolvable_fields()
+    return [setting.name for setting in provider.settings if setting.name not in common]
+
+
 def keys_of(provider: Provider) -> list[Key]:
     """Every key of a provider's source, in the order of its documentation."""
     spec = configuration_of(provider)

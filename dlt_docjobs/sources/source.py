@@ -20,7 +20,12 @@ from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.providers.protocol import ProviderApi
 from dlt_docjobs.providers.registry import provider as registered
 from dlt_docjobs.sources import settings
-from dlt_docjobs.sources.configuration import configuration_of, documentation_of, signature_of
+from dlt_docjobs.sources.configuration import (
+    configuration_of,
+    documentation_of,
+    own_keys,
+    signature_of,
+)
 from dlt_docjobs.sources.job_ids import targets_of
 from dlt_docjobs.warehouse.connection import install_defaults
 
@@ -135,7 +140,7 @@ class ResolvedSource:
         size = values["page_size"]
         if size < 1:
             raise UsageError(f"page_size is at least 1, not {size!r}")
-        own = {setting.name: values[setting.name] for setting in provider.settings}
+        own = {name: values[name] for name in own_keys(provider)}
         client = ApiClient(
             self.connection.base_url,
             headers=provider.key_headers(self.connection.api_key, self.connection.base_url, own),

@@ -8,20 +8,19 @@ import re
 from pathlib import Path
 
 import pytest
-from dlt_docjobs.sources.config import KEY_VARIABLES
 from docs_support import ROOT, anchors, read
 
 import dlt_docjobs
 from dlt_docjobs.cli import output
 from dlt_docjobs.cli.arguments import make_parser
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
 from dlt_docjobs.model import outcomes
 from dlt_docjobs.model.vocabulary import (
     CANONICAL_SEGMENT_TYPES,
     EXPIRED,
-    JOB_KINDS,
-    STATUSES,
     UNKNOWN,
 )
+from dlt_docjobs.providers.registry import provider as provider_of
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import VIEWS
 
@@ -75,7 +74,7 @@ def test_promised_keys_are_there() -> None:
     promised = first_cells(section("## Configuration"))
     assert "lag_seconds" in promised
     for key in promised:
-        assert any(key in keys_of(provider) for provider in KEY_VARIABLES), key
+        assert any(key in keys_of(provider) for provider in PROVIDERS), key
 
 
 def test_promised_commands_and_options_are_there() -> None:
@@ -100,7 +99,9 @@ def test_json_has_the_promised_fields() -> None:
 
 
 def test_the_canonical_words_are_those_of_the_code() -> None:
-    statuses = {word for words in STATUSES.values() for word in words.values()}
+    statuses = {
+        word for name in PROVIDERS for word in provider_of(name).vocabulary.statuses.values()
+    }
     assert set(first_cells(section("## Canonical status"))) == statuses | {EXPIRED, UNKNOWN}
     listed = section("## Canonical segment type").strip().split("\n\n")[0]
     assert set(code(listed)) == CANONICAL_SEGMENT_TYPES
@@ -125,11 +126,13 @@ def planned(what: str) -> list[str]:
 
 def test_nothing_that_is_planned_is_there() -> None:
     """What has been built moves up, into the section that it belongs to."""
-    assert not set(planned("providers")) & set(KEY_VARIABLES)
-    assert not set(planned("job kinds")) & set(JOB_KINDS)
+    assert not set(planned("providers")) & set(PROVIDERS)
+    assert not set(planned("job kinds")) & {
+        kind for name in PROVIDERS for kind in provider_of(name).kinds
+    }
     assert not set(planned("tables")) & set(TABLES)
     assert not set(planned("views")) & set(VIEWS)
-    assert not set(planned("configuration keys")) & set().union(*map(keys_of, KEY_VARIABLES))
+    assert not set(planned("configuration keys")) & set().union(*map(keys_of, PROVIDERS))
     for name in planned("columns"):
         table, column = name.split(".")
         assert column not in {one.name for one in TABLES[table].columns}, name
