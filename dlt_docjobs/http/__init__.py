@@ -23,6 +23,7 @@ from dlt_docjobs.http.errors import (
     Unauthorized,
     Unreachable,
     UnreadableBody,
+    UnsendableRequest,
 )
 from dlt_docjobs.http.logs import quiet_http_logs
 from dlt_docjobs.http.pace import Wait
@@ -51,6 +52,7 @@ __all__ = [
     "Unauthorized",
     "Unreachable",
     "UnreadableBody",
+    "UnsendableRequest",
     "Wait",
     "decode_json",
     "normalise_base_url",

@@ -27,6 +27,7 @@ from dlt_docjobs.http.errors import (
     Throttled,
     Unreachable,
     UnreadableBody,
+    UnsendableRequest,
     error_for_status,
     is_retried,
 )
@@ -34,7 +35,7 @@ from dlt_docjobs.http.lean_httpx import httpx
 from dlt_docjobs.http.logs import quiet_http_logs
 from dlt_docjobs.http.pace import Pace, Wait, backoff, retry_after
 from dlt_docjobs.http.settings import HttpSettings, RequestCounters
-from dlt_docjobs.http.urls import normalise_base_url, origin, quote_path, quote_query
+from dlt_docjobs.http.urls import normalise_base_url, origin, request_url
 
 T = TypeVar("T")
 
@@ -170,7 +171,8 @@ class ApiClient:
             InvalidIdentifier: A segment must not be put into a path.
             ApiError: One of its subclasses, see `dlt_docjobs.http.errors`.
         """
-        return await self._get(self._url(path_segments, params), is_retry=False)
+        url = request_url(self.base_url, path_segments, params)
+        return await self._get(url, is_retry=False)
 
     async def get_json(
         self, path_segments: Sequence[str], params: Sequence[tuple[str, str]] = ()
@@ -195,7 +197,7 @@ class ApiClient:
         Raises:
             UnreadableBody: The body is still not JSON; the error holds it.
         """
-        url = self._url(path_segments, params)
+        url = request_url(self.base_url, path_segments, params)
         failures = 0
         while True:
             answer = await self._get(url, is_retry=failures > 0)
@@ -208,10 +210,6 @@ class ApiClient:
                     raise
                 reason = error.reason
             await self._wait(backoff(failures, self._random), reason, answer.endpoint)
-
-    def _url(self, segments: Sequence[str], params: Sequence[tuple[str, str]]) -> httpx.URL:
-        query = f"?{quote_query(params)}" if params else ""
-        return httpx.URL(self.base_url + quote_path(segments) + query)
 
     async def _get(self, url: httpx.URL, *, is_retry: bool) -> Answer:
         errors = throttles = 0
@@ -227,7 +225,7 @@ class ApiClient:
                     raise error
                 continue
             errors += 1
-            if errors > self.settings.max_retries:
+            if errors > self.settings.max_retries or isinstance(error, UnsendableRequest):
                 raise error
             seconds = backoff(errors, self._random) if outcome.wait is None else outcome.wait
             await self._wait(seconds, error.reason, error.endpoint)
@@ -450,6 +448,9 @@ async def _error_body(response: httpx.Response) -> bytes:
 def _transport_error(error: Exception, endpoint: str, status: int | None) -> ApiError:
     if status is not None and not isinstance(error, httpx.TimeoutException):
         return ServerError(endpoint, "the answer was cut off or broken", status=status)
+    if isinstance(error, httpx.LocalProtocolError):
+        # Its words are left out: they may hold a header's value
+        return UnsendableRequest(endpoint, "the request is not valid HTTP")
     if isinstance(error, httpx.ConnectTimeout):
         return Unreachable(endpoint, "no connection in time")
     if isinstance(error, httpx.TimeoutException):

@@ -103,6 +103,10 @@ class InvalidRequest(ApiError):
     default_hint = "Check the configured values that go into the request (ids, page_size, dates)"
 
 
+class UnsendableRequest(ApiError):
+    """A request that HTTP does not allow, because of a page token, say: nothing was sent."""
+
+
 class ServerError(ApiError):
     """The provider answered, but even after all retries with nothing usable."""
 
@@ -181,8 +185,10 @@ _BY_STATUS: dict[int, tuple[type[ApiError], str]] = {
     405: (InvalidRequest, "405, GET is not allowed"),
     410: (NotFound, "410, gone"),
     413: (InvalidRequest, "413, the request is too large"),
+    414: (InvalidRequest, "414, the URL is too long"),
     422: (InvalidRequest, "422, a value in the request is not accepted"),
     429: (Throttled, "429, too many requests"),
+    431: (InvalidRequest, "431, the request's headers or URL are too long"),
 }
 
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})
