@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from dlt_docjobs.http.answers import Answer, clock_offset
-from dlt_docjobs.http.bodies import BrokenBody, Inflater, describe_error_body
+from dlt_docjobs.http.bodies import BrokenBody, ErrorForm, Inflater, describe_error_body, form_of
 from dlt_docjobs.http.clock import Clock, SystemClock
 from dlt_docjobs.http.decoding import decode_json
 from dlt_docjobs.http.errors import (
@@ -27,6 +27,7 @@ from dlt_docjobs.http.errors import (
     Throttled,
     Unreachable,
     UnreadableBody,
+    UnrecognisedAnswer,
     UnsendableRequest,
     error_for_status,
     is_retried,
@@ -47,6 +48,7 @@ _ERROR_BODY_BYTES: Final = 2**16
 _SLOWEST_BODY: Final = 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SYSTEM_CLOCK: Final = SystemClock()
+_ANY_OBJECT: Final = ErrorForm()
 _DEFAULT_HEADERS: Final = {
     "accept": "application/json",
     "accept-encoding": "gzip",
@@ -72,6 +74,7 @@ class ApiClient:
         base_url: The normalised URL that paths are appended to.
         settings: The limits.
         counters: What was sent so far.
+        error_form: In what form the API says 404.
         deadline: Seconds on the clock's `monotonic` after which no request starts and which no
             wait crosses; None for none. May be set at any time.
         on_wait: Called before each pause worth telling; None for nobody. May be set at any time.
@@ -88,6 +91,7 @@ class ApiClient:
         clock: Clock = _SYSTEM_CLOCK,
         on_wait: Callable[[Wait], None] | None = None,
         region_hint: str = "",
+        error_form: ErrorForm = _ANY_OBJECT,
         random: Callable[[], float] = _random.random,
     ) -> None:
         """Prepares the client; nothing is opened before it is entered.
@@ -101,6 +105,7 @@ class ApiClient:
             clock: Instead of the machine's, for tests.
             on_wait: Called before each pause worth telling.
             region_hint: What a 401 may mean beside a wrong key.
+            error_form: In what form the API says 404; in any other it is somebody else's.
             random: Numbers in [0, 1) for the jitter.
 
         Raises:
@@ -110,6 +115,7 @@ class ApiClient:
         self.base_url = normalise_base_url(base_url)
         self.settings = settings
         self.counters = RequestCounters() if counters is None else counters
+        self.error_form = error_form
         self.deadline: float | None = None
         self._headers = _DEFAULT_HEADERS | {k.lower(): _sendable(k, v) for k, v in headers.items()}
         self._secrets = _secrets(headers)
@@ -331,13 +337,19 @@ class ApiClient:
         status = response.status_code
         body = await _error_body(response)
         content_type = response.headers.get("content-type", "")
+        detail = describe_error_body(body, content_type, self._secrets)
         error = error_for_status(
             status,
             endpoint,
-            detail=describe_error_body(body, content_type, self._secrets),
+            detail=detail,
             body_text=body.decode("utf-8", "replace"),
             region_hint=self._region_hint,
         )
+        if isinstance(error, NotFound) and not self.error_form.fits(body, content_type):
+            form = form_of(body, content_type)
+            reason = f"{status} with {form}, which is not the API's answer"
+            detail = "" if detail == form else detail
+            error = UnrecognisedAnswer(endpoint, reason, status=status, detail=detail)
         wait = retry_after(response.headers, self._clock.now())
         if status == 429:
             self.counters.throttled += 1
@@ -346,7 +358,8 @@ class ApiClient:
             if pause is not None:
                 self._tell(Wait("429", pause, endpoint, pauses_all=True))
             return _Setback(error)
-        if is_retried(status) and not error.is_fatal:
+        is_unsure = isinstance(error, UnrecognisedAnswer)
+        if is_unsure or (is_retried(status) and not error.is_fatal):
             return _Setback(error, wait)
         if isinstance(error, NotFound):
             self._pace.succeeded()

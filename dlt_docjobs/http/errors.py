@@ -113,6 +113,15 @@ class ServerError(ApiError):
     default_hint = "The provider is in trouble: try again later"
 
 
+class UnrecognisedAnswer(ApiError):
+    """A 404 in another form than the API's own: a proxy's or a gateway's, say.
+
+    It says nothing of what was asked for, and so is a failed request, as a 503 is.
+    """
+
+    default_hint = "Check that base_url leads to the API itself, or try again later"
+
+
 class Throttled(ApiError):
     """429, again and again."""
 
