@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from dlt_docjobs.http.answers import Answer, clock_offset
-from dlt_docjobs.http.bodies import BrokenBody, Inflater, describe_error_body
+from dlt_docjobs.http.bodies import BrokenBody, ErrorForm, Inflater, describe_error_body, form_of
 from dlt_docjobs.http.clock import Clock, SystemClock
 from dlt_docjobs.http.decoding import decode_json
 from dlt_docjobs.http.errors import (
@@ -27,6 +27,8 @@ from dlt_docjobs.http.errors import (
     Throttled,
     Unreachable,
     UnreadableBody,
+    UnrecognisedAnswer,
+    UnsendableRequest,
     error_for_status,
     is_retried,
 )
@@ -34,7 +36,7 @@ from dlt_docjobs.http.lean_httpx import httpx
 from dlt_docjobs.http.logs import quiet_http_logs
 from dlt_docjobs.http.pace import Pace, Wait, backoff, retry_after
 from dlt_docjobs.http.settings import HttpSettings, RequestCounters
-from dlt_docjobs.http.urls import normalise_base_url, origin, quote_path, quote_query
+from dlt_docjobs.http.urls import normalise_base_url, origin, request_url
 
 T = TypeVar("T")
 
@@ -46,6 +48,7 @@ _ERROR_BODY_BYTES: Final = 2**16
 _SLOWEST_BODY: Final = 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SYSTEM_CLOCK: Final = SystemClock()
+_ANY_OBJECT: Final = ErrorForm()
 _DEFAULT_HEADERS: Final = {
     "accept": "application/json",
     "accept-encoding": "gzip",
@@ -71,6 +74,7 @@ class ApiClient:
         base_url: The normalised URL that paths are appended to.
         settings: The limits.
         counters: What was sent so far.
+        error_form: In what form the API says 404.
         deadline: Seconds on the clock's `monotonic` after which no request starts and which no
             wait crosses; None for none. May be set at any time.
         on_wait: Called before each pause worth telling; None for nobody. May be set at any time.
@@ -87,6 +91,7 @@ class ApiClient:
         clock: Clock = _SYSTEM_CLOCK,
         on_wait: Callable[[Wait], None] | None = None,
         region_hint: str = "",
+        error_form: ErrorForm = _ANY_OBJECT,
         random: Callable[[], float] = _random.random,
     ) -> None:
         """Prepares the client; nothing is opened before it is entered.
@@ -100,6 +105,7 @@ class ApiClient:
             clock: Instead of the machine's, for tests.
             on_wait: Called before each pause worth telling.
             region_hint: What a 401 may mean beside a wrong key.
+            error_form: In what form the API says 404; in any other it is somebody else's.
             random: Numbers in [0, 1) for the jitter.
 
         Raises:
@@ -109,6 +115,7 @@ class ApiClient:
         self.base_url = normalise_base_url(base_url)
         self.settings = settings
         self.counters = RequestCounters() if counters is None else counters
+        self.error_form = error_form
         self.deadline: float | None = None
         self._headers = _DEFAULT_HEADERS | {k.lower(): _sendable(k, v) for k, v in headers.items()}
         self._secrets = _secrets(headers)
@@ -170,7 +177,8 @@ class ApiClient:
             InvalidIdentifier: A segment must not be put into a path.
             ApiError: One of its subclasses, see `dlt_docjobs.http.errors`.
         """
-        return await self._get(self._url(path_segments, params), is_retry=False)
+        url = request_url(self.base_url, path_segments, params)
+        return await self._get(url, is_retry=False)
 
     async def get_json(
         self, path_segments: Sequence[str], params: Sequence[tuple[str, str]] = ()
@@ -195,7 +203,7 @@ class ApiClient:
         Raises:
             UnreadableBody: The body is still not JSON; the error holds it.
         """
-        url = self._url(path_segments, params)
+        url = request_url(self.base_url, path_segments, params)
         failures = 0
         while True:
             answer = await self._get(url, is_retry=failures > 0)
@@ -208,10 +216,6 @@ class ApiClient:
                     raise
                 reason = error.reason
             await self._wait(backoff(failures, self._random), reason, answer.endpoint)
-
-    def _url(self, segments: Sequence[str], params: Sequence[tuple[str, str]]) -> httpx.URL:
-        query = f"?{quote_query(params)}" if params else ""
-        return httpx.URL(self.base_url + quote_path(segments) + query)
 
     async def _get(self, url: httpx.URL, *, is_retry: bool) -> Answer:
         errors = throttles = 0
@@ -227,7 +231,7 @@ class ApiClient:
                     raise error
                 continue
             errors += 1
-            if errors > self.settings.max_retries:
+            if errors > self.settings.max_retries or isinstance(error, UnsendableRequest):
                 raise error
             seconds = backoff(errors, self._random) if outcome.wait is None else outcome.wait
             await self._wait(seconds, error.reason, error.endpoint)
@@ -333,13 +337,19 @@ class ApiClient:
         status = response.status_code
         body = await _error_body(response)
         content_type = response.headers.get("content-type", "")
+        detail = describe_error_body(body, content_type, self._secrets)
         error = error_for_status(
             status,
             endpoint,
-            detail=describe_error_body(body, content_type, self._secrets),
+            detail=detail,
             body_text=body.decode("utf-8", "replace"),
             region_hint=self._region_hint,
         )
+        if isinstance(error, NotFound) and not self.error_form.fits(body, content_type):
+            form = form_of(body, content_type)
+            reason = f"{status} with {form}, which is not the API's answer"
+            detail = "" if detail == form else detail
+            error = UnrecognisedAnswer(endpoint, reason, status=status, detail=detail)
         wait = retry_after(response.headers, self._clock.now())
         if status == 429:
             self.counters.throttled += 1
@@ -348,7 +358,8 @@ class ApiClient:
             if pause is not None:
                 self._tell(Wait("429", pause, endpoint, pauses_all=True))
             return _Setback(error)
-        if is_retried(status) and not error.is_fatal:
+        is_unsure = isinstance(error, UnrecognisedAnswer)
+        if is_unsure or (is_retried(status) and not error.is_fatal):
             return _Setback(error, wait)
         if isinstance(error, NotFound):
             self._pace.succeeded()
@@ -450,6 +461,9 @@ async def _error_body(response: httpx.Response) -> bytes:
 def _transport_error(error: Exception, endpoint: str, status: int | None) -> ApiError:
     if status is not None and not isinstance(error, httpx.TimeoutException):
         return ServerError(endpoint, "the answer was cut off or broken", status=status)
+    if isinstance(error, httpx.LocalProtocolError):
+        # Its words are left out: they may hold a header's value
+        return UnsendableRequest(endpoint, "the request is not valid HTTP")
     if isinstance(error, httpx.ConnectTimeout):
         return Unreachable(endpoint, "no connection in time")
     if isinstance(error, httpx.TimeoutException):

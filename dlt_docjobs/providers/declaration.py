@@ -127,6 +127,11 @@ class Provider:
         key_headers: Makes the headers of its key, from the key, the base URL and the settings.
         settings: Keys of its own, and common ones that differ.
         key_hint: What a refused key may mean beside a wrong one; a sentence without a full stop.
+        error_keys: Keys of which one is in the JSON object with which the API says 404. In any
+            other form it is a proxy's or a gateway's, and nothing is concluded from it.
+        error_text: Where the API also says 404 as a text: a regular expression that is found in
+            it, whatever its case. Many a gateway says "404 page not found", so "not found" is too
+            little.
         credits_come_late: Whether credits are known only some time after a job has ended.
         result_hosts: Other hosts on which results may lie, as names or `*.name`; they are fetched
             without the key.
@@ -142,6 +147,8 @@ class Provider:
     key_headers: KeyHeaders = bearer
     settings: tuple[Setting, ...] = ()
     key_hint: str = ""
+    error_keys: frozenset[str] = frozenset({"detail", "message", "error", "code"})
+    error_text: str = ""
     credits_come_late: bool = False
     result_hosts: tuple[str, ...] = field(default=())
 

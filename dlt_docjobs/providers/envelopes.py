@@ -67,13 +67,8 @@ def _status(value: Any) -> str:
     return clean_text(value)
 
 
-def _created(value: Any) -> datetime | None:
-    return parse_instant(value)
-
-
 Identifier = Annotated[str, BeforeValidator(_identifier)]
 StatusText = Annotated[str, BeforeValidator(_status)]
-Created = Annotated[datetime | None, BeforeValidator(_created)]
 Text = Annotated[str | None, BeforeValidator(_lenient_text)]
 Number = Annotated[float | None, BeforeValidator(_lenient_number)]
 Count = Annotated[int | None, BeforeValidator(_lenient_count)]
@@ -86,7 +81,7 @@ class Envelope(BaseModel):
 
     Tolerant, since APIs add fields and words: unknown keys are ignored, optional fields of a wrong
     type are null here, and both are whole in the payload. Only what a job cannot be without is
-    required: its id, its status, and a creation time that, if it is there, is one.
+    required: its id and its status.
     """
 
     model_config = ConfigDict(extra="ignore")

@@ -12,7 +12,7 @@ import dlt
 from dlt.extract.reference import SourceFactory
 from dlt.extract.source import DltSource
 
-from dlt_docjobs.http import ApiClient
+from dlt_docjobs.http import ApiClient, ErrorForm
 from dlt_docjobs.loading.job_source import JobResources, JobSource
 from dlt_docjobs.loading.resources import EPOCH, build_resources
 from dlt_docjobs.model.outcomes import UsageError
@@ -146,5 +146,6 @@ class ResolvedSource:
             headers=provider.key_headers(self.connection.api_key, self.connection.base_url, own),
             settings=self.connection.http,
             region_hint=provider.key_hint,
+            error_form=ErrorForm(provider.error_keys, provider.error_text),
         )
         return provider.api_class()(client, self.settings.policy, size, own)

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from dlt_docjobs.http import ApiClient, HttpSettings, Wait
+from dlt_docjobs.http import ApiClient, ErrorForm, HttpSettings, Wait
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 KEY = "llx-secret-key-0123456789"
@@ -83,6 +83,7 @@ def make_client(
     waits: list[Wait] | None = None,
     random: Callable[[], float] = lambda: 1.0,
     region_hint: str = "",
+    error_form: ErrorForm | None = None,
     headers: Mapping[str, str] | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     **settings: Any,
@@ -96,6 +97,7 @@ def make_client(
         clock=clock or VirtualClock(),
         on_wait=None if waits is None else waits.append,
         region_hint=region_hint,
+        error_form=error_form or ErrorForm(),
         random=random,
     )
 

@@ -57,7 +57,7 @@ class _Progress(envelopes.Envelope):
 class _ExtractJob(envelopes.Envelope):
     job_id: envelopes.Identifier
     status: envelopes.StatusText
-    created_at: envelopes.Created = None
+    created_at: envelopes.Instant = None
     current_activity: envelopes.Text = None
     schema_id: envelopes.Text = None
     document_id: envelopes.Text = None

@@ -56,7 +56,7 @@ class _Usage(envelopes.Envelope):
 class _ParseJob(envelopes.Envelope):
     id: envelopes.Identifier
     status: envelopes.StatusText
-    created_at: envelopes.Created = None
+    created_at: envelopes.Instant = None
     updated_at: envelopes.Instant = None
     project_id: envelopes.Text = None
     error_message: envelopes.Text = None

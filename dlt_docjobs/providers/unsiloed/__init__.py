@@ -71,6 +71,8 @@ PROVIDER: Final = Provider(
             "Ended jobs created this far behind the cursor, or later, are asked for again.",
         ),
     ),
+    # of `/parse` in plain text, JSON-quoted: "Job … not found"
+    error_text=r"\b(job|task)\b",
     key_hint=(
         "Unsiloed's documentation names three headers for the key: try auth_header = "
         '"X-API-Key" or "Authorization"'

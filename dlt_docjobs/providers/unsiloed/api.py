@@ -29,7 +29,7 @@ from dlt_docjobs.results import Reading
 
 class _Job(envelopes.Envelope):
     status: envelopes.StatusText
-    created_at: envelopes.Created = None
+    created_at: envelopes.Instant = None
     started_at: envelopes.Instant = None
     finished_at: envelopes.Instant = None
     updated_at: envelopes.Instant = None
