@@ -140,5 +140,6 @@ class ResolvedSource:
             headers=provider.key_headers(self.connection.api_key, self.connection.base_url, own),
             settings=self.connection.http,
             region_hint=provider.key_hint,
+            result_hosts=provider.result_hosts,
         )
         return provider.api_class()(client, self.settings.policy, size, own)
