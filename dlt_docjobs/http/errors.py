@@ -156,6 +156,15 @@ class RedirectRefused(ApiError):
     default_hint = "Set base_url to the address where the API itself answers"
 
 
+class HostRefused(ApiError):
+    """A result's URL leads to where none may be fetched from; no request was sent there."""
+
+    default_hint = (
+        "The provider's declaration names the hosts of its results (`result_hosts`); a host within "
+        "your own network is never asked"
+    )
+
+
 class ResponseTooLarge(ApiError):
     """The answer is larger than `max_response_mb`."""
 

@@ -60,8 +60,8 @@ class Vocabulary:
             different words for the same moment.
         initial: The status word in which every job begins, where exact transitions name it: its
             moment is the creation's, and no event of its own.
-        vague: Status words that only say that a job has not ended. They never take back a word
-            that says more.
+        vague: Status words that only say that a job has not ended, whatever it does. They never
+            take back a word that says more, and no change is read from one to such a word.
     """
 
     statuses: Mapping[str, str]

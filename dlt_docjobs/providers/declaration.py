@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dlt_docjobs.providers.protocol import ProviderApi
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_HOST: Final = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 Bound = Literal["since", "until"]
 KeyHeaders = Callable[[str, str, Mapping[str, Any]], Mapping[str, str]]
@@ -133,8 +134,8 @@ class Provider:
             it, whatever its case. Many a gateway says "404 page not found", so "not found" is too
             little.
         credits_come_late: Whether credits are known only some time after a job has ended.
-        result_hosts: Other hosts on which results may lie, as names or `*.name`; they are fetched
-            without the key.
+        result_hosts: Other hosts on which results may lie, as names or `*.name`, which is any
+            host below it; they are fetched without the key (`ApiClient.get_elsewhere`).
     """
 
     name: str
@@ -162,6 +163,9 @@ class Provider:
             raise ValueError(f"{self.name}: kinds are some of {', '.join(JOB_KINDS)}")
         if not self.key_variables:
             raise ValueError(f"{self.name}: a key needs an environment variable")
+        for host in self.result_hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{self.name}: results lie on a host or on `*.name`, not {host!r}")
 
     @cached_property
     def lists(self) -> Mapping[JobList, tuple[JobKind, ...]]:

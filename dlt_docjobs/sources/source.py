@@ -147,5 +147,6 @@ class ResolvedSource:
             settings=self.connection.http,
             region_hint=provider.key_hint,
             error_form=ErrorForm(provider.error_keys, provider.error_text),
+            result_hosts=provider.result_hosts,
         )
         return provider.api_class()(client, self.settings.policy, size, own)

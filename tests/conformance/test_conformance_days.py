@@ -6,18 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from conformance_bench import (
-    KINDS,
-    SUCCESS_WORD,
-    Bench,
-    MakeBench,
-    Tables,
-    job_row,
-    of_job,
-)
+from conformance_bench import KINDS, SUCCESS_WORD, Bench, MakeBench
 
 from dlt_docjobs.emulator import RequestRecord
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.warehouse import Tables, job_row, of_job
 
 
 @dataclass
