@@ -10,11 +10,13 @@ import random as _random
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, TypeVar
+
+import anyio
 
 from dlt_docjobs.http.answers import Answer, clock_offset
 from dlt_docjobs.http.bodies import BrokenBody, ErrorForm, Inflater, describe_error_body, form_of
@@ -47,8 +49,9 @@ T = TypeVar("T")
 _MAX_THROTTLES: Final = 20
 _MAX_UNREADABLE_RETRIES: Final = 2
 _ERROR_BODY_BYTES: Final = 2**16
-# Slower than this for longer than the timeout is as good as silence
-_SLOWEST_BODY: Final = 1024
+# In how many timeouts an answer has to be there to its last byte, however steadily it comes
+_ANSWER_TIMEOUTS: Final = 5
+_RESULT_TIMEOUTS: Final = 60
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SYSTEM_CLOCK: Final = SystemClock()
 _ANY_OBJECT: Final = ErrorForm()
@@ -168,13 +171,19 @@ class ApiClient:
             await self._exit.aclose()
 
     async def get(
-        self, path_segments: Sequence[str], params: Sequence[tuple[str, str]] = ()
+        self,
+        path_segments: Sequence[str],
+        params: Sequence[tuple[str, str]] = (),
+        *,
+        is_result: bool = False,
     ) -> Answer:
         """Asks for one thing until there is an answer or no hope.
 
         Args:
             path_segments: The path below `base_url`, each segment unquoted.
             params: The query string's parameters, in their order; a name may stand repeatedly.
+            is_result: Whether the answer is asked for a job's result. It may then be large, and
+                has sixty times `timeout_seconds`, and not five times, to come to its end.
 
         Returns:
             The answer, whose status is 2xx.
@@ -183,19 +192,26 @@ class ApiClient:
             InvalidIdentifier: A segment must not be put into a path.
             ApiError: One of its subclasses, see `dlt_docjobs.http.errors`.
         """
-        return await self._get(self._route(path_segments, params), is_retry=False)
+        route = self._route(path_segments, params)
+        return await self._get(route, self._limit(is_result), is_retry=False)
 
     async def get_json(
-        self, path_segments: Sequence[str], params: Sequence[tuple[str, str]] = ()
+        self,
+        path_segments: Sequence[str],
+        params: Sequence[tuple[str, str]] = (),
+        *,
+        is_result: bool = False,
     ) -> tuple[Answer, Any]:
         """Asks for a JSON value; see `get_decoded`."""
-        return await self.get_decoded(path_segments, params, _decoded)
+        return await self.get_decoded(path_segments, params, _decoded, is_result=is_result)
 
     async def get_decoded(
         self,
         path_segments: Sequence[str],
         params: Sequence[tuple[str, str]],
         decode: Callable[[Answer], Awaitable[T]],
+        *,
+        is_result: bool = False,
     ) -> tuple[Answer, T]:
         """Asks as `get` does, and decodes the body; an unreadable one is asked for again, twice.
 
@@ -204,11 +220,13 @@ class ApiClient:
             params: See `get`.
             decode: Makes of the answer what is returned; raises `UnreadableBody` as `decode_json`
                 does.
+            is_result: See `get`.
 
         Raises:
             UnreadableBody: The body is still not JSON; the error holds it.
         """
-        return await self._get_decoded(self._route(path_segments, params), decode)
+        route = self._route(path_segments, params)
+        return await self._get_decoded(route, self._limit(is_result), decode)
 
     async def get_elsewhere(
         self, url: str, decode: Callable[[Answer], Awaitable[T]]
@@ -228,14 +246,14 @@ class ApiClient:
             HostRefused: It leads to where no result may be fetched from.
             ApiError: As of `get_decoded`, but none that stands for the whole provider.
         """
-        return await self._get_decoded(self._elsewhere.route(url), decode)
+        return await self._get_decoded(self._elsewhere.route(url), self._limit(True), decode)
 
     async def _get_decoded(
-        self, route: Route, decode: Callable[[Answer], Awaitable[T]]
+        self, route: Route, limit: float, decode: Callable[[Answer], Awaitable[T]]
     ) -> tuple[Answer, T]:
         failures = 0
         while True:
-            answer = await self._get(route, is_retry=failures > 0)
+            answer = await self._get(route, limit, is_retry=failures > 0)
             try:
                 return answer, await decode(answer)
             except UnreadableBody as error:
@@ -250,9 +268,14 @@ class ApiClient:
         url = request_url(self.base_url, segments, params)
         return ApiRoute(url, self._headers, self._region_hint)
 
-    async def _get(self, route: Route, *, is_retry: bool) -> Answer:
+    def _limit(self, is_result: bool) -> float:
+        """Seconds that an answer may take in all."""
+        timeouts = _RESULT_TIMEOUTS if is_result else _ANSWER_TIMEOUTS
+        return timeouts * self.settings.timeout_seconds
+
+    async def _get(self, route: Route, limit: float, *, is_retry: bool) -> Answer:
         try:
-            return await self._repeat(route, is_retry=is_retry)
+            return await self._repeat(route, limit, is_retry=is_retry)
         except ApiError as error:
             understood = route.understood(error)
             if understood is error:
@@ -260,10 +283,10 @@ class ApiClient:
         # out here, so that no chained exception says what it doesn't
         raise understood
 
-    async def _repeat(self, route: Route, *, is_retry: bool) -> Answer:
+    async def _repeat(self, route: Route, limit: float, *, is_retry: bool) -> Answer:
         errors = throttles = 0
         while True:
-            outcome = await self._attempt(route, is_retry=is_retry or errors + throttles > 0)
+            outcome = await self._attempt(route, limit, is_retry=is_retry or errors + throttles > 0)
             if isinstance(outcome, Answer):
                 return outcome
             error = outcome.error
@@ -279,10 +302,10 @@ class ApiClient:
             seconds = backoff(errors, self._random) if outcome.wait is None else outcome.wait
             await self._wait(seconds, error.reason, error.endpoint)
 
-    async def _attempt(self, route: Route, *, is_retry: bool) -> Answer | _Setback:
+    async def _attempt(self, route: Route, limit: float, *, is_retry: bool) -> Answer | _Setback:
         try:
             async with self._slot() as http:
-                outcome = await self._follow(http, route, is_retry)
+                outcome = await self._follow(http, route, limit, is_retry)
         except DeadlineReached:
             raise
         except ApiError as error:
@@ -293,14 +316,14 @@ class ApiClient:
         return outcome
 
     async def _follow(
-        self, http: httpx.AsyncClient, route: Route, is_retry: bool
+        self, http: httpx.AsyncClient, route: Route, limit: float, is_retry: bool
     ) -> Answer | _Setback:
         visited = [route.url]
         while True:
             await self._turn(route.endpoint)
             self.counters.requests += 1
             self.counters.retries += is_retry
-            outcome = await self._exchange(http, route, visited)
+            outcome = await self._exchange(http, route, visited, limit)
             if not isinstance(outcome, httpx.URL):
                 return outcome
             if outcome in visited:
@@ -310,9 +333,9 @@ class ApiClient:
             visited.append(outcome)
 
     async def _exchange(
-        self, http: httpx.AsyncClient, route: Route, visited: Sequence[httpx.URL]
+        self, http: httpx.AsyncClient, route: Route, visited: Sequence[httpx.URL], limit: float
     ) -> Answer | _Setback | httpx.URL:
-        """Sends one request; a URL is where the answer redirects to."""
+        """Sends one request, for no longer than the limit; a URL is where it redirects to."""
         url, endpoint = visited[-1], route.endpoint
         # Built here, not by httpx's client: no cookies, and no credentials from a netrc file
         request = httpx.Request(
@@ -320,8 +343,11 @@ class ApiClient:
         )
         sent_at, sent = self._clock.now(), self._clock.monotonic()
         status: int | None = None
+        # In real time, as the socket's own timeouts: the clock that is handed in tells it only
+        ends_at = anyio.current_time() + limit
         try:
-            response = await route.send(http, request, visited[-2] if visited[1:] else None)
+            with _until(ends_at):
+                response = await route.send(http, request, visited[-2] if visited[1:] else None)
             status = response.status_code
             try:
                 # From the monotonic clock, so that a wall clock set back cannot turn time round
@@ -329,8 +355,9 @@ class ApiClient:
                 if status in _REDIRECTS:
                     return _redirect_target(route, url, response)
                 if not 200 <= status < 300:
-                    return await self._refused(response, route, sent)
-                body = await self._body(response, endpoint, sent)
+                    return await self._refused(response, route, sent, ends_at)
+                with _until(ends_at):
+                    body = await self._body(response, endpoint)
             finally:
                 await response.aclose()
         except BrokenBody as error:
@@ -350,7 +377,7 @@ class ApiClient:
             endpoint=endpoint,
         )
 
-    async def _body(self, response: httpx.Response, endpoint: str, sent: float) -> bytes:
+    async def _body(self, response: httpx.Response, endpoint: str) -> bytes:
         limit = self.settings.max_response_bytes
         too_large = ResponseTooLarge(
             endpoint,
@@ -361,24 +388,24 @@ class ApiClient:
         if announced.isdigit() and int(announced) > limit:
             raise too_large
         pieces: list[bytes] = []
-        size = received = 0
+        size = 0
         inflater = Inflater(response.headers.get("content-encoding", ""))
         async for data in _raw(response):
-            received += len(data)
             for piece in inflater.feed(data):
                 size += len(piece)
                 if size > limit:
                     raise too_large
                 pieces.append(piece)
-            elapsed = self._clock.monotonic() - sent
-            if elapsed > self.settings.timeout_seconds and received < elapsed * _SLOWEST_BODY:
-                raise httpx.ReadTimeout("the body trickles")
         inflater.finish()
         return b"".join(pieces)
 
-    async def _refused(self, response: httpx.Response, route: Route, sent: float) -> _Setback:
+    async def _refused(
+        self, response: httpx.Response, route: Route, sent: float, ends_at: float
+    ) -> _Setback:
         status = response.status_code
-        body = await _error_body(response) if route.tells_why else b""
+        # What an error says is not worth more than one timeout
+        soon = anyio.current_time() + self.settings.timeout_seconds
+        body = await _error_body(response, min(soon, ends_at)) if route.tells_why else b""
         content_type = response.headers.get("content-type", "")
         detail = describe_error_body(body, content_type, self._secrets)
         error = route.error(status, detail, body.decode("utf-8", "replace"))
@@ -475,30 +502,37 @@ async def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
         yield data
 
 
-async def _error_body(response: httpx.Response) -> bytes:
+def _until(ends_at: float) -> AbstractContextManager[object]:
+    """Raises `TimeoutError` at a moment of the event loop's time."""
+    return anyio.fail_after(ends_at - anyio.current_time())
+
+
+async def _error_body(response: httpx.Response, ends_at: float) -> bytes:
     """The beginning of an error's body; what is broken in it takes nothing from the status."""
     body = b""
     try:
         inflater = Inflater(response.headers.get("content-encoding", ""))
-        async for data in _raw(response):
-            for piece in inflater.feed(data):
-                body += piece
-                if len(body) >= _ERROR_BODY_BYTES:
-                    return body[:_ERROR_BODY_BYTES]
+        with _until(ends_at):
+            async for data in _raw(response):
+                for piece in inflater.feed(data):
+                    body += piece
+                    if len(body) >= _ERROR_BODY_BYTES:
+                        return body[:_ERROR_BODY_BYTES]
     except (httpx.HTTPError, httpx.StreamError, OSError, BrokenBody):
         pass
     return body
 
 
 def _transport_error(error: Exception, endpoint: str, status: int | None) -> ApiError:
-    if status is not None and not isinstance(error, httpx.TimeoutException):
+    is_late = isinstance(error, (httpx.TimeoutException, TimeoutError))
+    if status is not None and not is_late:
         return ServerError(endpoint, "the answer was cut off or broken", status=status)
     if isinstance(error, httpx.LocalProtocolError):
         # Its words are left out: they may hold a header's value
         return UnsendableRequest(endpoint, "the request is not valid HTTP")
     if isinstance(error, httpx.ConnectTimeout):
         return Unreachable(endpoint, "no connection in time")
-    if isinstance(error, httpx.TimeoutException):
+    if is_late:
         return Unreachable(endpoint, "no answer in time", connected=True)
     if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
         # The system's own words (refused, unknown host, certificate): no URL and no header in it

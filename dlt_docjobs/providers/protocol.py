@@ -231,7 +231,7 @@ class ProviderApi(ABC):
         self, path: tuple[str, ...], params: list[tuple[str, str]]
     ) -> tuple[Answer, Reading]:
         """GETs a parse job with its result; `rest` of what was read stands for the answer."""
-        return await self.client.get_decoded(path, params, self.reader.read)
+        return await self.client.get_decoded(path, params, self.reader.read, is_result=True)
 
     async def _get_sized(
         self,

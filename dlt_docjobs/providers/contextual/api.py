@@ -112,7 +112,7 @@ class ContextualApi(ProviderApi):
         """One job's blocks or extraction. A job that hasn't ended answers without them."""
         path = (*_path(kind), job_id, "results")
         if kind == "extract":
-            answer, body = await self.client.get_json(path)
+            answer, body = await self.client.get_json(path, is_result=True)
             with answers.kept_whole(answer):
                 return self._read_extraction(job_id, body, answer)
         # one value, so that the repeated and the comma form are the same request

@@ -232,7 +232,7 @@ class LlamaCloudApi(ProviderApi):
             answer, reading = await self._get_result(path, params)
             with answers.kept_whole(answer):
                 return self._read_document(job_id, reading, answer)
-        answer, body = await self.client.get_json(path, params)
+        answer, body = await self.client.get_json(path, params, is_result=wants_result)
         with answers.kept_whole(answer):
             reply = JobAnswer(self._observe_one(kind, job_id, body, answer), size=len(answer.body))
             if wants_result and self._succeeded(reply.observation):

@@ -66,7 +66,7 @@ class UnsiloedApi(ProviderApi):
     ) -> JobAnswer:
         """One job with its chunks or extraction; image URLs only come when asked for."""
         if kind == "extract":
-            answer, body = await self.client.get_json((kind, job_id))
+            answer, body = await self.client.get_json((kind, job_id), is_result=True)
             with answers.kept_whole(answer):
                 return self._read_extraction(job_id, body, answer)
         params = [("include_chunks", "true"), ("include_url", "true")]
