@@ -39,7 +39,7 @@ CANONICAL_SEGMENT_TYPES: Final[frozenset[str]] = frozenset(
     | {"signature", OTHER}
 )
 
-_SPACING = re.compile(r"[\s_]+")
+_SPACING = re.compile(r"[\s_-]+")
 
 
 def is_terminal(status: str) -> bool:
@@ -53,8 +53,8 @@ class Vocabulary:
 
     Attributes:
         statuses: Each status word of the provider's, in lower case, with its canonical status.
-        segment_types: Each segment type, in lower case and without blanks and underscores, with
-            its canonical type.
+        segment_types: Each segment type, in lower case and without blanks, underscores and
+            hyphens, with its canonical type.
         synonyms: Status words that say the same as another one, which stands behind them: a
             change from one to the other is no event. For a provider whose lists and answers use
             different words for the same moment.

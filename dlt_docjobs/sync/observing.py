@@ -267,6 +267,8 @@ class Observing:
         elif self._context.window is not None:
             whole = self._wanted.whole_result(kind)
             entry.wants_result = state == "pending" or (state == "skipped" and whole)
+        elif entry.ref in self._context.looked.resting and not entry.events:
+            entry.wants_result = False
 
     # -- what is written --------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from dlt_docjobs.sync.listing import Listing
 from dlt_docjobs.sync.named import NamedJobs
 from dlt_docjobs.sync.polling import Polling
 from dlt_docjobs.sync.settings import Window, reloaded_states
+from dlt_docjobs.warehouse.state import JobRef
 
 
 class Plan:
@@ -60,10 +61,11 @@ class Plan:
         uncommitted = await context.warehouse.read(lambda state: state.uncommitted_jobs)
         apart = [job.ref for job in opened if not self._listing.is_covered(job, windows)]
         apart += [ref for ref in sorted(uncommitted) if ref not in set(apart)]
-        async for item in self._polling.poll(apart):
-            yield item
         now = context.clock.now()
         pending = await context.warehouse.read(lambda state: state.due_results(now))
+        await self._rest(set(pending))
+        async for item in self._polling.poll(apart):
+            yield item
         context.results.known += len(pending)
         for ref in pending:
             if ref not in context.looked.observed:
@@ -84,6 +86,12 @@ class Plan:
         if context.provider.credits_come_late:
             async for item in self._polling.ask_for_usage():
                 yield item
+
+    async def _rest(self, due: set[JobRef]) -> None:
+        """Whatever shows a job, a result that was asked for today is not asked for again."""
+        context = self._context
+        pending = await context.warehouse.read(lambda state: state.jobs_in_states("pending"))
+        context.looked.resting = {ref for ref in pending if ref not in due}
 
     async def _only_named(self) -> AsyncIterator[Item]:
         """Jobs that the user names, though a list would show them."""

@@ -144,7 +144,10 @@ class Polling:
             except Exception as error:
                 if isinstance(error, ApiError) and error.is_fatal:
                     raise
-                context.outcome.fail(f"credits of {kind} job {job_id}: {error}", error)
+                message = f"credits of {kind} job {job_id}: {error}"
+                if not isinstance(error, (ApiError, UnreadableRecord)):
+                    message = defect(f"the answer about the credits of {kind} job {job_id}", error)
+                context.outcome.fail(message, error)
             else:
                 context.looked.asked_for_usage.add((kind, job_id))
                 yield Observed(JobPage([answer.observation], []))

@@ -319,27 +319,39 @@ class WarehouseState:
         """Jobs whose result is pending and to be asked for now, those that expire first in front.
 
         At every sync on the first day after the job was first seen succeeded, then once a day: a
-        row that was written since says that it was asked for.
+        row that a run has written since says that it was asked for.
         """
         if self._empty:
             return []
         day_ago = now - RETRIED_OFTEN
-        return [
-            (row[0], row[1])
-            for row in self._query(
-                f"SELECT t.job_kind, t.job_id FROM {{jobs}} t JOIN {ITS_LOAD} LEFT JOIN"
-                " (SELECT job_kind, job_id, MAX(observed_at) AS seen_at"
-                " FROM {job_status_history} WHERE {scope} AND status = 'succeeded'"
-                " GROUP BY job_kind, job_id) h"
-                " ON h.job_kind = t.job_kind AND h.job_id = t.job_id"
-                " WHERE {t.scope} AND t.results_state = 'pending'"
-                " AND (h.seen_at IS NULL OR h.seen_at >= %s OR t.last_observed_at <= %s)"
-                " ORDER BY CASE WHEN t.results_expire_at IS NULL THEN 1 ELSE 0 END,"
-                " t.results_expire_at, t.created_at, t.job_id",
-                day_ago,
-                day_ago,
+        rows = self._query(
+            "SELECT t.job_kind, t.job_id, CASE WHEN h.seen_at < %s THEN t.run_id END"
+            f" FROM {{jobs}} t JOIN {ITS_LOAD} LEFT JOIN"
+            " (SELECT job_kind, job_id, MAX(observed_at) AS seen_at"
+            " FROM {job_status_history} WHERE {scope} AND status = 'succeeded'"
+            " GROUP BY job_kind, job_id) h"
+            " ON h.job_kind = t.job_kind AND h.job_id = t.job_id"
+            " WHERE {t.scope} AND t.results_state = 'pending'"
+            " ORDER BY CASE WHEN t.results_expire_at IS NULL THEN 1 ELSE 0 END,"
+            " t.results_expire_at, t.created_at, t.job_id",
+            day_ago,
+        )
+        lately = self._runs_since({row[2] for row in rows if row[2] is not None}, day_ago)
+        return [(row[0], row[1]) for row in rows if row[2] not in lately]
+
+    def _runs_since(self, run_ids: set[str], since: datetime) -> set[str]:
+        """Those of the given runs that began after an instant."""
+        found: set[str] = set()
+        for batch in sql.batches(sorted(run_ids)):
+            marks = sql.placeholders(batch)
+            rows = self._query(
+                f"SELECT run_id FROM {{sync_runs}} WHERE {{scope}} AND run_id IN ({marks})"
+                " AND started_at > %s",
+                *batch,
+                since,
             )
-        ]
+            found.update(row[0] for row in rows)
+        return found
 
     def incomplete_jobs(self) -> list[JobRef]:
         """Jobs whose loaded result has not as many rows as their own row says."""

@@ -276,8 +276,8 @@ class Figures:
         return "\n".join(
             [
                 f"{sum(self.kills.values())} kills, {self.completions} completions, {self.rows:,} "
-                f"rows compared, none lost, none twice; {self.uncommitted_rows:,} of them came from "
-                f"loads that a kill tore, {self.refetched:,} results were asked for twice",
+                f"rows compared, none lost, none twice; {self.uncommitted_rows:,} of them came "
+                f"from loads that a kill tore, {self.refetched:,} results were asked for twice",
                 *lines,
             ]
         )

@@ -339,6 +339,14 @@ def test_a_404_is_one_event_between_the_last_answer_and_itself() -> None:
     assert events[-1].error_message is None
 
 
+def test_a_404_that_confirms_another_ends_the_job_at_the_first() -> None:
+    events = follow("llamacloud", seen("RUNNING", 10, created_at=at(1)))
+    past, words = history(events, at(30)), registered("llamacloud").vocabulary
+    for first, latest in ((None, 900), (at(90), 90), (at(900), 900), (at(950), 900)):
+        (event,) = derive_expiry("llamacloud", words, seen(None, 900), past, first)
+        assert brief(event) == ("expired", None, 30, latest, "observed")
+
+
 def test_a_job_that_comes_back_after_a_404_has_an_event_for_it() -> None:
     answers = [
         seen("RUNNING", 10, created_at=at(1)),

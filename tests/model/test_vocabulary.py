@@ -85,7 +85,7 @@ def test_an_expiry_ends_a_job() -> None:
 def test_segment_types(kind: str, place: int) -> None:
     provider: Provider = NAMES[place]
     for word in SEGMENT_WORDS[kind][place].split():
-        for spelling in [*spellings(word), "_".join(word), f"{word[:2]} _{word[2:]}"]:
+        for spelling in [*spellings(word), "_".join(word), f"{word[:2]} -{word[2:]}"]:
             assert canonical_segment_type(provider, spelling) == kind
     known = {
         word for word, of in provider_of(provider).vocabulary.segment_types.items() if of == kind

@@ -103,9 +103,9 @@ def test_the_project_is_sent_only_where_it_is_configured(
         await api.status("parse", "pjb-1")
         await api.usage("parse", "pjb-1")
         await api.check()
-        await api.load_transitions("parse", 5)
+        await api.before_list("parse", 5)
 
-    ask(LlamaCloudApi, server, everything, **options)
+    ask(LlamaCloudApi, server, everything, include_state_transitions=True, **options)
     assert len(server.queries) == 6
     for query in server.queries:
         assert [pair for pair in query if pair[0] in ("project_id", "organization_id")] == scope
@@ -483,6 +483,17 @@ def test_a_job_whose_tier_nobody_told_may_have_text_only() -> None:
     assert got(server).document is not None and len(server.asked) == 2
 
 
+@pytest.mark.parametrize("tier", [None, "agentic"])
+def test_a_result_that_is_late_is_asked_for_with_all_that_may_hold_it(tier: str | None) -> None:
+    server = always({"job": row()})
+    retry = ask(
+        LlamaCloudApi, server, lambda api: api.result("parse", "pjb-1", tier, is_retry=True)
+    )
+    assert not retry.has_result
+    expand = [("expand", value) for value in ("items", "text", "metadata", "usage")]
+    assert server.queries == [expand]
+
+
 def test_items_that_a_tier_should_have_are_not_replaced_by_text() -> None:
     with pytest.raises(InvalidRequest):
         got(always(422), tier="agentic")
@@ -543,12 +554,12 @@ def test_the_parse_job_is_told_by_the_metadata_where_the_input_is_a_file() -> No
     assert seen.payload == row("ext-1")
 
 
-def test_an_extraction_may_be_null_but_not_absent() -> None:
-    answer = got(always(row("ext-1", extract_result=None)), "extract")
-    assert answer.extraction is not None and answer.extraction.result is None
-    with pytest.raises(UnreadableRecord, match="extract_result") as refused:
-        got(always(row("ext-1")), "extract")
-    assert refused.value.payload == row("ext-1")
+@pytest.mark.parametrize("fields", [{}, {"extract_result": None}])
+def test_an_extraction_that_is_absent_or_null_is_not_there_yet(fields: dict[str, Any]) -> None:
+    answer = got(always(row("ext-1", **fields)), "extract")
+    assert not answer.has_result and answer.observation.provider_status == "COMPLETED"
+    answer = got(always(row("ext-1", extract_result={})), "extract")
+    assert answer.extraction is not None and answer.extraction.result == {}
 
 
 # -- job-data-points --------------------------------------------------------------------------
@@ -565,15 +576,21 @@ def observed_with_points(*pages: Any, hours: float = 5, word: str = "COMPLETED")
     server = Server(answer)
 
     async def both(api: LlamaCloudApi) -> JobPage:
-        await api.load_transitions("parse", hours)
+        await api.before_list("parse", hours)
         return await api.list_page("parse", EVERYTHING, None)
 
-    answer_page: JobPage = ask(LlamaCloudApi, server, both)
+    answer_page: JobPage = ask(LlamaCloudApi, server, both, include_state_transitions=True)
     return answer_page.observations[0], server
 
 
 def points(**moments: Any) -> dict[str, Any]:
     return {"id": "pjb-1", "status": "completed", "state_transitions": moments}
+
+
+def test_points_are_asked_for_only_where_they_are_wanted() -> None:
+    server = always(page())
+    ask(LlamaCloudApi, server, lambda api: api.before_list("parse", 5))
+    assert server.asked == []
 
 
 def test_points_give_exact_times() -> None:

@@ -45,7 +45,13 @@ from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.session import Session
 from dlt_docjobs.sync.settings import SyncSettings, Wanted, Window
 from dlt_docjobs.tables import TABLES
-from dlt_docjobs.warehouse.state import JobRef, KnownJob, OpenJob, WarehouseState
+from dlt_docjobs.warehouse.state import (
+    RETRIED_OFTEN,
+    JobRef,
+    KnownJob,
+    OpenJob,
+    WarehouseState,
+)
 
 BASE = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
 JSON_COLUMNS = ("config", "user_metadata", "payload")
@@ -93,17 +99,18 @@ def _shuffled(value: Any) -> Any:
 
 @dataclass
 class Warehouse:
-    """Merges batches as dlt does, and answers as `Memory` does."""
+    """Merges batches as dlt does, and answers as `WarehouseState` does."""
 
     is_jsonb: bool = False
     jobs: dict[JobRef, Job] = field(default_factory=dict)
+    written_by: dict[JobRef, str] = field(default_factory=dict)
     events: dict[JobRef, list[StatusEvent]] = field(default_factory=dict)
     progress: dict[JobRef, list[JobProgress]] = field(default_factory=dict)
     rows: dict[str, dict[JobRef, list[dict[str, Any]]]] = field(default_factory=dict)
     rejected: dict[str, dict[str, Any]] = field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     pending: list[dict[str, pa.Table]] = field(default_factory=list)
-    torn: set[JobRef] = field(default_factory=set)
+    uncommitted: set[JobRef] = field(default_factory=set)
 
     async def take(self, batch: dict[str, pa.Table]) -> None:
         self.pending.append(batch)
@@ -133,6 +140,7 @@ class Warehouse:
         ref: JobRef = (row["job_kind"], row["job_id"])
         if name == "jobs":
             self.jobs[ref] = Job(**{key: row[key] for key in Job._fields})
+            self.written_by[ref] = row["run_id"]
         elif name == "job_status_history":
             event = StatusEvent(**{key: row[key] for key in StatusEvent._fields})
             events = self.events.setdefault(ref, [])
@@ -147,7 +155,7 @@ class Warehouse:
         else:
             fresh.setdefault(name, {}).setdefault(ref, []).append(row)
 
-    # -- what Memory answers --------------------------------------------------------------------
+    # -- what WarehouseState answers --------------------------------------------------------------
 
     @property
     def state(self) -> WarehouseState:
@@ -162,7 +170,7 @@ class Warehouse:
 
     @property
     def uncommitted_jobs(self) -> frozenset[JobRef]:
-        return frozenset(self.torn)
+        return frozenset(self.uncommitted)
 
     def is_forgotten(self, job_id: str) -> bool:
         return False
@@ -181,7 +189,7 @@ class Warehouse:
         events, row = self.events[ref], self.jobs.get(ref)
         if row is not None and self.is_jsonb:
             row = row._replace(**{key: reordered(getattr(row, key)) for key in JSON_COLUMNS})
-        is_uncommitted = ref in self.torn
+        is_uncommitted = ref in self.uncommitted
         history = History(
             events[-1],
             events[0].occurred_at_earliest,
@@ -221,10 +229,18 @@ class Warehouse:
         return opened
 
     def due_results(self, now: datetime) -> list[JobRef]:
-        return self.jobs_in_states("pending")
+        day_ago = now - RETRIED_OFTEN
+
+        def is_due(ref: JobRef) -> bool:
+            seen = [one.observed_at for one in self.events[ref] if one.status == SUCCEEDED]
+            was_seen_lately = not seen or max(seen) >= day_ago
+            return was_seen_lately or self.runs[self.written_by[ref]]["started_at"] <= day_ago
+
+        return [ref for ref in self.jobs_in_states("pending") if is_due(ref)]
 
     def doubted_since(self) -> datetime | None:
-        return None
+        runs = sorted(self.runs.values(), key=lambda run: run["finished_at"])
+        return runs[-1]["doubted_since"] if runs else None
 
     def jobs_in_states(self, *states: str) -> list[JobRef]:
         return sorted(ref for ref, row in self.jobs.items() if row.results_state in states)
@@ -441,6 +457,9 @@ class FakeApi(ProviderApi):
             else:
                 answer.extraction = Extraction({"total": 1}, None)
         return answer
+
+    async def usage(self, kind: JobKind, job_id: str) -> JobAnswer:
+        return JobAnswer(replace(self._observe(self._found(kind, job_id)), credits=1.5))
 
     async def check(self) -> None:
         raise NotImplementedError
