@@ -71,8 +71,9 @@ class Listing:
         context = self._context
         windows: dict[JobList, Window] = {}
         for listing in self.lists:
-            self._progress(listing).drop_future(context.clock.now())
-            cursor = self._progress(listing).cursor
+            progress = context.progress.share(self._wanted(listing))
+            progress.drop_future(context.clock.now())
+            cursor = progress.cursor
             since = self._settings.start_date
             if cursor is not None:
                 since = before(cursor, self._settings.lag)
@@ -261,39 +262,44 @@ class Listing:
         return self._context.provider.lists[listing]
 
     def _kind(self, listing: JobList) -> JobKind:
-        """The kind under which a list is asked for, and its progress kept."""
+        """The kind under which a list is asked for."""
         return self._kinds(listing)[0]
 
+    def _wanted(self, listing: JobList) -> list[JobKind]:
+        """The kinds of a list that are to be loaded."""
+        return [kind for kind in self._kinds(listing) if kind in self._settings.kinds]
+
     def _progress(self, listing: JobList) -> ListProgress:
-        return self._context.progress.kinds[self._kind(listing)]
+        return self._context.progress.kinds[self._wanted(listing)[0]]
 
     def _not_forgotten(self, listing: JobList, since: datetime | None) -> datetime:
         """An instant, but none from before what the provider still remembers."""
-        kind = self._context.provider.kinds[self._kind(listing)]
-        if kind.retention_days is None:
+        kinds = self._context.provider.kinds
+        days = [kinds[kind].retention_days for kind in self._wanted(listing)]
+        if None in days:
             return since or _BEGINNING
         now = self._context.clocks.earlier(self._context.clock.now())
-        forgotten = now - timedelta(days=kind.retention_days)
+        forgotten = now - timedelta(days=max(filter(None, days)))
         return max(since, forgotten) if since else forgotten
 
     def _bracketing(self, listing: JobList) -> Bracketing:
         return Bracketing(
             lambda since: self._pages(listing, Window(since, None)),
-            lambda ids: self._undated(self._kind(listing), ids),
+            lambda ids: self._undated(self._wanted(listing), ids),
             self._settings.created_at_resolution,
         )
 
-    async def _undated(self, kind: JobKind, job_ids: Iterable[str]) -> set[str]:
+    async def _undated(self, kinds: Iterable[JobKind], job_ids: Iterable[str]) -> set[str]:
         """Of given ids those whose creation the warehouse does not know yet."""
-        wanted = set(job_ids)
-        known = await self._context.warehouse.lookup(kind, wanted)
-        return {
-            job_id
-            for job_id in wanted
-            if (found := known.get(job_id)) is None
-            or found.row is None
-            or found.row.created_at_precision == "unknown"
-        }
+        undated = set(job_ids)
+        for kind in kinds:
+            known = await self._context.warehouse.lookup(kind, undated)
+            undated -= {
+                job_id
+                for job_id, found in known.items()
+                if found.row is not None and found.row.created_at_precision != "unknown"
+            }
+        return undated
 
     async def _find_reach_back(
         self, listing: JobList, since: datetime, opened: Iterable[OpenJob]
@@ -311,8 +317,9 @@ class Listing:
         oldest = min(filter(None, begun), default=None)
         if oldest is None:
             return None
+        wanted = self._wanted(listing)
         known = await self._context.warehouse.read(
-            lambda state: state.count_created_since(self._kind(listing), oldest)
+            lambda state: sum(state.count_created_since(kind, oldest) for kind in wanted)
         )
         pages = ceil((known + 1) / (self._api.page_size or _PAGE_SIZE))
         return oldest if pages < len(begun) else None
