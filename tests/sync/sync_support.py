@@ -15,14 +15,7 @@ import pyarrow as pa
 from dlt_docjobs.http import ApiClient, HttpSettings, NotFound
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.records import (
-    Job,
-    JobProgress,
-    JsonText,
-    ParsedDocument,
-    StatusEvent,
-    SyncRun,
-)
+from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, SyncRun
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status
 from dlt_docjobs.providers.llamacloud.results import read_answer
 from dlt_docjobs.providers.protocol import (
@@ -33,7 +26,6 @@ from dlt_docjobs.providers.protocol import (
     ListRange,
     ProviderApi,
 )
-from dlt_docjobs.results import Document
 from dlt_docjobs.sync.package import Package
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.session import RunRequest, Session, Wanted
@@ -395,7 +387,9 @@ class FakeApi(ProviderApi):
         answer = JobAnswer(self._observe(job))
         if canonical_status(self.provider, job.status) == SUCCEEDED:
             if kind == "parse":
-                answer.document = Document.of(ParsedDocument([], [], [], []))
+                answer.document = read_answer(
+                    b'{"items": {"pages": []}}', dict, include_content=True, include_ocr=True
+                ).document
             else:
                 answer.extraction = Extraction({"total": 1}, None)
         return answer

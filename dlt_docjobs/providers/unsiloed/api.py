@@ -25,7 +25,6 @@ from dlt_docjobs.providers.protocol import (
     ProviderApi,
 )
 from dlt_docjobs.providers.unsiloed import results
-from dlt_docjobs.providers.unsiloed.typed import read_answer
 from dlt_docjobs.results import Reading
 
 BASE_URL = "https://prod.visionapi.unsiloed.ai"
@@ -61,7 +60,7 @@ class UnsiloedApi(ProviderApi):
         | {"updated_at", "expires_at", "file_name", "file_type", "message", "error"}
     )
     document_parts = frozenset[str]()
-    read_answer = staticmethod(read_answer)
+    read_answer = staticmethod(results.read_answer)
 
     def __init__(
         self, client: ApiClient, policy: ContentPolicy, page_size: int | None = None
