@@ -39,7 +39,8 @@ CANONICAL_SEGMENT_TYPES: Final[frozenset[str]] = frozenset(
     | {"signature", OTHER}
 )
 
-_SPACING = re.compile(r"[\s_-]+")
+# of the hyphens those that Unicode calls so, the soft one too
+_SPACING = re.compile(r"[\s_\-\u00ad\u2010\u2011]+")
 
 
 def is_terminal(status: str) -> bool:

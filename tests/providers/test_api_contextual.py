@@ -272,6 +272,19 @@ def test_blocks_are_asked_for_by_one_value() -> None:
     assert heading["blocks"]
 
 
+def test_what_only_the_hierarchy_says_stays_in_the_payload() -> None:
+    heading = {"id": "b1", "type": "heading", "markdown": "# A", "parent_ids": []}
+    inferred = heading | {"id": "bX", "markdown": "## Inferred", "page_index": 1}
+    body = {
+        "status": "completed",
+        "pages": [{"index": 0, "blocks": [heading]}],
+        "document_metadata": {"hierarchy": {"blocks": [heading | {"page_index": 0}, inferred]}},
+    }
+    payload = got(always(body)).observation.payload
+    left = {"blocks": [{"id": "b1", "page_index": 0}, inferred]}
+    assert payload["document_metadata"] == {"hierarchy": left}
+
+
 @pytest.mark.parametrize(
     "word", ["pending", "processing", "retrying", "failed", "cancelled", "odd"]
 )

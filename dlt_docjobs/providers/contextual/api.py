@@ -166,11 +166,6 @@ def _observe_row(kind: JobKind, row: Any, answer: Answer) -> JobObservation:
 def _observe_parse(job_id: str, row: Any, answer: Answer) -> JobObservation:
     job = envelopes.read_envelope(_ParseStatus, row)
     payload = {key: value for key, value in row.items() if key not in results.RESULT_KEYS}
-    metadata = payload.get("document_metadata")
-    if isinstance(metadata, dict) and isinstance(metadata.get("hierarchy"), dict):
-        # its heading blocks are the pages' own once more
-        hierarchy = {key: v for key, v in metadata["hierarchy"].items() if key != "blocks"}
-        payload["document_metadata"] = {**metadata, "hierarchy": hierarchy}
     payload["id"] = job_id
     return JobObservation(
         job_kind="parse",

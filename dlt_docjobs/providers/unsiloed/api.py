@@ -23,7 +23,6 @@ from dlt_docjobs.providers.protocol import (
     ProviderApi,
 )
 from dlt_docjobs.providers.unsiloed import PROVIDER, results
-from dlt_docjobs.providers.unsiloed.typed import read_answer
 from dlt_docjobs.results import Reading
 
 
@@ -51,7 +50,7 @@ class UnsiloedApi(ProviderApi):
         | {"updated_at", "expires_at", "file_name", "file_type", "message", "error"}
     )
     document_parts = frozenset[str]()
-    read_answer = staticmethod(read_answer)
+    read_answer = staticmethod(results.read_answer)
 
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
         """One job: a parse job without its chunks, an extract job always with its result."""
@@ -94,7 +93,7 @@ class UnsiloedApi(ProviderApi):
             # no chunks are a result, if the answer says that there are none
             value = {**reading.rest, "chunks": []}
             policy = self.policy
-            reading = read_answer(
+            reading = results.read_answer(
                 msgspec.json.encode(value),
                 lambda: value,
                 include_content=policy.include_content,
