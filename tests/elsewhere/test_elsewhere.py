@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
-from elsewhere_support import HERE, PATIENCE, ROOT, Installed
-
-sys.path.append(str(HERE / "acme-docjobs" / "tests"))
-
 from acme_server import AcmeServer
+from elsewhere_support import PATIENCE, ROOT, Installed
 
 # what of the kit tells one form from the others
 FORMS = "jobs_of_one_kind or both_listed or window"
@@ -44,13 +40,10 @@ def test_docjobs_finds_what_is_installed(installed: Installed, tmp_path: Path) -
             "DLT_DATA_DIR": str(tmp_path / "data"),
             "DLT_PROJECT_DIR": str(tmp_path),
         }
-        docjobs = ("-m", "dlt_docjobs.cli")
-        assert "Acme" in installed.run(*docjobs, "--help", cwd=tmp_path)
-        said = installed.run(*docjobs, "check", cwd=tmp_path, env=env)
+        assert "Acme" in installed.docjobs("--help", cwd=tmp_path)
+        said = installed.docjobs("check", cwd=tmp_path, env=env)
         assert "acme: the key is accepted" in said
-        said = installed.run(
-            *docjobs, "sync", "--json", "--progress", "none", cwd=tmp_path, env=env
-        )
+        said = installed.docjobs("sync", "--json", "--progress", "none", cwd=tmp_path, env=env)
     (row,) = json.loads(said)["providers"]
     assert (row["provider"], row["jobs_new"], row["results_loaded"]) == ("acme", 2, 2)
     assert (tmp_path / "warehouse.duckdb").exists()
