@@ -84,13 +84,14 @@ class Listing:
         return windows
 
     def is_covered(self, job: OpenJob, windows: Windows) -> bool:
-        """Whether a list that is read from the given windows on is bound to show an open job."""
+        """Whether a list that is read from the given windows on may be expected to show a job."""
         kind = self._context.provider.kinds.get(job.ref[0])
         listing = kind.list if kind is not None else None
         if listing is None or listing not in windows:
             return False
         since = windows[listing].since
-        if listing.covers_open or since is None:
+        # pages of an ordered list show older jobs as well; whom they don't is asked for behind it
+        if listing.covers_open or listing.newest_first or since is None:
             return True
         if listing.is_bracketed:
             is_older = _begins_before(job, since, self._kinds(listing))
