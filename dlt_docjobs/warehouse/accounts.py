@@ -16,7 +16,7 @@ from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.warehouse import sql
-from dlt_docjobs.warehouse.connection import connect
+from dlt_docjobs.warehouse.connection import connect, install_defaults
 from dlt_docjobs.warehouse.migration import create_table
 from dlt_docjobs.warehouse.sql import FORGOTTEN, NEWEST_JOBS
 
@@ -33,6 +33,7 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
         last_ok_run_at, results_at_risk (not loaded, and neither gone), results_expire_at (when the
         provider forgets the first of them).
     """
+    install_defaults()
     dataset = dlt.dataset(destination, dataset_name)
     with dataset.sql_client as client:
         if not client.has_dataset():
