@@ -18,8 +18,10 @@ from typing import Any, Final
 
 from dlt_docjobs.cli.arguments import make_parser
 from dlt_docjobs.model.vocabulary import is_terminal
-from dlt_docjobs.providers.registry import providers
-from dlt_docjobs.sources.configuration import Key, arguments_of
+from dlt_docjobs.providers import registry
+from dlt_docjobs.providers.declaration import Provider
+from dlt_docjobs.sources import configuration as sources
+from dlt_docjobs.sources.configuration import Key
 from dlt_docjobs.tables import JOB_KEY, TABLES, Table
 from dlt_docjobs.views import VIEWS, View
 
@@ -29,18 +31,15 @@ PAGES: Final = (
     "README.md",
     *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("docs/**/*.md"))),
 )
-# those of other packages may be installed, too
-PROVIDERS: Final = {
-    name: provider
-    for name, provider in providers().items()
-    if provider.api.startswith("dlt_docjobs.")
+PROVIDERS: Final[dict[str, Provider]] = {
+    name: registry.provider(name) for name in ("llamacloud", "contextual", "unsiloed")
 }
-NAMES: Final = {name: provider.title for name, provider in PROVIDERS.items()}
+NAMES: Final = {name: declared.title for name, declared in PROVIDERS.items()}
 # arguments of one call; as configuration they would hold for every sync
 OF_ONE_CALL: Final = ("created_at", "reload", "believe_gone", "fetch_results")
 # what the commented keys without a default show
 EXAMPLES: Final[dict[str, str]] = {
-    "job_kinds": '["parse"]',
+    "job_kinds": '"parse, extract"',
     "job_ids": '["7d6c9a4e-0000-0000-0000-000000000001"]',
     "job_ids_file": '"unsiloed_ids.csv"',
     "organization_id": '"00000000-0000-0000-0000-000000000000"',
@@ -139,24 +138,25 @@ def _of_view(view: View) -> str:
 
 def statuses() -> str:
     """The canonical statuses and the providers' words for them."""
-    words = [provider.vocabulary.statuses for provider in PROVIDERS.values()]
+    words = {name: declared.vocabulary.statuses for name, declared in PROVIDERS.items()}
+    canonical = dict.fromkeys(status for of in words.values() for status in of.values())
     rows = [
         (
             f"`{status}`",
-            *(_words(of, status) for of in words),
+            *(_words(of, status) for of in words.values()),
             "yes" if is_terminal(status) else "no",
         )
-        for status in dict.fromkeys(status for of in words for status in of.values())
+        for status in canonical
     ]
     return _table(("status", *NAMES.values(), "terminal"), rows)
 
 
 def segment_types() -> str:
     """The canonical segment types and the providers' words for them."""
-    words = [provider.vocabulary.segment_types for provider in PROVIDERS.values()]
+    words = {name: declared.vocabulary.segment_types for name, declared in PROVIDERS.items()}
+    canonical = dict.fromkeys(kind for of in words.values() for kind in of.values())
     rows = [
-        (f"`{kind}`", *(_words(of, kind) for of in words))
-        for kind in sorted({kind for of in words for kind in of.values()})
+        (f"`{kind}`", *(_words(of, kind) for of in words.values())) for kind in sorted(canonical)
     ]
     return _table(("segment_type", *NAMES.values()), rows)
 
@@ -168,11 +168,11 @@ def _words(vocabulary: Mapping[str, str], canonical: str) -> str:
 # -- configuration ------------------------------------------------------------------------------
 
 
-def keys_of(provider: str, of_one_call: bool = False) -> dict[str, Key]:
-    """The configuration keys of a source, or what only one call can mean."""
+def keys_of(name: str, of_one_call: bool = False) -> dict[str, Key]:
+    """The configuration keys of a source."""
     return {
         key.name: key
-        for key in arguments_of(PROVIDERS[provider])
+        for key in sources.arguments_of(PROVIDERS[name])
         if (key.name in OF_ONE_CALL) == of_one_call
     }
 
@@ -233,22 +233,22 @@ def key_variables() -> str:
     """Where each provider's key may stand."""
     rows = (
         (
-            provider.title,
+            declared.title,
             f"`sources.docjobs.{name}.api_key`",
             f"`SOURCES__DOCJOBS__{name.upper()}__API_KEY`",
-            _code(provider.key_variables),
+            _code(declared.key_variables),
         )
-        for name, provider in PROVIDERS.items()
+        for name, declared in PROVIDERS.items()
     )
     return _table(("provider", "secrets.toml", "environment", "else"), rows)
 
 
 def config_file() -> str:
-    """The commented defaults of all providers: `.dlt/config.toml`."""
+    """The commented defaults of all three providers: `.dlt/config.toml`."""
     lines = [
         "# Configuration of dlt-docjobs. Every key is optional. What is commented out is the",
         "# default or, where there is none, an example. API keys belong into secrets.toml: see",
-        "# example.secrets.toml. Written by docs/generate.py from the providers' declarations.",
+        "# example.secrets.toml. Written by docs/generate.py from the declarations.",
         "",
         "[runtime]",
         "# dlt's anonymous usage statistics; docjobs itself turns them off wherever it runs",

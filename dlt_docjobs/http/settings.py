@@ -14,7 +14,8 @@ class HttpSettings:
         max_concurrency: Requests in flight at once.
         requests_per_second: A ceiling; None for none. A 429 slows the client down either way.
         max_retries: Repeats of one request after errors. Waiting out a 429 is not counted here.
-        timeout_seconds: For connecting, and for every silence while reading.
+        timeout_seconds: For connecting, and for every silence while reading. Five times that is
+            for a whole answer, sixty times for one that is asked for a job's result.
         max_response_mb: A larger body, counted in MiB after decompression, is refused.
     """
 

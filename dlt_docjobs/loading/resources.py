@@ -113,7 +113,7 @@ def build_resources(
                     has_old_rows=merging.replaces is None,
                 )
                 state_there.open()
-                note_base(pipeline, client, source_name)
+                note_base(pipeline, client, source_name, settings)
                 missing = [name for name in selected if not state_there.has_table(name)]
                 if missing:
                     empty = {name: TABLES[name].arrow_schema.empty_table() for name in missing}
@@ -174,6 +174,7 @@ def build_resources(
     root = dlt.resource(observations, name=OBSERVATIONS, selected=False)
     default = _DEFAULT._replace(table_format=table_format)
     resources = JobResources(_leaf(root, table, default) for table in TABLES.values())
+    resources.settings = settings
     is_scheduled = created_at.allow_external_schedulers and dlt.current.interval() is not None
     resources.is_window = created_at.end_value is not None or is_scheduled
     return resources

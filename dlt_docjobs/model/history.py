@@ -211,6 +211,9 @@ class _Chain:
             return
         if not self.events and self._vocabulary.is_same(raw, tail.provider_status):
             return
+        if tail.status == status and self._vocabulary.is_vague(tail.provider_status):
+            # what was seen before may have been this already
+            return
         self.append_bracket(status, raw)
 
     def append_bracket(self, status: str, raw: str | None) -> None:
@@ -218,7 +221,9 @@ class _Chain:
         seen, tail = self._observation, self._tail
         assert tail is not None
         earliest = tail.occurred_at_earliest
-        if self._history and self._history.last_observed_at and not self.events:
+        # a vague word leaves open whether a job that has not ended had changed by then
+        is_sure = is_terminal(status) or not self._vocabulary.vague
+        if is_sure and self._history and self._history.last_observed_at and not self.events:
             last_seen = seen.earlier(self._history.last_observed_at)
             earliest = max(earliest, last_seen) if earliest else last_seen
         latest = seen.holds_until

@@ -87,20 +87,6 @@ class OcrElement(NamedTuple):
     provider_bbox: Annotated[JsonText | None, "As sent; Unsiloed's is relative to the segment"]
 
 
-class ParsedDocument(NamedTuple):
-    """Everything that a parse job's result says, as rows."""
-
-    pages: list[Page]
-    chunks: list[Chunk]
-    segments: list[Segment]
-    ocr: list[OcrElement]
-
-    @property
-    def failed_page_count(self) -> int:
-        """Pages that the provider could not parse."""
-        return sum(page.is_failed for page in self.pages)
-
-
 class Job(NamedTuple):
     """One document-processing job, its latest state."""
 

@@ -39,7 +39,8 @@ CANONICAL_SEGMENT_TYPES: Final[frozenset[str]] = frozenset(
     | {"signature", OTHER}
 )
 
-_SPACING = re.compile(r"[\s_-]+")
+# of the hyphens those that Unicode calls so, the soft one too
+_SPACING = re.compile(r"[\s_\-\u00ad\u2010\u2011]+")
 
 
 def is_terminal(status: str) -> bool:
@@ -60,8 +61,8 @@ class Vocabulary:
             different words for the same moment.
         initial: The status word in which every job begins, where exact transitions name it: its
             moment is the creation's, and no event of its own.
-        vague: Status words that only say that a job has not ended. They never take back a word
-            that says more.
+        vague: Status words that only say that a job has not ended, whatever it does. They never
+            take back a word that says more, and no change is read from one to such a word.
     """
 
     statuses: Mapping[str, str]

@@ -93,10 +93,15 @@ def next_token(body: Any, key: str) -> str | None:
 
 @dataclass(slots=True)
 class RecordReader:
-    """Reads the records of a list answer one by one: the unreadable go aside, the rest go on."""
+    """Reads the records of a list answer one by one: the unreadable go aside, the rest go on.
+
+    Attributes:
+        endpoint: The list's path.
+        kind: Whose jobs it shows; None of a list that several kinds share.
+    """
 
     endpoint: str
-    kind: JobKind
+    kind: JobKind | None
     observations: list[JobObservation] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
 
@@ -121,6 +126,6 @@ class RecordReader:
         identifier = clean_text(job_id) if isinstance(job_id, str) and job_id else None
         self.rejections.append(Rejection(self.endpoint, self.kind, identifier, error, payload))
 
-    def page(self, token: str | None = None) -> JobPage:
-        """What was read."""
-        return JobPage(self.observations, self.rejections, token)
+    def page(self, answer: Answer, token: str | None = None) -> JobPage:
+        """What was read, of which answer."""
+        return JobPage(self.observations, self.rejections, token, answer.clock_offset)

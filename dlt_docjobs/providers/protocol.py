@@ -36,7 +36,12 @@ class Rejection:
 
 @dataclass(slots=True, repr=False)
 class JobPage:
-    """One page of a job list, or one bulk answer about given jobs."""
+    """One page of a job list, or one bulk answer about given jobs.
+
+    Attributes:
+        clock_offset: The answer's: how the provider's clock stands, which an empty page tells too;
+            None where it told nothing.
+    """
 
     observations: list[JobObservation]
     rejections: list[Rejection]
@@ -226,7 +231,7 @@ class ProviderApi(ABC):
         self, path: tuple[str, ...], params: list[tuple[str, str]]
     ) -> tuple[Answer, Reading]:
         """GETs a parse job with its result; `rest` of what was read stands for the answer."""
-        return await self.client.get_decoded(path, params, self.reader.read)
+        return await self.client.get_decoded(path, params, self.reader.read, is_result=True)
 
     async def _get_sized(
         self,

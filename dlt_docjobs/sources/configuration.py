@@ -69,7 +69,9 @@ class SourceConfiguration(BaseConfiguration):
     poll_open_days: Annotated[
         float, "Age at which an open job is asked for once more, then left."
     ] = 32
-    retention_days: Annotated[Optional[float], "How long results stay."] = None
+    retention_days: Annotated[
+        Optional[float], "How long results stay; by default what the provider says."
+    ] = None
     table_format: Annotated[
         Optional[str], "`delta` or `iceberg`, on destinations that keep files; else their own."
     ] = None
@@ -116,7 +118,6 @@ def _overridden(provider: Provider) -> Iterator[Setting]:
     variable = provider.key_variables[0]
     yield Setting("api_key", None, f"Key of the account; falls back to `{variable}`.")
     yield Setting("base_url", provider.base_url)
-    yield Setting("retention_days", None, _retention(provider))
     if provider.unlisted:
         yield Setting(
             "job_ids",
@@ -128,15 +129,10 @@ def _overridden(provider: Provider) -> Iterator[Setting]:
     yield from provider.settings
 
 
-def _retention(provider: Provider) -> str:
-    kept = [
-        f"{kind.retention_days:g} days for {name} jobs"
-        for name, kind in provider.kinds.items()
-        if kind.retention_days is not None
-    ]
-    if not kept:
-        return f"How long results stay, where you know it: {provider.title} does not say."
-    return f"How long results stay; by default {', '.join(kept)}."
+def own_keys(provider: Provider) -> list[str]:
+    """The keys that only this provider has: its API is given what they are set to."""
+    common = SourceConfiguration.get_resolvable_fields()
+    return [setting.name for setting in provider.settings if setting.name not in common]
 
 
 def keys_of(provider: Provider) -> list[Key]:

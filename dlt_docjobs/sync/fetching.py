@@ -319,7 +319,7 @@ class Fetching:
         if entry.row is None or entry.row.results_state != "pending":
             return False
         age = self._age(entry)
-        if age > self._context.settings.retry_results:
+        if age >= self._context.settings.retry_results:
             return False
         entry.is_changed = entry.is_changed or age > RETRIED_OFTEN
         return True

@@ -145,10 +145,11 @@ class JobRows:
         """
         old, words = entry.row, self._settings.provider.vocabulary
         seen = _without_future(seen)
-        if old is not None and _says_less(words, seen, old):
+        said = seen.provider_status
+        if old is not None and said != old.provider_status and _says_no_more(words, said, old):
             seen = replace(seen, provider_status=old.provider_status)
         status = words.status(seen.provider_status)
-        fields = self._fields(old, seen, status)
+        fields = self._fields(old, seen, status, said)
         self._record_progress(entry, seen, status)
         events = derive_events(self._settings.provider.name, words, seen, entry.history)
         self._append(entry, events, seen)
@@ -223,7 +224,10 @@ class JobRows:
             earliest = entry.history.creation_earliest
         entry.history = History(events[-1], earliest, seen.holds_from)
 
-    def _fields(self, old: Job | None, seen: JobObservation, status: str) -> dict[str, Any]:
+    def _fields(
+        self, old: Job | None, seen: JobObservation, status: str, said: str | None
+    ) -> dict[str, Any]:
+        """The row's columns; `said` is the status in the answer's own word."""
         settings = self._settings
         fields: dict[str, Any] = old._asdict() if old else dict.fromkeys(Job._fields)
         words = settings.provider.vocabulary
@@ -256,7 +260,7 @@ class JobRows:
             stays = same_status or (goes_on and key == "started_at")
             if values[key] is not None or not stays:
                 fields[key] = values[key]
-        fields["payload"] = self._payload(old, seen, same_status)
+        fields["payload"] = self._payload(old, seen, same_status, said)
         return fields
 
     def _date(self, fields: dict[str, Any], old: Job | None, seen: JobObservation) -> None:
@@ -287,7 +291,9 @@ class JobRows:
                 created_at_latest=seen.holds_until,
             )
 
-    def _payload(self, old: Job | None, seen: JobObservation, same_status: bool) -> JsonText | None:
+    def _payload(
+        self, old: Job | None, seen: JobObservation, same_status: bool, said: str | None
+    ) -> JsonText | None:
         """The whole answer. While the status stays, a list row adds to what a GET had said."""
         payload = dict(seen.payload)
         if not self._settings.policy.include_names:
@@ -297,7 +303,7 @@ class JobRows:
         cleaned = self._clean(payload)
         if old is not None and old.payload is not None and (same_status or not payload):
             before = json.loads(old.payload)
-            merged = _merged(before, cleaned)
+            merged = _merged(before, cleaned, (seen.provider_status, said))
             return old.payload if merged == before else encode_json(merged)
         return encode_json(cleaned)
 
@@ -427,16 +433,23 @@ def _stored(value: Any) -> Any:
     return None if value == "" else value
 
 
-def _merged(before: Any, after: Any) -> Any:
+def _merged(before: Any, after: Any, words: tuple[str | None, str | None] = (None, None)) -> Any:
     """What two answers about the same state say together: null doesn't take anything back.
 
     Answers differ in what they carry (a list row, a GET, a GET without URLs), and the poorer one
     says null, or nothing, of what the richer one said.
+
+    Args:
+        before: What was known.
+        after: What has come.
+        words: The known word for the status, and another one that says no more: where the one
+            stood, it stays.
     """
-    if after is None:
+    if after is None or (before, after) == words:
         return before
     if isinstance(before, dict) and isinstance(after, dict):
-        return {**before, **{key: _merged(before.get(key), value) for key, value in after.items()}}
+        merged = {key: _merged(before.get(key), value, words) for key, value in after.items()}
+        return {**before, **merged}
     return after
 
 
@@ -477,8 +490,11 @@ def _without_future(seen: JobObservation) -> JobObservation:
     return replace(seen, **dates, transitions=transitions)
 
 
-def _says_less(words: Vocabulary, seen: JobObservation, old: Job) -> bool:
-    """Whether an answer only says that a job has not ended, of one of which more is known."""
-    if not words.is_vague(seen.provider_status) or words.is_vague(old.provider_status):
-        return False
-    return old.status not in (QUEUED, UNKNOWN)
+def _says_no_more(words: Vocabulary, said: str | None, old: Job) -> bool:
+    """Whether an answer's word says nothing that is not known.
+
+    It is another one for the same status, or one that only says that the job has not ended, of a
+    job of which more is known.
+    """
+    known = old.provider_status
+    return words.is_same(known, said) or (words.is_vague(said) and not words.is_vague(known))

@@ -11,6 +11,7 @@ warehouse.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -79,6 +80,12 @@ class ListProgress:
         if window is not None and window.until is None and reached is not None:
             reached = min(reached, latest)
             self.cursor = max(self.cursor, reached) if self.cursor else reached
+
+    @property
+    def reached(self) -> datetime | None:
+        """Everything created up to here has been listed, without exception; None for nothing."""
+        starts = [self.cursor, *(window.since for window in self.todo)]
+        return None if None in starts else min(filter(None, starts))
 
     def abandon(self) -> None:
         """The list could not be read to its end: the window stays to be listed, whole."""
@@ -158,6 +165,20 @@ class Progress:
             kind: progress.dump() for kind, progress in self.kinds.items() if not progress.is_fresh
         }
         return {"kinds": kinds, "warehouse": self.warehouse}
+
+    def share(self, kinds: Sequence[JobKind]) -> ListProgress:
+        """One progress for kinds that one list shows, from now on.
+
+        A kind that was not wanted before has been listed less far than the others: then the list
+        is read again from there.
+        """
+        parts = [self.kinds[kind] for kind in kinds]
+        shared = parts[0]
+        if any((part.cursor, part.todo) != (shared.cursor, shared.todo) for part in parts):
+            ends = [part.reached for part in parts]
+            shared = ListProgress(None if None in ends else min(filter(None, ends)))
+        self.kinds.update(dict.fromkeys(kinds, shared))
+        return shared
 
     def next_package(self) -> None:
         """A package was cut."""

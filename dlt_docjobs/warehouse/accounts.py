@@ -16,7 +16,8 @@ from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.warehouse import sql
-from dlt_docjobs.warehouse.connection import connect
+from dlt_docjobs.warehouse.connection import connect, install_defaults
+from dlt_docjobs.warehouse.generations import begin_generation
 from dlt_docjobs.warehouse.migration import create_table
 from dlt_docjobs.warehouse.sql import FORGOTTEN, NEWEST_JOBS
 
@@ -33,6 +34,7 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
         last_ok_run_at, results_at_risk (not loaded, and neither gone), results_expire_at (when the
         provider forgets the first of them).
     """
+    install_defaults()
     dataset = dlt.dataset(destination, dataset_name)
     with dataset.sql_client as client:
         if not client.has_dataset():
@@ -90,12 +92,26 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
     return result
 
 
+def known_accounts(destination: AnyDestination, dataset_name: str) -> list[tuple[str, str]]:
+    """The provider and the name of each account that has left rows in a dataset."""
+    with dlt.dataset(destination, dataset_name).sql_client as client:
+        if not client.has_dataset():
+            return []
+        found: set[tuple[str, str]] = set()
+        for name in ("sync_runs", "jobs", "job_status_history"):
+            found.update(_by_account(client, f"SELECT DISTINCT provider, account FROM {{{name}}}"))
+    return sorted(found)
+
+
 def remove_account(pipeline: Pipeline, provider: str, account: str) -> int:
     """Removes an account's rows from every table, and its pipeline's state.
+
+    What was forgotten stays forgotten.
 
     Returns:
         The number of jobs removed.
     """
+    begin_generation(pipeline, provider, [account])
     with connect(pipeline) as client:
         if client is None:
             return 0
@@ -119,6 +135,7 @@ def forget_jobs(
     Returns:
         The number of jobs erased.
     """
+    begin_generation(pipeline, provider, [account])
     erased = 0
     with connect(pipeline) as client:
         if client is None:
@@ -203,7 +220,12 @@ def _note_forgotten(
 ) -> None:
     if not sql.has_table(client, FORGOTTEN):
         create_table(pipeline, FORGOTTEN)
-    known = {row[0] for row in sql.run(client, "SELECT job_hash FROM {forgotten}")}
+    known = {
+        row[0]
+        for row in sql.run(
+            client, f"SELECT job_hash FROM {{forgotten}} WHERE {_SCOPE}", provider, account
+        )
+    }
     for job_id, _ in targets:
         digest = forgotten_hash(provider, job_id)
         if digest not in known:

@@ -26,8 +26,10 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "normalize": {"parquet_normalizer": {"add_dlt_load_id": True}},
     # round robin would hold back twenty batches, each with all of its tables
     "sources": {"docjobs": {"extract": {"next_item_mode": "fifo"}}},
+    # PostgreSQL's default is the server's, in which the first or the last day of all years that
+    # Python has belongs to a year that it has not
+    "destination": {"credentials": {"session_timezone": "UTC"}},
 }
-
 
 # dlt copies again by itself, on top of what may have arrived: a run lets it end, and mends first
 _ends_at_first_failure: ContextVar[bool] = ContextVar(

@@ -100,6 +100,7 @@ class WarehouseState:
         self._client = client
         self._scope = (provider, account)
         self._texts = {
+            "provider": sql.scope(provider),
             "scope": sql.scope(provider, account),
             "t.scope": sql.scope(provider, account, "t"),
         }
@@ -121,7 +122,9 @@ class WarehouseState:
         if not self._query("SELECT 1 FROM {job_status_history} WHERE {scope} LIMIT 1"):
             self._empty = not self._query("SELECT 1 FROM {jobs} WHERE {scope} LIMIT 1")
         self._forgotten = frozenset(
-            row[0] for row in self._query("SELECT job_hash FROM {forgotten} WHERE {scope}")
+            # whichever account had it: under another name it would be back
+            row[0]
+            for row in self._query("SELECT job_hash FROM {forgotten} WHERE {provider}")
         )
         for name in ("jobs", *RESULT_TABLES):
             self._uncommitted.update(self._find_uncommitted(name))

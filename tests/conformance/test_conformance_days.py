@@ -6,18 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from conformance_bench import (
-    KINDS,
-    SUCCESS_WORD,
-    Bench,
-    MakeBench,
-    Tables,
-    job_row,
-    of_job,
-)
+from conformance_bench import KINDS, SUCCESS_WORD, Bench, MakeBench
 
 from dlt_docjobs.emulator import RequestRecord
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.warehouse import Tables, job_row, of_job
 
 
 @dataclass
@@ -113,7 +106,7 @@ def test_asking_for_credits_is_no_change_of_status(credits: Days) -> None:
 
 @pytest.fixture(scope="module")
 def gone(make_bench: MakeBench) -> Days:
-    """Contextual says that jobs are done but has no results: two syncs each day, and a week later."""
+    """Contextual has no results of jobs that are done: two syncs, as many a day and a week later."""
     days = Days(make_bench())
     emulator = days.bench.emulator
     for kind in KINDS:

@@ -20,8 +20,10 @@ from packaging.requirements import Requirement
 import dlt_docjobs
 from dlt_docjobs.cli import output
 from dlt_docjobs.cli.arguments import make_parser
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
 from dlt_docjobs.model import outcomes
 from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES, EXPIRED, UNKNOWN
+from dlt_docjobs.providers.registry import provider as provider_of
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import VIEWS
 
@@ -112,11 +114,7 @@ def test_every_view_and_column_is_documented() -> None:
 
 def test_every_status_and_segment_type_is_documented() -> None:
     text = read("docs/tables.md")
-    words = {
-        word
-        for provider in generate.PROVIDERS.values()
-        for word in provider.vocabulary.statuses.values()
-    }
+    words = {word for name in PROVIDERS for word in provider_of(name).vocabulary.statuses.values()}
     for word in {*words, EXPIRED, UNKNOWN, *CANONICAL_SEGMENT_TYPES}:
         assert f"`{word}`" in text
 

@@ -68,6 +68,25 @@ def test_a_provider_s_timestamp_proves_what_nobody_saw() -> None:
     assert {event.observed_at for event in events} == {at(500)}
 
 
+def test_a_job_that_ends_in_the_instant_of_its_start_has_both_moments_of_the_provider_s() -> None:
+    moments = {"created_at": at(1), "started_at": at(20), "finished_at": at(20)}
+    events = follow("unsiloed", seen("Succeeded", 500, **moments))
+    assert [brief(event) for event in events] == [
+        ("queued", None, 1, 1, "provider"),
+        ("running", None, 20, 20, "provider"),
+        ("succeeded", "Succeeded", 20, 20, "provider"),
+    ]
+
+
+def test_an_end_before_the_start_is_that_of_an_earlier_life() -> None:
+    moments = {"created_at": at(1), "started_at": at(20), "finished_at": at(20) - US}
+    events = follow("unsiloed", seen("Succeeded", 500, **moments))
+    assert [brief(event) for event in events][1:] == [
+        ("running", None, 20, 20, "provider"),
+        ("succeeded", "Succeeded", 20, 500, "observed"),
+    ]
+
+
 def test_a_change_only_seen_by_polling_lies_between_two_observations() -> None:
     answers = [
         seen("PENDING", 10, created_at=at(1)),
@@ -205,6 +224,19 @@ def test_a_provider_s_clock_that_is_behind_widens_the_lower_bound() -> None:
     answers.append(seen("RUNNING", 40, created_at=at(-700), clock_offset=offset))
     *_, running = follow("llamacloud", *answers)
     assert brief(running)[2:4] == (-571, 40)
+
+
+@pytest.mark.parametrize(("started", "runs"), [(9, 1), (11.5, 1), (13, 1), (13.5, 2)])
+def test_a_start_up_to_three_seconds_behind_its_sight_is_that_start(
+    started: float, runs: int
+) -> None:
+    # two clocks that the Date header, which is cut to seconds, does not tell apart
+    answers = [
+        seen("Processing", 10, created_at=at(1)),
+        seen("Processing", 40, created_at=at(1), started_at=at(started)),
+    ]
+    events = follow("unsiloed", *answers)
+    assert [event.status for event in events] == ["queued", *["running"] * runs]
 
 
 def test_what_an_answer_took_is_doubt_too() -> None:

@@ -93,6 +93,17 @@ def test_the_same_parameters_go_with_every_page() -> None:
     ]
 
 
+@pytest.mark.parametrize(("date", "hours"), [("Sun, 22 Nov 2026 13:00:00 GMT", 1), (None, None)])
+def test_an_empty_page_tells_the_time_too(date: str | None, hours: int | None) -> None:
+    headers = {} if date is None else {"date": date}
+    server = always(httpx.Response(200, headers=headers, json=page()))
+    told = listed(server).clock_offset
+    if hours is None:
+        assert told is None
+    else:
+        assert told is not None and abs(told - timedelta(hours=hours)) < timedelta(seconds=30)
+
+
 @pytest.mark.parametrize(("size", "limit"), [(1000, "100"), (7, "7"), (None, None)])
 def test_extract_pages_are_smaller_and_know_no_bounds(size: int | None, limit: str | None) -> None:
     server = always(page(extract_row()))
@@ -149,7 +160,7 @@ def test_rows_that_can_t_be_read_are_set_aside() -> None:
     )
     assert [seen.job_id for seen in answer.observations] == ["a", "d"]
     assert [rejection.job_id for rejection in answer.rejections] == ["b", None, "c"]
-    answer = listed(always(page(extract_row(created_at="May"), extract_row(job_id=5))), "extract")
+    answer = listed(always(page(extract_row(status=None), extract_row(job_id=5))), "extract")
     assert [rejection.job_id for rejection in answer.rejections] == ["ext-1", None]
     assert {rejection.endpoint for rejection in answer.rejections} == {"/extract/jobs"}
 
@@ -259,6 +270,19 @@ def test_blocks_are_asked_for_by_one_value() -> None:
     }
     # the answer itself is left as it came
     assert heading["blocks"]
+
+
+def test_what_only_the_hierarchy_says_stays_in_the_payload() -> None:
+    heading = {"id": "b1", "type": "heading", "markdown": "# A", "parent_ids": []}
+    inferred = heading | {"id": "bX", "markdown": "## Inferred", "page_index": 1}
+    body = {
+        "status": "completed",
+        "pages": [{"index": 0, "blocks": [heading]}],
+        "document_metadata": {"hierarchy": {"blocks": [heading | {"page_index": 0}, inferred]}},
+    }
+    payload = got(always(body)).observation.payload
+    left = {"blocks": [{"id": "b1", "page_index": 0}, inferred]}
+    assert payload["document_metadata"] == {"hierarchy": left}
 
 
 @pytest.mark.parametrize(

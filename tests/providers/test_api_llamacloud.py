@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -207,16 +207,6 @@ def test_null_rows_are_an_empty_list() -> None:
         ({"id": "pjb-9"}, "field status: Field required", "pjb-9"),
         ({"id": "pjb-9", "status": None}, "field status: is missing or no text", "pjb-9"),
         ({"id": "pjb-9", "status": {"x": 1}}, "field status: is missing or no text", "pjb-9"),
-        (
-            {"id": "pjb-9", "status": "A", "created_at": "yesterday, Jane"},
-            "field created_at: not an ISO 8601 timestamp",
-            "pjb-9",
-        ),
-        (
-            {"id": "pjb-9", "status": "A", "created_at": 5},
-            "field created_at: not an ISO 8601 timestamp",
-            "pjb-9",
-        ),
     ],
 )
 def test_a_row_that_can_t_be_read_is_set_aside_and_the_rest_goes_on(
@@ -228,6 +218,30 @@ def test_a_row_that_can_t_be_read_is_set_aside_and_the_rest_goes_on(
     assert (rejection.error, rejection.job_id, rejection.payload) == (error, job_id, bad)
     assert (rejection.endpoint, rejection.job_kind) == ("/api/v2/parse", "parse")
     assert "Jane" not in rejection.error
+
+
+@pytest.mark.parametrize("sent", ["yesterday, Jane", 5, 1e20, True, [1], "2026-13-01"])
+def test_a_date_that_can_t_be_read_costs_the_date_and_not_the_job(sent: Any) -> None:
+    answer = listed(always(page(row("pjb-1", created_at=sent))))
+    (seen,) = answer.observations
+    assert not answer.rejections
+    assert (seen.job_id, seen.created_at, seen.payload["created_at"]) == ("pjb-1", None, sent)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "2026-11-20 10:00:00 UTC",
+        "Fri, 20 Nov 2026 10:00:00 GMT",
+        "2026-11-20T09:59:60Z",
+        "1795168800.0",
+        1795168800,
+        1795168800000,
+    ],
+)
+def test_a_date_may_have_many_forms(sent: Any) -> None:
+    (seen,) = listed(always(page(row("pjb-1", created_at=sent)))).observations
+    assert seen.created_at == datetime(2026, 11, 20, 10, tzinfo=timezone.utc)
 
 
 def test_a_row_is_read_with_all_that_it_says() -> None:
@@ -332,6 +346,17 @@ def test_ids_that_the_server_leaves_out_are_missing_and_no_loop() -> None:
     endless = Server(lambda path, query: page(next_page_token=str(next(numbers))))
     assert ids(polled(endless, *(f"job-{n}" for n in range(50)))) == []
     assert len(endless.asked) <= 7
+
+
+@pytest.mark.parametrize(("date", "hours"), [("Sun, 22 Nov 2026 13:00:00 GMT", 1), (None, None)])
+def test_an_empty_page_tells_the_time_too(date: str | None, hours: int | None) -> None:
+    headers = {} if date is None else {"date": date}
+    server = always(httpx.Response(200, headers=headers, json=page()))
+    for told in (listed(server).clock_offset, polled(server, "a").clock_offset):
+        if hours is None:
+            assert told is None
+        else:
+            assert told is not None and abs(told - timedelta(hours=hours)) < timedelta(seconds=30)
 
 
 # -- one job ----------------------------------------------------------------------------------

@@ -17,14 +17,7 @@ from dlt_docjobs.http import ApiClient, HttpSettings, NotFound
 from dlt_docjobs.loading.engine import Engine
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.records import (
-    Job,
-    JobProgress,
-    JsonText,
-    ParsedDocument,
-    StatusEvent,
-    SyncRun,
-)
+from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, SyncRun
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
 from dlt_docjobs.providers.declaration import Bound, JobList, Kind
 from dlt_docjobs.providers.declaration import Provider as Declaration
@@ -38,7 +31,6 @@ from dlt_docjobs.providers.protocol import (
     ProviderApi,
 )
 from dlt_docjobs.providers.registry import provider as registered
-from dlt_docjobs.results import Document
 from dlt_docjobs.sync.package import Package
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.request import RunRequest
@@ -453,7 +445,9 @@ class FakeApi(ProviderApi):
         answer = JobAnswer(self._observe(job))
         if self.provider.vocabulary.status(job.status) == SUCCEEDED:
             if kind == "parse":
-                answer.document = Document.of(ParsedDocument([], [], [], []))
+                answer.document = read_answer(
+                    b'{"items": {"pages": []}}', dict, include_content=True, include_ocr=True
+                ).document
             else:
                 answer.extraction = Extraction({"total": 1}, None)
         return answer

@@ -135,6 +135,27 @@ def test_a_list_that_broke_is_listed_again() -> None:
     assert ListProgress.load(progress.dump()).todo == [Window(at(0), None)]
 
 
+def test_a_job_that_two_clocks_put_before_the_list_is_in_the_next_one() -> None:
+    # the provider's clock is behind ours, by less than its Date header tells, cut to seconds
+    clock = StillClock(1000)
+    server = Server(clock)
+    server.add("job-1", "completed", 500)
+    warehouse = Warehouse()
+
+    def sync(progress: Progress) -> Progress:
+        api = FakeApi(server, "contextual", filters=("parse",), lists=("parse",))
+        _, progress = run(api, warehouse, progress, kinds=("parse",), lag=timedelta(0))
+        return progress
+
+    progress = sync(Progress.fresh())
+    assert progress.kinds["parse"].cursor == at(997)
+    # uploaded behind the list, and by that clock before it
+    server.add("job-2", "completed", 998)
+    clock.seconds = 2000
+    sync(progress)
+    assert ("parse", "job-2") in warehouse.jobs
+
+
 # -- splitting --------------------------------------------------------------------------------
 
 

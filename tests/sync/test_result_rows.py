@@ -8,15 +8,15 @@ from typing import Any, cast
 
 import pytest
 
-from dlt_docjobs.model.records import ParsedDocument, Segment
-from dlt_docjobs.results import Document
+from dlt_docjobs.model.records import Segment
 from dlt_docjobs.sync import result_rows
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.job_rows import JobEntry
 from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
 from dlt_docjobs.sync.settings import Wanted
-from dlt_docjobs.tables import RESULT_TABLES
+from dlt_docjobs.tables import RESULT_TABLES, TABLES
+from dlt_docjobs.tables.arrow import batch_of_rows
 from dlt_docjobs.warehouse.state import KnownJob
 
 
@@ -32,7 +32,7 @@ def add(rows: ResultRows, job_id: str) -> None:
     segment = Segment(*[None] * len(Segment._fields))._replace(
         segment_index=0, depth=0, segment_type="text", ocr_count=0
     )
-    tables = Document.of(ParsedDocument([], [], [segment], [])).tables
+    tables = {"segments": batch_of_rows(TABLES["segments"], [segment])}
     rows.add(JobEntry(("parse", job_id), KnownJob()), tables, 1)
 
 

@@ -57,7 +57,7 @@ class _Progress(envelopes.Envelope):
 class _ExtractJob(envelopes.Envelope):
     job_id: envelopes.Identifier
     status: envelopes.StatusText
-    created_at: envelopes.Created = None
+    created_at: envelopes.Instant = None
     current_activity: envelopes.Text = None
     schema_id: envelopes.Text = None
     document_id: envelopes.Text = None
@@ -94,7 +94,7 @@ class ContextualApi(ProviderApi):
         for row in answers.records_of(body, "jobs", reader.endpoint):
             reader.read(row, lambda record: _observe_row(kind, record, answer), "id", "job_id")
         # prev_cursor leads backwards and is never followed
-        return reader.page(answers.next_token(body, "next_cursor"))
+        return reader.page(answer, answers.next_token(body, "next_cursor"))
 
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
         """One job; the body of a parse status has no id, so the request's is used."""
@@ -112,7 +112,7 @@ class ContextualApi(ProviderApi):
         """One job's blocks or extraction. A job that hasn't ended answers without them."""
         path = (*_path(kind), job_id, "results")
         if kind == "extract":
-            answer, body = await self.client.get_json(path)
+            answer, body = await self.client.get_json(path, is_result=True)
             with answers.kept_whole(answer):
                 return self._read_extraction(job_id, body, answer)
         # one value, so that the repeated and the comma form are the same request
@@ -166,11 +166,6 @@ def _observe_row(kind: JobKind, row: Any, answer: Answer) -> JobObservation:
 def _observe_parse(job_id: str, row: Any, answer: Answer) -> JobObservation:
     job = envelopes.read_envelope(_ParseStatus, row)
     payload = {key: value for key, value in row.items() if key not in results.RESULT_KEYS}
-    metadata = payload.get("document_metadata")
-    if isinstance(metadata, dict) and isinstance(metadata.get("hierarchy"), dict):
-        # its heading blocks are the pages' own once more
-        hierarchy = {key: v for key, v in metadata["hierarchy"].items() if key != "blocks"}
-        payload["document_metadata"] = {**metadata, "hierarchy": hierarchy}
     payload["id"] = job_id
     return JobObservation(
         job_kind="parse",

@@ -56,7 +56,7 @@ class _Usage(envelopes.Envelope):
 class _ParseJob(envelopes.Envelope):
     id: envelopes.Identifier
     status: envelopes.StatusText
-    created_at: envelopes.Created = None
+    created_at: envelopes.Instant = None
     updated_at: envelopes.Instant = None
     project_id: envelopes.Text = None
     error_message: envelopes.Text = None
@@ -128,6 +128,7 @@ class LlamaCloudApi(ProviderApi):
             wanted = [seen for seen in page.observations if seen.job_id in missing]
             found.observations.extend(wanted)
             found.rejections.extend(page.rejections)
+            found.clock_offset = page.clock_offset
             missing.difference_update(seen.job_id for seen in wanted)
             if not missing or page.next_token is None or page.next_token == token:
                 break
@@ -220,7 +221,7 @@ class LlamaCloudApi(ProviderApi):
         reader = RecordReader(endpoint, kind)
         for item in answers.records_of(body, "items", endpoint):
             reader.read(item, lambda record: self._observe(kind, record, {}, answer), "id")
-        return reader.page(answers.next_token(body, "next_page_token"))
+        return reader.page(answer, answers.next_token(body, "next_page_token"))
 
     async def _get(
         self, kind: JobKind, job_id: str, expand: Sequence[str], wants_result: bool = False
@@ -231,7 +232,7 @@ class LlamaCloudApi(ProviderApi):
             answer, reading = await self._get_result(path, params)
             with answers.kept_whole(answer):
                 return self._read_document(job_id, reading, answer)
-        answer, body = await self.client.get_json(path, params)
+        answer, body = await self.client.get_json(path, params, is_result=wants_result)
         with answers.kept_whole(answer):
             reply = JobAnswer(self._observe_one(kind, job_id, body, answer), size=len(answer.body))
             if wants_result and self._succeeded(reply.observation):

@@ -23,13 +23,12 @@ from dlt_docjobs.providers.protocol import (
     ProviderApi,
 )
 from dlt_docjobs.providers.unsiloed import PROVIDER, results
-from dlt_docjobs.providers.unsiloed.typed import read_answer
 from dlt_docjobs.results import Reading
 
 
 class _Job(envelopes.Envelope):
     status: envelopes.StatusText
-    created_at: envelopes.Created = None
+    created_at: envelopes.Instant = None
     started_at: envelopes.Instant = None
     finished_at: envelopes.Instant = None
     updated_at: envelopes.Instant = None
@@ -51,7 +50,7 @@ class UnsiloedApi(ProviderApi):
         | {"updated_at", "expires_at", "file_name", "file_type", "message", "error"}
     )
     document_parts = frozenset[str]()
-    read_answer = staticmethod(read_answer)
+    read_answer = staticmethod(results.read_answer)
 
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
         """One job: a parse job without its chunks, an extract job always with its result."""
@@ -66,7 +65,7 @@ class UnsiloedApi(ProviderApi):
     ) -> JobAnswer:
         """One job with its chunks or extraction; image URLs only come when asked for."""
         if kind == "extract":
-            answer, body = await self.client.get_json((kind, job_id))
+            answer, body = await self.client.get_json((kind, job_id), is_result=True)
             with answers.kept_whole(answer):
                 return self._read_extraction(job_id, body, answer)
         params = [("include_chunks", "true"), ("include_url", "true")]
@@ -94,7 +93,7 @@ class UnsiloedApi(ProviderApi):
             # no chunks are a result, if the answer says that there are none
             value = {**reading.rest, "chunks": []}
             policy = self.policy
-            reading = read_answer(
+            reading = results.read_answer(
                 msgspec.json.encode(value),
                 lambda: value,
                 include_content=policy.include_content,
