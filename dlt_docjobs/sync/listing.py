@@ -255,15 +255,17 @@ class Listing:
         )
 
     async def _undated(self, kind: JobKind, job_ids: Iterable[str]) -> set[str]:
-        """Of given ids those whose creation the warehouse does not know yet."""
+        """Of given ids those whose creation is to be known, and is not yet."""
         wanted = set(job_ids)
         known = await self._context.warehouse.lookup(kind, wanted)
         return {
             job_id
             for job_id in wanted
             if (found := known.get(job_id)) is None
-            or found.row is None
-            or found.row.created_at_precision == "unknown"
+            or (
+                found.owner is None
+                and (found.row is None or found.row.created_at_precision == "unknown")
+            )
         }
 
     async def _find_reach_back(
