@@ -21,6 +21,7 @@ from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.providers.registry import provider, provider_names, providers, split_name
 from dlt_docjobs.sources.settings import SECTION, account_of, find_key
 from dlt_docjobs.sources.source import factory
+from dlt_docjobs.warehouse.accounts import Naming
 from dlt_docjobs.warehouse.connection import install_defaults
 
 
@@ -44,6 +45,11 @@ class Account(NamedTuple):
     def pipeline_name(self) -> str:
         """Name of the pipeline, which holds the cursor."""
         return f"docjobs_{self.source_name}"
+
+    @property
+    def naming(self) -> Naming:
+        """All its names."""
+        return Naming(self.name, self.source_name, self.pipeline_name)
 
     @property
     def working_dir(self) -> Path:

@@ -40,13 +40,10 @@ def reset(args: argparse.Namespace) -> int:
     destination = make_destination(args.destination, args.dataset)
     refuse_files(destination, args.dataset, "")
     is_empty = is_missing(destination)
-    if not args.yes:
-        if not sys.stdin.isatty():
-            raise UsageError(f"reset removes every row of {account}: add --yes to mean it")
-        answer = input(f"Remove every row of {account} from {args.dataset}? Type yes: ")
-        if answer.strip().lower() != "yes":
-            print("nothing was removed")
-            return 0
+    question = f"Remove every row of {account} from {args.dataset}?"
+    if not confirmed(args, question, f"reset removes every row of {account}"):
+        print("nothing was removed")
+        return 0
     pipeline = make_pipeline(account, args.destination, args.dataset)
     with nobody_else_loads(pipeline, account, is_missing=is_empty):
         removed = 0 if is_empty else remove_account(pipeline, account.provider, account.name)
@@ -54,6 +51,24 @@ def reset(args: argparse.Namespace) -> int:
         pipeline.drop()
     print(f"{account}: {removed:,} jobs removed; the next sync starts anew")
     return 0
+
+
+def confirmed(args: argparse.Namespace, question: str, otherwise: str) -> bool:
+    """Whether the user means it: by `--yes`, or as the answer to a question.
+
+    Args:
+        args: Of the command.
+        question: What is asked.
+        otherwise: What the command does, where nobody can be asked.
+
+    Raises:
+        UsageError: Nobody can be asked.
+    """
+    if args.yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(f"{otherwise}: add --yes to mean it")
+    return input(f"{question} Type yes: ").strip().lower() == "yes"
 
 
 @contextmanager

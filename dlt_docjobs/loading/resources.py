@@ -42,7 +42,7 @@ from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
 from dlt_docjobs.warehouse.connection import connect
 from dlt_docjobs.warehouse.merging import Merging, merging_of
 from dlt_docjobs.warehouse.migration import add_missing_columns
-from dlt_docjobs.warehouse.state import WarehouseState
+from dlt_docjobs.warehouse.state import Owner, WarehouseState
 
 _LOG = logging.getLogger(__name__)
 # what the resources say of themselves before a pipeline runs them
@@ -241,7 +241,8 @@ def _committed_progress(known: WarehouseState, pipeline: Pipeline) -> Progress:
     """How far the lists were read, as the warehouse has it.
 
     The working directory's own copy outlives a warehouse that was deleted, restored or exchanged;
-    so where the destination holds no committed state, or no job, the lists start anew.
+    so where the destination holds no committed state, or no job, the lists start anew. So they do
+    where jobs that were another account's may be free by now.
     """
     stored = known.stored_state(pipeline.pipeline_name)
     if stored is None or not known.has_committed_jobs():
@@ -249,7 +250,10 @@ def _committed_progress(known: WarehouseState, pipeline: Pipeline) -> Progress:
     source = Container()[SourceInjectableContext].source
     state = decompress_state(stored)
     resources = state.get("sources", {}).get(source.name, {}).get("resources", {})
-    return Progress.load(resources.get(OBSERVATIONS, {}).get("progress"))
+    progress = Progress.load(resources.get(OBSERVATIONS, {}).get("progress"))
+    if all(known.is_owner(Owner(*beside)) for beside in progress.beside.items()):
+        return progress
+    return Progress.fresh()
 
 
 class _Outlet:

@@ -20,7 +20,7 @@ from dlt_docjobs.sync.outcome import Figures, Outcome
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.settings import SyncSettings, Window
-from dlt_docjobs.warehouse.state import JobRef, KnownJob, OpenJob, WarehouseState
+from dlt_docjobs.warehouse.state import JobRef, KnownJob, OpenJob, Owner, WarehouseState
 
 T = TypeVar("T")
 
@@ -111,6 +111,31 @@ class Looked:
         return True
 
 
+class ForeignJobs:
+    """Jobs that belong to other accounts of the provider, and were met all the same.
+
+    Attributes:
+        count: How many.
+        owners: The accounts that loaded them first.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.owners: set[str] = set()
+        self._met: set[int] = set()
+
+    def note(self, ref: JobRef, owner: Owner) -> None:
+        """Counts a job; only of the last so many ids it is remembered that they are counted."""
+        self.owners.add(owner.account)
+        mark = hash(ref)
+        if mark in self._met:
+            return
+        if len(self._met) >= _REMEMBERED_IDS:
+            self._met.clear()
+        self._met.add(mark)
+        self.count += 1
+
+
 class Clocks:
     """What the answers of a run told of the provider's clock.
 
@@ -176,6 +201,7 @@ class RunContext:
         self._progress_before = progress.dump()
         self.clocks = Clocks(request.clock)
         self.missing = MissingJobs(is_believed=settings.believe_gone)
+        self.foreign = ForeignJobs()
         self.figures = Figures()
         self.outcome = Outcome()
         self.warehouse = WarehouseReader()
@@ -196,6 +222,14 @@ class RunContext:
     def key(self, ref: JobRef) -> tuple[str, ...]:
         """The columns that a job's rows share."""
         return (self.provider.name, self.settings.account, *ref)
+
+    def leave(self, ref: JobRef, known: KnownJob | None) -> bool:
+        """Whether a job belongs to another account: then it is counted, and left as it is."""
+        if known is None or known.owner is None:
+            return False
+        self.foreign.note(ref, known.owner)
+        self.progress.beside[known.owner.account] = known.owner.generation
+        return True
 
     @property
     def must_stop(self) -> bool:

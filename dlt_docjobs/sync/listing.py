@@ -291,14 +291,15 @@ class Listing:
         )
 
     async def _undated(self, kinds: Iterable[JobKind], job_ids: Iterable[str]) -> set[str]:
-        """Of given ids those whose creation the warehouse does not know yet."""
+        """Of given ids those whose creation is to be known, and is not yet."""
         undated = set(job_ids)
         for kind in kinds:
             known = await self._context.warehouse.lookup(kind, undated)
             undated -= {
                 job_id
                 for job_id, found in known.items()
-                if found.row is not None and found.row.created_at_precision != "unknown"
+                if found.owner is not None
+                or (found.row is not None and found.row.created_at_precision != "unknown")
             }
         return undated
 

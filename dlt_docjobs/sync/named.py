@@ -136,6 +136,8 @@ class NamedJobs:
                 if (kind, job_id) in context.looked.observed:
                     continue
                 found = known.get(job_id)
+                if context.leave((kind, job_id), found):
+                    continue
                 if found is None:
                     new.append((kind, job_id))
                 elif found.row is None or found.history is None:

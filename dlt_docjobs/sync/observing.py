@@ -88,6 +88,10 @@ class Observing:
         """Whether the package or the warehouse has a job."""
         return ref in self._known or ref in self._entries
 
+    def leave(self, ref: JobRef) -> bool:
+        """Whether a job belongs to another account: then it is counted, and left as it is."""
+        return self._context.leave(ref, self._known.get(ref))
+
     def has(self, ref: JobRef) -> bool:
         """Whether the package has a job."""
         return ref in self._entries
@@ -127,7 +131,8 @@ class Observing:
             early = window.since is not None and created < window.since
             return early or (window.until is not None and created >= window.until)
         start = self._settings.start_date
-        is_known = seen.ref in self._known
+        known = self._known.get(seen.ref)
+        is_known = known is not None and known.owner is None
         return start is not None and created is not None and created < start and not is_known
 
     def count_listed(self, seen: JobObservation) -> None:
@@ -198,6 +203,8 @@ class Observing:
         if self._context.warehouse.is_forgotten(seen.job_id):
             return
         await self.know(*_one(ref))
+        if self.leave(ref):
+            return
         self._context.looked.note(ref)
         known = self._known.get(ref)
         if ref not in self._entries and (known is None or known.history is None):

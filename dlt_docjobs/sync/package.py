@@ -150,7 +150,8 @@ class Package:
             seen = item.answer.observation
             if not self._context.warehouse.is_forgotten(seen.job_id):
                 await observing.know(seen.job_kind, [seen.job_id])
-                await self._fetching.take_answer(item.answer)
+                if not observing.leave(seen.ref):
+                    await self._fetching.take_answer(item.answer)
         elif isinstance(item, FetchNew):
             await self._take_new(item)
         elif isinstance(item, Barrier):
@@ -189,6 +190,8 @@ class Package:
                 if observing.is_outside(one):
                     continue
                 observing.count_listed(one)
+            if observing.leave(one.ref):
+                continue
             if item.progress is not None:
                 item.progress.note(observing.created(one))
             entry = observing.observe(one)

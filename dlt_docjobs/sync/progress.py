@@ -138,12 +138,15 @@ class Progress:
     """A pipeline's listing progress, by kind.
 
     Attributes:
+        beside: Other accounts whose jobs the lists have shown, with their generations: should
+            those be reset, the lists have to show these jobs again.
         warehouse: Changes whenever the progress starts from nothing, so that the state differs
             from a copy that another warehouse holds and dlt writes it.
     """
 
     kinds: dict[JobKind, ListProgress]
     warehouse: str
+    beside: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls) -> Progress:
@@ -155,7 +158,7 @@ class Progress:
         """Reads what `dump` wrote; anything else starts anew."""
         try:
             kinds = {kind: ListProgress.load(value["kinds"].get(kind)) for kind in JOB_KINDS}
-            return cls(kinds, str(value["warehouse"]))
+            return cls(kinds, str(value["warehouse"]), dict(value.get("beside", {})))
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls.fresh()
 
@@ -164,7 +167,8 @@ class Progress:
         kinds = {
             kind: progress.dump() for kind, progress in self.kinds.items() if not progress.is_fresh
         }
-        return {"kinds": kinds, "warehouse": self.warehouse}
+        state: dict[str, Any] = {"kinds": kinds, "warehouse": self.warehouse}
+        return state | {"beside": dict(self.beside)} if self.beside else state
 
     def share(self, kinds: Sequence[JobKind]) -> ListProgress:
         """One progress for kinds that one list shows, from now on.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import dlt
 from dlt.common.destination import AnyDestination
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs import dlt_internals
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind
 from dlt_docjobs.tables import TABLES
@@ -19,7 +21,7 @@ from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.connection import connect, install_defaults
 from dlt_docjobs.warehouse.generations import begin_generation
 from dlt_docjobs.warehouse.migration import create_table
-from dlt_docjobs.warehouse.sql import FORGOTTEN, NEWEST_JOBS
+from dlt_docjobs.warehouse.sql import FORGOTTEN, ITS_LOAD, NEWEST_JOBS
 
 _BATCH: Final = 200
 _SCOPE: Final = "provider = %s AND account = %s"
@@ -115,13 +117,95 @@ def remove_account(pipeline: Pipeline, provider: str, account: str) -> int:
     with connect(pipeline) as client:
         if client is None:
             return 0
-        found = sql.run(client, f"SELECT COUNT(*) FROM {{jobs}} WHERE {_SCOPE}", provider, account)
+        jobs = count_jobs(client, provider, account)
         # the cursor goes first: rows without a cursor are listed again, never missed
         sql.run(client, "DELETE FROM {state} WHERE pipeline_name = %s", pipeline.pipeline_name)
         for name in TABLES:
             sql.run(client, f"DELETE FROM {{{name}}} WHERE {_SCOPE}", provider, account)
         _empty_staging(client)
+    return jobs
+
+
+class Naming(NamedTuple):
+    """How an account is named: in the tables, as a source, and by its pipeline."""
+
+    account: str
+    source: str
+    pipeline: str
+
+
+def count_jobs(client: SqlClientBase[Any], provider: str, account: str) -> int:
+    """How many jobs an account has."""
+    found = sql.run(client, f"SELECT COUNT(*) FROM {{jobs}} WHERE {_SCOPE}", provider, account)
     return int(found[0][0]) if found else 0
+
+
+def rename_account(pipeline: Pipeline, provider: str, old: Naming, new: Naming) -> int:
+    """Gives an account's rows and cursor another name.
+
+    What is broken off in the middle can be done again: the rows of `jobs`, by which one tells
+    whether an account is there, come last.
+
+    Args:
+        pipeline: A pipeline of the dataset.
+        provider: Of which provider.
+        old: The account as it is named.
+        new: As it is to be named.
+
+    Returns:
+        The number of its jobs.
+
+    Raises:
+        UsageError: There are jobs under the new name already.
+    """
+    with connect(pipeline) as client:
+        if client is None:
+            return 0
+        if taken := count_jobs(client, provider, new.account):
+            raise UsageError(
+                f"{provider}:{new.account} has {taken:,} jobs of its own, and two accounts are not "
+                f"made one: remove these first with `docjobs reset {provider}:{new.account}`, then "
+                "rename; the next sync loads them again"
+            )
+        begin_generation(pipeline, provider, [old.account, new.account])
+        jobs = count_jobs(client, provider, old.account)
+        _rename_state(client, old, new)
+        for mark in ("forgotten", *(name for name in TABLES if name != "jobs"), "jobs"):
+            sql.run(
+                client,
+                f"UPDATE {{{mark}}} SET account = %s WHERE {_SCOPE}",
+                new.account,
+                provider,
+                old.account,
+            )
+        _empty_staging(client)
+    return jobs
+
+
+def _rename_state(client: SqlClientBase[Any], old: Naming, new: Naming) -> None:
+    """Moves the cursor: none is left under the old name, whose rows are then listed again."""
+    rows = sql.run(
+        client,
+        f"SELECT t.state, t._dlt_load_id FROM {{state}} t JOIN {ITS_LOAD}"
+        " WHERE t.pipeline_name = %s ORDER BY l.load_id DESC LIMIT 1",
+        old.pipeline,
+    )
+    if not rows:
+        return
+    state, load_id = rows[0]
+    renamed, version_hash = dlt_internals.renamed_state(state, new.pipeline, old.source, new.source)
+    sql.run(client, "DELETE FROM {state} WHERE pipeline_name = %s", new.pipeline)
+    sql.run(
+        client,
+        "UPDATE {state} SET pipeline_name = %s, state = %s, version_hash = %s"
+        " WHERE pipeline_name = %s AND _dlt_load_id = %s",
+        new.pipeline,
+        renamed,
+        version_hash,
+        old.pipeline,
+        load_id,
+    )
+    sql.run(client, "DELETE FROM {state} WHERE pipeline_name = %s", old.pipeline)
 
 
 def forget_jobs(

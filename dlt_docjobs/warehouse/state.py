@@ -20,7 +20,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from dlt.destinations.sql_client import SqlClientBase
 
@@ -32,6 +32,7 @@ from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.tables import REMOVED, RESULT_TABLES, TABLES
 from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.accounts import forgotten_hash
+from dlt_docjobs.warehouse.generations import generation_of
 from dlt_docjobs.warehouse.sql import ITS_LOAD, JOB
 
 JobRef = tuple[JobKind, str]
@@ -49,6 +50,13 @@ _EVENT_FIELDS: Final = StatusEvent._fields
 _PROGRESS_FIELDS: Final = JobProgress._fields
 
 
+class Owner(NamedTuple):
+    """The account that loaded a job first, and the generation that its rows are of."""
+
+    account: str
+    generation: str
+
+
 @dataclass(slots=True)
 class KnownJob:
     """What the warehouse knows of a job.
@@ -60,12 +68,14 @@ class KnownJob:
             again.
         uncommitted_row: The job's row if its load is not whole: believed only where the provider
             can't be asked any more.
+        owner: The other account of the provider that the job belongs to; all else is empty then.
     """
 
     row: Job | None = None
     history: History | None = None
     is_uncommitted: bool = False
     uncommitted_row: Job | None = None
+    owner: Owner | None = None
 
 
 @dataclass(slots=True)
@@ -102,6 +112,7 @@ class WarehouseState:
         self._texts = {
             "provider": sql.scope(provider),
             "scope": sql.scope(provider, account),
+            "t.provider": sql.scope(provider, alias="t"),
             "t.scope": sql.scope(provider, account, "t"),
         }
         if has_old_rows:
@@ -109,6 +120,8 @@ class WarehouseState:
         self._uncommitted: set[JobRef] = set()
         self._forgotten: frozenset[str] = frozenset()
         self._empty = client is None
+        self._has_jobs = client is not None
+        self._owners: dict[str, Owner] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -121,6 +134,10 @@ class WarehouseState:
             return
         if not self._query("SELECT 1 FROM {job_status_history} WHERE {scope} LIMIT 1"):
             self._empty = not self._query("SELECT 1 FROM {jobs} WHERE {scope} LIMIT 1")
+            # what another account has loaded is looked up all the same
+            self._has_jobs = not self._empty or bool(
+                self._query("SELECT 1 FROM {jobs} WHERE {provider} LIMIT 1")
+            )
         self._forgotten = frozenset(
             # whichever account had it: under another name it would be back
             row[0]
@@ -182,9 +199,13 @@ class WarehouseState:
         return cast(str, rows[0][0]) if rows else None
 
     def lookup(self, kind: JobKind, job_ids: Iterable[str]) -> dict[str, KnownJob]:
-        """What is known of the given jobs; ids that are unknown are left out."""
+        """What is known of the given jobs; ids that are unknown are left out.
+
+        No two accounts of a provider share a job: of one that another account has loaded nothing
+        is known but that.
+        """
         found: dict[str, KnownJob] = {}
-        if self._empty:
+        if not self._has_jobs:
             return found
         job_ids = sorted(set(job_ids))
         for batch in sql.batches(job_ids):
@@ -228,18 +249,33 @@ class WarehouseState:
     ) -> None:
         columns = ", ".join(f"t.{name}" for name in _JOB_FIELDS)
         for row in self._query(
-            f"SELECT t.job_id, l.load_id, {columns} FROM {{jobs}} t LEFT JOIN {ITS_LOAD}"
-            f" WHERE {{t.scope}} AND t.job_kind = %s AND t.job_id IN ({marks})",
+            f"SELECT t.job_id, t.account, l.load_id, {columns} FROM {{jobs}} t"
+            f" LEFT JOIN {ITS_LOAD}"
+            f" WHERE {{t.provider}} AND t.job_kind = %s AND t.job_id IN ({marks})",
             kind,
             *batch,
         ):
-            known = found.setdefault(row[0], KnownJob())
-            if row[1] is None:
-                known.uncommitted_row = _job(row[2:])
+            if row[1] != self._scope[1]:
+                found[row[0]] = KnownJob(owner=self._owner(row[1]))
                 continue
-            known.row = _job(row[2:])
+            known = found.setdefault(row[0], KnownJob())
+            if row[2] is None:
+                known.uncommitted_row = _job(row[3:])
+                continue
+            known.row = _job(row[3:])
             if known.history is not None:
                 known.history.last_observed_at = known.row.last_observed_at
+
+    def _owner(self, account: str) -> Owner:
+        owner = self._owners.get(account)
+        if owner is None:
+            generation = generation_of(self._client, self._scope[0], account)
+            owner = self._owners[account] = Owner(account, generation)
+        return owner
+
+    def is_owner(self, owner: Owner) -> bool:
+        """Whether an account's jobs are still its own: none was erased or renamed since."""
+        return self._owner(owner.account) == owner
 
     def broken_off_runs(self) -> list[SyncRun]:
         """Rows for runs of which a load that broke off left rows, but none in `sync_runs`.
@@ -492,7 +528,7 @@ class WarehouseState:
         return found
 
     def holds_rows(self, name: str, refs: Iterable[JobRef]) -> bool:
-        """Whether a result table holds rows of any of the given jobs."""
+        """Whether a result table holds rows of any of the given jobs, whichever account's."""
         by_kind: dict[JobKind, list[str]] = {}
         for kind, job_id in refs:
             by_kind.setdefault(kind, []).append(job_id)
@@ -500,7 +536,7 @@ class WarehouseState:
             for batch in sql.batches(sorted(job_ids), _IDS_AT_ONCE):
                 marks = sql.placeholders(batch)
                 if self._query(
-                    f"SELECT 1 FROM {{{name}}} WHERE {{scope}} AND job_kind = %s"
+                    f"SELECT 1 FROM {{{name}}} WHERE {{provider}} AND job_kind = %s"
                     f" AND job_id IN ({marks}) LIMIT 1",
                     kind,
                     *batch,
@@ -515,7 +551,7 @@ class WarehouseState:
         for batch in sql.batches(sorted(set(refs))):
             marks = sql.placeholders(batch)
             rows = self._query(
-                f"SELECT {columns} FROM {{{name}}} WHERE {{scope}} AND job_id IN ({marks})"
+                f"SELECT {columns} FROM {{{name}}} WHERE {{provider}} AND job_id IN ({marks})"
                 f" AND {REMOVED} IS NULL",
                 *(job_id for _, job_id in batch),
             )

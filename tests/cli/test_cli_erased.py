@@ -72,6 +72,8 @@ def test_forget_drops_what_waits_on_its_own_machine(
     file = warehouse.place.write("forget.txt", "pjb-one\n")
     assert warehouse.run("forget", "--job-ids-file", file).code == 0
     assert warehouse.ids() == ["pjb-two"]
+    left = warehouse.place.folder.glob("a/pipelines/docjobs_llamacloud/**/*.parquet")
+    assert list(left) == []
     assert warehouse.sync().code == 0
     assert warehouse.ids() == ["pjb-three", "pjb-two"]
 
