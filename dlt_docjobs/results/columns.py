@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import chain, repeat
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -23,6 +24,7 @@ Columns = dict[str, Sequence[Any] | pa.Array]
 """Columns by name. Texts may be as sent: they are cleaned when they become Arrow."""
 
 _CONTENT: Final = frozenset({"content", "markdown", "html", "text"})
+_WORDS: Final = frozenset({"segment_type", "chunk_kind"})
 # What stands where a column is not given and may not be null
 _ZEROS: Final[dict[str, Any]] = {"bigint": 0, "bool": False}
 _CORNERS: Final = ("bbox_x0", "bbox_y0", "bbox_x1", "bbox_y1")
@@ -91,6 +93,12 @@ def chunk_contents(
     return ["\n\n".join(of_chunk) for of_chunk in parts]
 
 
+@cache
+def no_rows(table: str) -> pa.RecordBatch:
+    """A table without rows."""
+    return batch_of_columns(TABLES[table], 0, {})
+
+
 def batch(
     left: Leftovers, table: str, count: int, columns: Mapping[str, Sequence[Any] | pa.Array]
 ) -> pa.RecordBatch:
@@ -102,17 +110,17 @@ def batch(
         count: Rows.
         columns: Its columns by name. One that is not there is null, 0 or false in every row.
     """
-    made: Columns = {}
     if not count:
-        return batch_of_columns(TABLES[table], 0, made)
+        return no_rows(table)
+    made: Columns = {}
     for column in TABLES[table].own_columns:
         values = columns.get(column.name)
         if values is None:
             if not column.nullable:
                 made[column.name] = pa.repeat(_ZEROS[column.type], count)
         elif left.include_content or column.name not in _CONTENT:
-            is_text = column.type == "text" and not isinstance(values, pa.Array)
-            made[column.name] = cleaned(values).column if is_text else values
+            is_ours = column.type != "text" or column.name in _WORDS or isinstance(values, pa.Array)
+            made[column.name] = values if is_ours else cleaned(values).column
     return batch_of_columns(TABLES[table], count, made)
 
 

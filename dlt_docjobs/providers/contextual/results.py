@@ -10,7 +10,7 @@ chunk. Where the contract is silent:
   `document_metadata.hierarchy.blocks` repeats, what the pages say as well is taken away.
 * A chunk's content is the markdown of all blocks of its page, whatever their depth: a heading does
   not contain the text of what stands under it.
-* A page's own `markdown` is the chunk's content where there are no blocks; where there are, it is
+* A page's own `markdown` is the chunk's content where its blocks have none; where they have, it is
   kept in the page's `metadata` unless it equals what the blocks make.
 * A block's parent is the last of its `parent_ids` that came before it, on any page. Blocks are
   never reordered; `parent_ids` stay in `metadata`, unless empty.
@@ -33,9 +33,9 @@ from dlt_docjobs.model.values import MAX_INT, to_int, to_text
 from dlt_docjobs.providers.contextual import PROVIDER
 from dlt_docjobs.results.columns import (
     Columns,
-    batch,
     chunk_contents,
     cleaned,
+    no_rows,
     page_chunks,
     segments_batch,
     spread,
@@ -136,9 +136,8 @@ def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
     contents = chunk_contents(len(counts), of_chunk, markdown.values)
     own = cleaned([page.markdown for _, page in numbered]).values
     for at, ((number, _), text) in enumerate(zip(numbered, own, strict=True)):
-        if not counts[at]:
-            contents[at] = text or ""
-        elif text is not None and text != contents[at] and left.include_content:
+        contents[at] = contents[at] or text or ""
+        if text is not None and text != contents[at] and left.include_content:
             pages[number].keep({"markdown": text})
     parents, depths = _parents(sent["id"], sent["parent_ids"])
     numbers = [number for number, _ in numbered]
@@ -165,7 +164,7 @@ def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
         "pages": pages.batch(left),
         "chunks": page_chunks(left, numbers, contents, counts),
         "segments": segments_batch(left, columns, boxes, sizes, kept, others, extent=False),
-        "segment_ocr": batch(left, "segment_ocr", 0, {}),
+        "segment_ocr": no_rows("segment_ocr"),
     }
     return Document(tables, failed_page_count=0)
 
@@ -184,9 +183,10 @@ def _parents(
     indexes: dict[str | None, int] = {}
     for index, (own, named) in enumerate(zip(ids, parent_ids, strict=True)):
         parent = None
-        if named:
-            names = map(to_text, reversed(named if type(named) is list else [named]))
-            parent = next((indexes[name] for name in names if name in indexes), None)
+        for name in reversed(named if type(named) is list else [named]):
+            parent = indexes.get(name if type(name) is str else to_text(name))
+            if parent is not None:
+                break
         parents.append(parent)
         depths.append(0 if parent is None else depths[parent] + 1)
         if own is not None:

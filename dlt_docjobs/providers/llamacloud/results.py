@@ -40,11 +40,11 @@ from dlt_docjobs.providers.llamacloud import PROVIDER
 from dlt_docjobs.results.boxes import boxes_of
 from dlt_docjobs.results.columns import (
     Columns,
-    batch,
     chunk_contents,
     cleaned,
     image_urls,
     mean,
+    no_rows,
     page_chunks,
     segments_batch,
     spread,
@@ -99,7 +99,7 @@ _KNOWN: Final = {
     "section_header": _COMMON | {"value", "level"},
     "picture": _COMMON | {"caption", "url"},
 }
-# The types that have a column for a field, and the fields that have none in any
+# Fields that have a column in some types, and these types; fields that have one in none
 _TAKERS: Final = {
     name: frozenset(kind for kind, known in _KNOWN.items() if name in known)
     for name in ("value", "text", "csv", "caption", "url", "level")
@@ -222,9 +222,8 @@ def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
             chunks.append((number, count))
         else:
             chunk_of.append(None)
-    parsed = {number for number, _ in chunks}
-    for number, _ in parts:
-        pages[number].is_failed = number not in parsed
+    for number in {number for number, _ in parts} - {number for number, _ in chunks}:
+        pages[number].is_failed = True
 
     widths = [page.page_width or pages[number].page_width for number, page in parts]
     heights = [page.page_height or pages[number].page_height for number, page in parts]
@@ -240,7 +239,7 @@ def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
         "pages": pages.batch(left),
         "chunks": page_chunks(left, [n for n, _ in chunks], contents, [n for _, n in chunks]),
         "segments": segments,
-        "segment_ocr": batch(left, "segment_ocr", 0, {}),
+        "segment_ocr": no_rows("segment_ocr"),
     }
     return Document(tables, failed_page_count=sum(page.is_failed for page in pages.values()))
 
@@ -338,14 +337,13 @@ class _Items:
         """The segments, and what each at the top brings to its chunk."""
         sent = transposed(self._sent, _Item)
         boxes: Sequence[Boxes] = sent["bbox"]
-        words, markdown = cleaned(sent["type"]), cleaned(sent["md"])
-        content = self._contents(sent)
+        markdown, content = cleaned(sent["md"]), self._contents(sent)
         rows = self._only("table", sent["rows"])
         columns |= {
             "parent_segment_index": self._parents,
             "depth": self._depths,
             "segment_type": self._types,
-            "provider_segment_type": words.column,
+            "provider_segment_type": sent["type"],
             "content": content,
             "markdown": markdown.column,
             "html": sent["html"],
@@ -357,10 +355,8 @@ class _Items:
         }
         others = {name: sent[name] for name in _NEVER}
         for name, takers in _TAKERS.items():
-            others[name] = [
-                None if kind in takers else value
-                for kind, value in zip(self._kinds, sent[name], strict=True)
-            ]
+            pairs = zip(self._kinds, sent[name], strict=True)
+            others[name] = [None if kind in takers else value for kind, value in pairs]
         sizes = columns["page_width"], columns["page_height"]
         batch = segments_batch(left, columns, boxes, sizes, sent["kept"], others, extent=True)
         texts = zip(self._parents, markdown.values, content, strict=True)

@@ -38,6 +38,7 @@ from dlt_docjobs.results.columns import (
     image_urls,
     mean,
     metadata,
+    no_rows,
     segments_batch,
     spread,
     transposed,
@@ -151,17 +152,19 @@ def _document(left: Leftovers, include_ocr: bool, found: Found, rest: dict[str, 
     pages = Pages()
     numbers, others["page_number"] = _page_numbers(pages, sent["page_number"], rest)
     sizes = _page_sizes(pages, numbers, sent["page_width"], sent["page_height"])
-    elements, others["ocr"] = _ocr(left, sent["ocr"] if include_ocr else ())
+    elements = no_rows("segment_ocr")
+    if include_ocr:
+        elements, others["ocr"] = _ocr(left, sent["ocr"])
 
     ends = zip(accumulate(lengths), lengths, strict=True)
     spans = [slice(end - length, end) for end, length in ends]
     chunk_ids = cleaned(chunks["chunk_id"]).column
-    of_chunk = spread(range(len(lengths)), lengths)
-    embeds: Sequence[str | None] = cleaned(chunks["embed"]).values
+    of_chunk = pa.array(spread(range(len(lengths)), lengths), pa.int64())
+    embeds: Sequence[str | None] = chunks["embed"]
     if left.include_content and None in embeds:
         texts = cleaned(sent["markdown"]).values, cleaned(sent["content"]).values
         either = [markdown or content for markdown, content in zip(*texts, strict=True)]
-        made_up = chunk_contents(len(embeds), of_chunk, either)
+        made_up = chunk_contents(len(embeds), of_chunk.to_pylist(), either)
         pairs = zip(embeds, made_up, strict=True)
         embeds = [content if embed is None else embed for embed, content in pairs]
     of_chunks = [[n for n in numbers[span] if n is not None] for span in spans]
@@ -185,7 +188,7 @@ def _document(left: Leftovers, include_ocr: bool, found: Found, rest: dict[str, 
     columns: Columns = {
         "segment_id": sent["segment_id"],
         "chunk_index": of_chunk,
-        "chunk_id": chunk_ids.take(pa.array(of_chunk, pa.int64())),
+        "chunk_id": chunk_ids.take(of_chunk),
         "segment_type": types_of(_type_of, words.values),
         "provider_segment_type": words.column,
         "page_number": numbers,
