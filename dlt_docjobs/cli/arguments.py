@@ -153,9 +153,14 @@ def _add_sync(commands: Any) -> None:
     )
     command.add_argument(
         "--reload",
-        choices=("failed", "skipped", "all"),
+        choices=("failed", "skipped", "incomplete", "all"),
         help="fetch these results again, in a window or for the ids of a file; without either, "
-        "of all jobs known",
+        "of all jobs known; incomplete: those of which rows are missing",
+    )
+    command.add_argument(
+        "--believe-gone",
+        action="store_true",
+        help="believe that jobs are gone though many answer 404 at once",
     )
     command.add_argument(
         "--job-ids-file",

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import dlt
@@ -113,6 +113,23 @@ def _notes(account: dict[str, Any]) -> Iterator[str]:
             f"{results} not loaded{until}. `docjobs sync` fetches what is pending, "
             "`docjobs sync --reload failed` or `skipped` the rest"
         )
+    if account["missing_jobs"]:
+        yield (
+            f"{account['missing_jobs']:,} missing since {account['missing_since']:%Y-%m-%d %H:%M} "
+            "UTC: they answer 404, and a later sync that meets it again calls them expired"
+        )
+    if account["retried_results"]:
+        yield (
+            f"{account['retried_results']:,} results are asked for again each day, the first since "
+            f"{account['retried_since']:%Y-%m-%d %H:%M} UTC"
+        )
+    if doubted := account["doubted_since"]:
+        yield f"since {doubted:%Y-%m-%d %H:%M} UTC most known jobs answer 404, which is not believed"
+        if datetime.now(UTC) - doubted > timedelta(days=1):
+            yield (
+                "if they are gone indeed, and it is neither the key nor base_url: `docjobs sync "
+                f"{_name(account)} --believe-gone`"
+            )
     if account["given_up_jobs"]:
         yield f"{account['given_up_jobs']:,} open too long to be asked for any more (given up)"
 

@@ -142,6 +142,8 @@ def _source_arguments(args: argparse.Namespace) -> dict[str, Any]:
         arguments["job_ids_file"] = args.job_ids_file
     if args.reload is not None:
         arguments["reload"] = args.reload
+    if args.believe_gone:
+        arguments["believe_gone"] = True
     if args.no_results:
         arguments["fetch_results"] = False
     return arguments

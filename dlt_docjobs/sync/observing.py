@@ -266,8 +266,7 @@ class Observing:
             self.job_rows.conclude(entry, "skipped")
         elif not wanted or entry.is_fetching:
             entry.wants_result = False
-        elif self._settings.reload is not None and self._settings.targets is not None:
-            # whoever names a job wants its result, whatever was concluded of it before
+        elif self._is_named(kind):
             entry.wants_result = entry.row.status == SUCCEEDED
         elif self._settings.reload is not None:
             entry.wants_result = state in ("pending", *reloaded_states(self._settings.reload))
@@ -276,6 +275,16 @@ class Observing:
             entry.wants_result = state == "pending" or (state == "skipped" and whole)
         elif entry.ref in self._context.looked.resting and not entry.events:
             entry.wants_result = False
+
+    def _is_named(self, kind: JobKind) -> bool:
+        """Whether a reload names its jobs: it then wants them, whatever was concluded before.
+
+        Where no list shows the jobs, ids are where they come from, and pick none of them out.
+        """
+        reload, is_unlisted = self._settings.reload, kind in self._context.provider.unlisted
+        if reload is None or self._settings.targets is None:
+            return False
+        return reload == "all" or not is_unlisted
 
     # -- what is written --------------------------------------------------------------------
 

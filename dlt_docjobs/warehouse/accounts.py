@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final, NamedTuple
 
 import dlt
@@ -34,7 +35,9 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
         A mapping an account: provider, account, cursor, jobs, open_jobs, given_up_jobs,
         pending_results, last_run_at, last_run_ok, last_run_exit_code, last_run_error,
         last_ok_run_at, results_at_risk (not loaded, and neither gone), results_expire_at (when the
-        provider forgets the first of them).
+        provider forgets the first of them), missing_jobs and missing_since (404s that no later one
+        has confirmed yet), retried_results and retried_since (of jobs that are known to have
+        succeeded for more than a day), doubted_since (404s of the last run that are not believed).
     """
     install_defaults()
     dataset = dlt.dataset(destination, dataset_name)
@@ -43,7 +46,7 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
             return []
         runs = sql.run(
             client,
-            "SELECT provider, account, finished_at, ok, exit_code, error FROM"
+            "SELECT provider, account, finished_at, ok, exit_code, error, doubted_since FROM"
             f" {sql.newest('{sync_runs}', 'provider, account', 'finished_at')} r"
             " ORDER BY provider, account",
         )
@@ -59,7 +62,8 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
             " THEN 1 ELSE 0 END), SUM(CASE WHEN given_up_at IS NOT NULL THEN 1 ELSE 0 END),"
             " SUM(CASE WHEN results_state IN ('pending', 'failed', 'skipped') THEN 1 ELSE 0 END),"
             " MIN(CASE WHEN results_state IN ('pending', 'failed', 'skipped')"
-            " THEN results_expire_at END)"
+            " THEN results_expire_at END),"
+            " SUM(CASE WHEN missing_since IS NOT NULL THEN 1 ELSE 0 END), MIN(missing_since)"
             # plain files keep every row that a job ever had
             f" FROM {NEWEST_JOBS} j GROUP BY provider, account",
         )
@@ -68,10 +72,20 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
             f"SELECT provider, account, COUNT(*) FROM {sql.open_jobs()} h"
             " GROUP BY provider, account",
         )
+        retried = _by_account(
+            client,
+            "SELECT j.provider, j.account, COUNT(*), MIN(h.seen_at)"
+            f" FROM {NEWEST_JOBS} j JOIN (SELECT {sql.JOB}, MAX(observed_at) AS seen_at FROM"
+            f" {{job_status_history}} WHERE status = 'succeeded' GROUP BY {sql.JOB}) h"
+            " ON h.provider = j.provider AND h.job_kind = j.job_kind AND h.job_id = j.job_id"
+            " WHERE j.results_state = 'pending' AND h.seen_at < %s"
+            " GROUP BY j.provider, j.account",
+            datetime.now(timezone.utc) - timedelta(days=1),
+        )
     result = []
-    for provider, account, finished_at, ok, exit_code, error in runs:
+    for provider, account, finished_at, ok, exit_code, error, doubted_since in runs:
         key = (provider, account)
-        counts = jobs.get(key, (0, 0, 0, 0, None))
+        counts = jobs.get(key, (0, 0, 0, 0, None, 0, None))
         cursor, last_ok = cursors.get(key, (None, None))
         result.append(
             {
@@ -89,6 +103,11 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
                 "last_ok_run_at": parse_instant(last_ok),
                 "results_at_risk": int(counts[3] or 0),
                 "results_expire_at": parse_instant(counts[4]),
+                "missing_jobs": int(counts[5] or 0),
+                "missing_since": parse_instant(counts[6]),
+                "retried_results": int(retried.get(key, (0, None))[0]),
+                "retried_since": parse_instant(retried.get(key, (0, None))[1]),
+                "doubted_since": parse_instant(doubted_since),
             }
         )
     return result
@@ -330,5 +349,7 @@ def _empty_staging(client: SqlClientBase[Any]) -> None:
             sql.run(client, f"DELETE FROM {{{name}}}")
 
 
-def _by_account(client: SqlClientBase[Any], text: str) -> dict[tuple[str, str], tuple[Any, ...]]:
-    return {(row[0], row[1]): tuple(row[2:]) for row in sql.run(client, text)}
+def _by_account(
+    client: SqlClientBase[Any], text: str, *values: Any
+) -> dict[tuple[str, str], tuple[Any, ...]]:
+    return {(row[0], row[1]): tuple(row[2:]) for row in sql.run(client, text, *values)}

@@ -427,3 +427,44 @@ def test_credits_that_can_t_be_handled_are_told_without_what_was_sent() -> None:
     session = account.sync(2 * DAY)
     assert session.exit_code == 1 and "KeyError" in (session.row().error or "")
     assert "secret" not in (session.row().error or "")
+
+
+# -- reloads --------------------------------------------------------------------------------------
+
+
+def test_whoever_reloads_by_id_wants_the_result_whatever_was_concluded_of_it() -> None:
+    account, api = withheld(NOT_FOUND)
+    account.server.add("other", "COMPLETED", NOW - 5)
+    account.sync(60, retry_results=timedelta(0))
+    assert state(account) == "expired"
+    api.how = None
+    account.server.fetched.clear()
+    session = account.sync(60, targets=[("ended", "parse")], reload="failed")
+    assert account.server.fetched == [("parse", "ended")] and state(account) == "loaded"
+    assert session.exit_code == 0
+
+
+def test_ids_where_no_list_shows_jobs_pick_none_of_them_out() -> None:
+    server = Server(StillClock(NOW))
+    for number in range(3):
+        server.add(f"job-{number}", "Succeeded", NOW - 60)
+    broken = type("Broken", (FakeApi,), {})
+
+    async def result(
+        self: Any, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
+        if job_id == "job-1":
+            raise UNREADABLE
+        return await FakeApi.result(self, kind, job_id, tier, is_retry=is_retry)
+
+    broken.result = result  # type: ignore[attr-defined]
+    warehouse, named = Warehouse(), [(f"job-{number}", "parse") for number in range(3)]
+    options: dict[str, Any] = {**PARSE, "wanted": EVERYTHING, "targets": named}
+    api = broken(server, "unsiloed", lists=())
+    run(api, warehouse, Progress.fresh(), retry_results=timedelta(0), **options)
+    for reload, expected in (("failed", [1]), ("all", [0, 1, 2])):
+        server.fetched.clear()
+        api = FakeApi(server, "unsiloed", lists=())
+        run(api, warehouse, Progress.fresh(), reload=reload, **options)
+        assert sorted(server.fetched) == [("parse", f"job-{number}") for number in expected]
+        assert {row.results_state for row in warehouse.jobs.values()} == {"loaded"}

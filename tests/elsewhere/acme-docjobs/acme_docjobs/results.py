@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from dlt_docjobs.results.builder import Fields, Pages, as_record, number_pages
+from dlt_docjobs.results.values import entries, to_confidence, to_float, to_int
+
 from acme_docjobs import PROVIDER
 from dlt_docjobs.model.records import Chunk, ParsedDocument, Segment
 from dlt_docjobs.results import Reading
 from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
-from dlt_docjobs.results.builder import Fields, Pages, as_record, number_pages
 from dlt_docjobs.results.reading import split
-from dlt_docjobs.results.values import entries, to_confidence, to_float, to_int
 
 _BOX: Final = BoxKeys("left", "top", "right", "bottom", extent=False)
 _PAGE: Final = frozenset({"number", "width", "height", "elements"})

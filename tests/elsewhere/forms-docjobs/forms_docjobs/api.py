@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from dlt_docjobs.results.builder import Fields, Pages, number_pages
+from dlt_docjobs.results.values import entries
+
 from dlt_docjobs.http import Answer
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Chunk, ParsedDocument, Segment
@@ -21,9 +24,7 @@ from dlt_docjobs.providers.protocol import (
     ProviderApi,
 )
 from dlt_docjobs.results import Reading
-from dlt_docjobs.results.builder import Fields, Pages, number_pages
 from dlt_docjobs.results.reading import split
-from dlt_docjobs.results.values import entries
 from forms_docjobs import BATCHES, BRACKETED, NAMED, NEWEST, SINCE, WINDOWED
 
 _RESULT = frozenset({"pages", "value"})
