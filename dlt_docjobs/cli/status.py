@@ -124,7 +124,7 @@ def _notes(account: dict[str, Any]) -> Iterator[str]:
             f"{account['retried_since']:%Y-%m-%d %H:%M} UTC"
         )
     if doubted := account["doubted_since"]:
-        yield f"since {doubted:%Y-%m-%d %H:%M} UTC most known jobs answer 404, which is not believed"
+        yield f"most known jobs answer 404 since {doubted:%Y-%m-%d %H:%M} UTC: it is not believed"
         if datetime.now(UTC) - doubted > timedelta(days=1):
             yield (
                 "if they are gone indeed, and it is neither the key nor base_url: `docjobs sync "
