@@ -71,7 +71,7 @@ class Warehouse:
     def age(self, hours: float) -> None:
         """Puts everything that the warehouse says of past syncs so many hours back."""
         columns = {
-            "jobs": ("last_observed_at",),
+            "jobs": ("first_seen_at", "missing_since", "last_observed_at"),
             "job_status_history": ("occurred_at", "occurred_at_latest", "observed_at"),
             "rejected_records": ("observed_at",),
         }

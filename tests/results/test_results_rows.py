@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 import pytest
 from results_support import FIXTURES, JSON_COLUMNS, Rows, parse
 
-from dlt_docjobs.model.records import JsonText
 from dlt_docjobs.emulator.vocabulary import PROVIDERS
+from dlt_docjobs.model.records import JsonText
 from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES
 from dlt_docjobs.providers.registry import provider as provider_of
 
