@@ -23,7 +23,7 @@ class _Job(envelopes.Envelope):
     id: envelopes.Identifier
     type: envelopes.StatusText
     state: envelopes.StatusText
-    created: envelopes.Created = None
+    created: envelopes.Instant = None
     file: envelopes.Text = None
     failure: envelopes.Text = None
 

@@ -46,7 +46,7 @@ class _Job(envelopes.Envelope):
     id: envelopes.Identifier
     kind: envelopes.StatusText
     status: envelopes.StatusText
-    created: envelopes.Created = None
+    created: envelopes.Instant = None
     name: envelopes.Text = None
     error: envelopes.Text = None
 
