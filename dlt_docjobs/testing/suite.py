@@ -362,8 +362,8 @@ class ConformanceSuite:
     def test_a_job_that_vanishes_is_expired_and_harms_nobody(self, bench: Bench) -> None:
         """404 for a known job ends its history; what was loaded of it stays, others go on.
 
-        Never expired: 404 has to come out of `status` and `result` as `NotFound`, and the server has
-        to say it as the API does: a JSON object with one of `error_keys`.
+        Never expired: 404 has to come out of `status` and `result` as `NotFound`, and the server
+        has to say it as the API does: a JSON object with one of `error_keys`.
         """
         fake = bench.fake
         jobs = stock(bench)
