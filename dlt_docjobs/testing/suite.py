@@ -362,7 +362,8 @@ class ConformanceSuite:
     def test_a_job_that_vanishes_is_expired_and_harms_nobody(self, bench: Bench) -> None:
         """404 for a known job ends its history; what was loaded of it stays, others go on.
 
-        Never expired: 404 has to come out of `status` and `result` as `NotFound`.
+        Never expired: 404 has to come out of `status` and `result` as `NotFound`, and the server
+        has to say it as the API does: a JSON object with one of `error_keys`.
         """
         fake = bench.fake
         jobs = stock(bench)
@@ -619,8 +620,8 @@ class ConformanceSuite:
         """With `include_content` and `include_names` false, no text and no name is left.
 
         In `payload` or `rejected_records`: `document_keys` names a key that holds a text, or
-        `name_keys` lacks one that holds the document's name. In a result table: a text was not
-        read by `Fields.content`.
+        `name_keys` lacks one that holds the document's name. In a result table: a text went into a
+        column that is not for texts of the document, or `keep` names a key that holds one.
         """
         run, everywhere = everything(bench, caplog, include_content=False, include_names=False)
         for secret in (*bench.fake.secrets, TEXT, NAME):

@@ -23,7 +23,7 @@ class _Job(envelopes.Envelope):
     id: envelopes.Identifier
     type: envelopes.StatusText
     state: envelopes.StatusText
-    created: envelopes.Created = None
+    created: envelopes.Instant = None
     file: envelopes.Text = None
     failure: envelopes.Text = None
 
@@ -43,11 +43,8 @@ class AcmeApi(ProviderApi):
         answer, body = await self._get_sized(("jobs",), params, "limit", self.page_size)
         reader = RecordReader("/jobs", None)
         for row in answers.records_of(body, "jobs", reader.endpoint):
-            try:
-                reader.observations.append(_observe(row, answer))
-            except UnreadableRecord as error:
-                reader.reject(str(error), row, answers.as_mapping(row).get("id"))
-        return reader.page(answers.next_token(body, "next"))
+            reader.read(row, lambda record: _observe(record, answer), "id")
+        return reader.page(answer, answers.next_token(body, "next"))
 
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
         """One job without its result."""
@@ -55,7 +52,9 @@ class AcmeApi(ProviderApi):
         with answers.kept_whole(answer):
             return JobAnswer(_observe(body, answer, job_id))
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job with its result; a large one lies elsewhere, and the answer says where."""
         path = ("jobs", job_id, "result")
         if kind == "parse":
@@ -67,8 +66,9 @@ class AcmeApi(ProviderApi):
                     answer, reading = await self.client.get_elsewhere(url, self.reader.read)
                     reply.size += len(answer.body)
                 with answers.kept_whole(answer):
-                    reply.document = answers.document_of(reading, "pages")
-                reply.observation.page_count = reply.document.count("pages")
+                    reply.document = answers.document_of(reading)
+                if reply.document is not None:
+                    reply.observation.page_count = reply.document.count("pages")
             return reply
         answer, body = await self.client.get_json(path)
         reply = self._reply(job_id, body, answer)
@@ -77,8 +77,7 @@ class AcmeApi(ProviderApi):
             if isinstance(url, str):
                 answer, body = await self.client.get_elsewhere(url, _json)
                 reply.size += len(answer.body)
-            with answers.kept_whole(answer):
-                reply.extraction = _extraction(body)
+            reply.extraction = _extraction(body)
         return reply
 
     async def check(self) -> None:
@@ -99,10 +98,11 @@ def _has_succeeded(reply: JobAnswer) -> bool:
     return PROVIDER.vocabulary.status(reply.observation.provider_status) == SUCCEEDED
 
 
-def _extraction(body: Any) -> Extraction:
+def _extraction(body: Any) -> Extraction | None:
     fields = answers.as_mapping(body)
-    if "value" not in fields:
-        raise UnreadableRecord("a job that is done came without `value`")
+    if fields.get("value") is None:
+        # not there yet: the job's result stays pending, and is asked for again
+        return None
     return Extraction(fields["value"], fields.get("scores"))
 
 

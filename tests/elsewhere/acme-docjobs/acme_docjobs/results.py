@@ -2,103 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
+from itertools import repeat
 from typing import Any, Final
 
-from dlt_docjobs.results.builder import Fields, Pages, as_record, number_pages
-from dlt_docjobs.results.values import entries, to_confidence, to_float, to_int
-
 from acme_docjobs import PROVIDER
-from dlt_docjobs.model.records import Chunk, ParsedDocument, Segment
-from dlt_docjobs.results import Reading
-from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
-from dlt_docjobs.results.reading import split
+from dlt_docjobs.results.columns import (
+    batch,
+    chunk_contents,
+    page_chunks,
+    segments_batch,
+    spread,
+    transposed,
+    types_of,
+)
+from dlt_docjobs.results.leftovers import Leftovers
+from dlt_docjobs.results.pages import Pages, number_pages
+from dlt_docjobs.results.reading import Document, Found, Reading, read
+from dlt_docjobs.results.typed import (
+    Box,
+    Confidence,
+    Number,
+    Objects,
+    Record,
+    Side,
+    Text,
+    Whole,
+)
 
-_BOX: Final = BoxKeys("left", "top", "right", "bottom", extent=False)
-_PAGE: Final = frozenset({"number", "width", "height", "elements"})
-_ELEMENT: Final = frozenset({"id", "kind", "text", "box", "score"})
+
+class _Box(Box):
+    left: Side
+    top: Side
+    right: Side
+    bottom: Side
+
+
+class _Element(Record):
+    bare = "text"
+    id: Text = None
+    kind: Text = None
+    text: Text = None
+    box: _Box | None = None
+    score: Confidence = None
+
+
+class _Page(Record):
+    number: Whole = None
+    width: Number = None
+    height: Number = None
+    elements: list[_Element] | None = None
+
+
+_PAGES: Final = Objects(_Page, "pages")
 
 
 def read_answer(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
 ) -> Reading:
     """Splits an answer into what it says of the job and the rows of its result."""
-    parse = partial(parse_document, include_content=include_content)
-    return split(decode(), ("pages",), ("pages",), parse)
-
-
-def parse_document(body: Mapping[str, Any], *, include_content: bool) -> ParsedDocument:
-    """The rows of one result."""
-    fields = Fields(
+    left = Leftovers(
         include_content=include_content,
         keep=frozenset({"id", "kind"}),
-        content_keys=frozenset({"text"}),
+        content_keys=frozenset({"text", "elements"}),
     )
-    pages, chunks, segments = Pages(fields), list[Chunk](), list[Segment]()
-    for number, page in number_pages(entries(body, "pages"), lambda one: to_int(one.get("number"))):
+    return read(body, decode, {"pages": _PAGES}, {"pages"}, partial(_document, left))
+
+
+def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
+    numbered = number_pages(found["pages"] or (), lambda page: page.number)
+    pages = Pages()
+    elements: list[_Element] = []
+    counts: list[int] = []
+    for number, page in numbered:
         draft = pages[number]
-        draft.fill("page_width", fields.read(page, "width", to_float))
-        draft.fill("page_height", fields.read(page, "height", to_float))
-        draft.keep(fields.leftovers(page, _PAGE))
-        elements = page.get("elements")
-        found = [
-            _segment(fields, as_record(element, "text"), number, len(segments) + at, len(chunks))
-            for at, element in enumerate(elements if isinstance(elements, list) else [])
-        ]
-        draft.segment_count += len(found)
-        texts = [segment.content for segment in found if segment.content]
-        chunks.append(
-            Chunk(
-                chunk_index=len(chunks),
-                chunk_id=None,
-                chunk_kind="page",
-                page_number=number,
-                last_page_number=number,
-                content="\n\n".join(texts) if include_content else None,
-                length=None,
-                segment_count=len(found),
-                metadata=None,
-            )
-        )
-        segments += found
-    return ParsedDocument(pages.rows(), chunks, segments, [])
+        draft.fill("page_width", page.width)
+        draft.fill("page_height", page.height)
+        draft.keep(left.of(page.kept or {}))
+        elements += page.elements or ()
+        counts.append(len(page.elements or ()))
+        draft.segment_count += counts[-1]
 
-
-def _segment(
-    fields: Fields, element: Mapping[str, Any], page: int, index: int, chunk: int
-) -> Segment:
-    word = fields.text(element, "kind")
-    text = fields.content(element, "text")
-    box = fields.boxes(element, "box")
-    x0, y0, x1, y1 = NOWHERE if box is None else fractions(element["box"], _BOX, 1.0, 1.0)
-    return Segment(
-        segment_index=index,
-        segment_id=fields.text(element, "id"),
-        parent_segment_index=None,
-        depth=0,
-        chunk_index=chunk,
-        chunk_id=None,
-        segment_type=PROVIDER.vocabulary.segment_type(word),
-        provider_segment_type=word,
-        page_number=page,
-        page_width=None,
-        page_height=None,
-        content=text,
-        markdown=text,
-        html=None,
-        image_url=None,
-        confidence=fields.read(element, "score", to_confidence),
-        confidence_level=None,
-        bbox_x0=x0,
-        bbox_y0=y0,
-        bbox_x1=x1,
-        bbox_y1=y1,
-        provider_bbox=box,
-        heading_level=None,
-        table_rows=None,
-        table_columns=None,
-        ocr_count=0,
-        ocr_confidence_mean=None,
-        metadata=fields.metadata(element, _ELEMENT),
-    )
+    # one list a field, as long as there are elements
+    sent = transposed(elements, _Element)
+    numbers = [number for number, _ in numbered]
+    of_chunk = spread(range(len(counts)), counts)
+    columns = {
+        "segment_id": sent["id"],
+        "chunk_index": of_chunk,
+        "segment_type": types_of(PROVIDER.vocabulary.segment_type, sent["kind"]),
+        "provider_segment_type": sent["kind"],
+        "page_number": spread(numbers, counts),
+        "content": sent["text"],
+        "markdown": sent["text"],
+        "confidence": sent["score"],
+    }
+    # Acme's boxes are fractions of the page already: a page of 1 by 1
+    boxes, sizes, kept = sent["box"], (repeat(1.0), repeat(1.0)), sent["kept"]
+    contents = chunk_contents(len(counts), of_chunk, sent["text"])
+    tables = {
+        "pages": pages.batch(left),
+        "chunks": page_chunks(left, numbers, contents, counts),
+        "segments": segments_batch(left, columns, boxes, sizes, kept, {}, extent=False),
+        "segment_ocr": batch(left, "segment_ocr", 0, {}),
+    }
+    return Document(tables, failed_page_count=0)

@@ -6,16 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from dlt_docjobs.results.builder import Fields, Pages, number_pages
-from dlt_docjobs.results.values import entries
-
 from dlt_docjobs.http import Answer
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.records import Chunk, ParsedDocument, Segment
 from dlt_docjobs.model.times import format_instant
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
 from dlt_docjobs.providers import answers, envelopes
-from dlt_docjobs.providers.answers import RecordReader, UnreadableRecord
+from dlt_docjobs.providers.answers import RecordReader
 from dlt_docjobs.providers.protocol import (
     Extraction,
     JobAnswer,
@@ -23,18 +19,34 @@ from dlt_docjobs.providers.protocol import (
     ListRange,
     ProviderApi,
 )
-from dlt_docjobs.results import Reading
-from dlt_docjobs.results.reading import split
+from dlt_docjobs.results.columns import (
+    batch,
+    page_chunks,
+    segments_batch,
+    transposed,
+    types_of,
+)
+from dlt_docjobs.results.leftovers import Leftovers
+from dlt_docjobs.results.pages import Pages, number_pages
+from dlt_docjobs.results.reading import Document, Found, Reading, read
+from dlt_docjobs.results.typed import Objects, Record, Text
 from forms_docjobs import BATCHES, BRACKETED, NAMED, NEWEST, SINCE, WINDOWED
 
-_RESULT = frozenset({"pages", "value"})
+
+class _Page(Record):
+    bare = "text"
+    type: Text = None
+    text: Text = None
+
+
+_PAGES = Objects(_Page, "pages")
 
 
 class _Job(envelopes.Envelope):
     id: envelopes.Identifier
     kind: envelopes.StatusText
     status: envelopes.StatusText
-    created: envelopes.Created = None
+    created: envelopes.Instant = None
     name: envelopes.Text = None
     error: envelopes.Text = None
 
@@ -43,25 +55,34 @@ def read_answer(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
 ) -> Reading:
     """An answer's rest, and its pages as rows."""
-    return split(decode(), ("pages",), _RESULT, partial(_parse, include_content))
-
-
-def _parse(include_content: bool, body: dict[str, Any]) -> ParsedDocument:
     keep, content = frozenset({"type"}), frozenset({"text"})
-    fields = Fields(include_content=include_content, keep=keep, content_keys=content)
-    pages, chunks, segments = Pages(fields), list[Chunk](), list[Segment]()
-    for number, page in number_pages(entries(body, "pages"), lambda one: None):
-        word, text = fields.text(page, "type"), fields.content(page, "text")
+    left = Leftovers(include_content=include_content, keep=keep, content_keys=content)
+    return read(body, decode, {"pages": _PAGES}, {"pages"}, partial(_document, left))
+
+
+def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
+    numbered = number_pages(found["pages"] or (), lambda page: None)
+    pages = Pages()
+    for number, _ in numbered:
         pages[number].segment_count += 1
-        at = len(segments)
-        chunks.append(Chunk(at, None, "page", number, number, text, None, 1, None))
-        kind = WINDOWED.vocabulary.segment_type(word)
-        values: dict[str, Any] = dict.fromkeys(Segment._fields)
-        values |= {"segment_index": at, "chunk_index": at, "depth": 0, "ocr_count": 0}
-        values |= {"page_number": number, "content": text, "markdown": text}
-        values |= {"segment_type": kind, "provider_segment_type": word}
-        segments.append(Segment(**values))
-    return ParsedDocument(pages.rows(), chunks, segments, [])
+    sent = transposed([page for _, page in numbered], _Page)
+    numbers, count = [number for number, _ in numbered], len(numbered)
+    columns = {
+        "chunk_index": range(count),
+        "segment_type": types_of(WINDOWED.vocabulary.segment_type, sent["type"]),
+        "provider_segment_type": sent["type"],
+        "page_number": numbers,
+        "content": sent["text"],
+        "markdown": sent["text"],
+    }
+    boxes, sizes, kept = [None] * count, ([None] * count, [None] * count), sent["kept"]
+    tables = {
+        "pages": pages.batch(left),
+        "chunks": page_chunks(left, numbers, sent["text"], [1] * count),
+        "segments": segments_batch(left, columns, boxes, sizes, kept, {}, extent=False),
+        "segment_ocr": batch(left, "segment_ocr", 0, {}),
+    }
+    return Document(tables, failed_page_count=0)
 
 
 class FormsApi(ProviderApi):
@@ -99,7 +120,9 @@ class FormsApi(ProviderApi):
         with answers.kept_whole(answer):
             return JobAnswer(_observe(body, answer))
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job with its result."""
         parts = () if self.provider.kinds[kind].status_has_result else ("result",)
         answer, reading = await self._get_result(("job", job_id, *parts), [])
@@ -109,12 +132,11 @@ class FormsApi(ProviderApi):
             if self.provider.vocabulary.status(seen.provider_status) != SUCCEEDED:
                 return reply
             if kind == "parse":
-                reply.document = answers.document_of(reading, "pages")
-                seen.page_count = reply.document.count("pages")
-            else:
-                if "value" not in reading.rest:
-                    raise UnreadableRecord("a good job came without `value`")
-                reply.extraction = Extraction(seen.payload.pop("value"), None)
+                reply.document = answers.document_of(reading)
+                if reply.document is not None:
+                    seen.page_count = reply.document.count("pages")
+            elif (value := seen.payload.pop("value", None)) is not None:
+                reply.extraction = Extraction(value, None)
             return reply
 
     async def check(self) -> None:
@@ -124,11 +146,8 @@ class FormsApi(ProviderApi):
     def _read(self, endpoint: str, answer: Answer, body: Any) -> JobPage:
         reader = RecordReader(endpoint, None)
         for row in answers.records_of(body, "jobs", endpoint):
-            try:
-                reader.observations.append(_observe(row, answer))
-            except UnreadableRecord as error:
-                reader.reject(str(error), row, answers.as_mapping(row).get("id"))
-        return reader.page(answers.next_token(body, "next"))
+            reader.read(row, lambda record: _observe(record, answer), "id")
+        return reader.page(answer, answers.next_token(body, "next"))
 
 
 def _observe(row: Any, answer: Answer) -> JobObservation:
