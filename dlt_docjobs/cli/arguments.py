@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from dlt_docjobs.model.suggestions import suggest
+from dlt_docjobs.providers.registry import provider_names, providers
 
 FOLLOW_SECONDS: Final = 10.0
 SHELLS: Final = ("bash", "zsh", "fish")
@@ -62,16 +64,23 @@ def _with_values(words: list[str]) -> list[str]:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of `docjobs`."""
+    declared = providers().values()
+    titles = _listed([one.title for one in declared], "and")
+    variables = ", ".join(one.key_variables[0] for one in declared)
     parser = _Parser(
         prog="docjobs",
-        description="Loads jobs of LlamaCloud, Contextual AI and Unsiloed AI into a warehouse: "
-        "jobs, status history, chunks and segments.",
-        epilog="Keys: LLAMA_CLOUD_API_KEY, CONTEXTUAL_API_KEY, UNSILOED_API_KEY, or "
-        ".dlt/secrets.toml.",
+        description=f"Loads jobs of {titles} into a warehouse: jobs, status history, chunks and "
+        "segments.",
+        epilog=f"Keys: {variables}, or .dlt/secrets.toml.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     add_commands(parser)
     return parser
+
+
+def _listed(names: Iterable[str], last: str) -> str:
+    *others, end = names
+    return f"{', '.join(others)} {last} {end}" if others else end
 
 
 class _Version(argparse.Action):
@@ -124,7 +133,7 @@ def _add_providers(command: argparse.ArgumentParser) -> None:
         "providers",
         metavar="PROVIDER",
         nargs="*",
-        help="llamacloud, contextual or unsiloed, or PROVIDER:ACCOUNT; none: every one with a key",
+        help=f"{_listed(provider_names(), 'or')}, or PROVIDER:ACCOUNT; none: every one with a key",
     )
 
 
@@ -250,7 +259,7 @@ def _add_demo(commands: Any) -> None:
 
 def _add_emulate(commands: Any) -> None:
     command = _command(
-        commands, "emulate", "serve the three providers' APIs on loopback, for trying and testing"
+        commands, "emulate", "serve the providers' APIs on loopback, for trying and testing"
     )
     command.add_argument(
         "--port", metavar="N", type=int, default=8765, help="0 for any free one (default: 8765)"

@@ -21,9 +21,7 @@ from dlt_docjobs.loading.run import run
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.report import ReportRefused, write_report
-from dlt_docjobs.sources.contextual import contextual
-from dlt_docjobs.sources.llamacloud import llamacloud
-from dlt_docjobs.sources.unsiloed import unsiloed
+from dlt_docjobs.sources.source import source
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import install_views
 
@@ -105,19 +103,19 @@ def _sync_all(emulator: Emulator, file: Path, folder: str) -> list[SyncRun]:
     ]
     url, key = emulator.base_urls, emulator.api_key
     sources = {
-        "llamacloud": llamacloud(api_key=key, base_url=url["llamacloud"]),
-        "contextual": contextual(api_key=key, base_url=url["contextual"]),
-        "unsiloed": unsiloed(api_key=key, base_url=url["unsiloed"], job_ids=targets),
+        "llamacloud": source("llamacloud", api_key=key, base_url=url["llamacloud"]),
+        "contextual": source("contextual", api_key=key, base_url=url["contextual"]),
+        "unsiloed": source("unsiloed", api_key=key, base_url=url["unsiloed"], job_ids=targets),
     }
     rows = []
-    for name, source in sources.items():
+    for name, made in sources.items():
         pipeline = dlt.pipeline(
             f"docjobs_{name}",
             destination=dlt.destinations.duckdb(str(file)),
             dataset_name="docjobs",
             pipelines_dir=folder,
         )
-        rows.append(run(pipeline, source))
+        rows.append(run(pipeline, made))
     return rows
 
 

@@ -18,8 +18,8 @@ from dlt_docjobs.locks.destination import warehouse_lock
 from dlt_docjobs.locks.gate import alone
 from dlt_docjobs.locks.local import pipeline_lock
 from dlt_docjobs.model.outcomes import UsageError
-from dlt_docjobs.model.vocabulary import PROVIDERS
-from dlt_docjobs.sources.config import read_job_ids
+from dlt_docjobs.providers.registry import provider_names
+from dlt_docjobs.sources.job_ids import read_job_ids
 from dlt_docjobs.warehouse.accounts import (
     account_status,
     forget_jobs,
@@ -110,6 +110,8 @@ def _accounts(args: argparse.Namespace) -> list[Account]:
     accounts = {Account(entry["provider"], entry["account"]) for entry in known}
     folder = Path(dlt.current.run_context().get_data_entity("pipelines"))
     accounts |= {
-        account for account in map(Account, PROVIDERS) if (folder / account.pipeline_name).exists()
+        account
+        for account in map(Account, provider_names())
+        if (folder / account.pipeline_name).exists()
     }
     return sorted(accounts)

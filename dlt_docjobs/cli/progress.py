@@ -17,7 +17,8 @@ from typing import IO, Final
 
 from dlt_docjobs.cli import terminal
 from dlt_docjobs.http import Wait
-from dlt_docjobs.sync.session import RunRequest, Session
+from dlt_docjobs.sync.request import RunRequest
+from dlt_docjobs.sync.session import Session
 
 LIVE_EVERY: Final = 0.2
 LINES_EVERY: Final = 5.0
@@ -54,15 +55,16 @@ class Standing:
     @classmethod
     def of(cls, session: Session) -> Standing:
         """As the session has it now; other threads go on meanwhile."""
-        known, ended = session.results_known, session.results_ended
+        context = session.context
+        results, figures = context.results, context.figures
         return cls(
-            jobs=session.figures.jobs_listed,
-            results=session.figures.results_loaded,
-            known=known,
-            pending=max(known - ended, 0),
-            open_jobs=len(session.open_refs),
-            requests=session.api.counters.requests,
-            is_listed=session.is_listed,
+            jobs=figures.jobs_listed,
+            results=figures.results_loaded,
+            known=results.known,
+            pending=max(results.known - results.ended, 0),
+            open_jobs=len(context.looked.open_refs),
+            requests=context.api.counters.requests,
+            is_listed=context.is_listed,
             is_loading=session.is_loading,
         )
 

@@ -18,7 +18,6 @@ from dlt_docjobs.accounts.destinations import is_missing, make_destination
 from dlt_docjobs.cli import terminal
 from dlt_docjobs.model.outcomes import EXIT_PARTIAL, UsageError
 from dlt_docjobs.model.times import UTC, format_instant
-from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.warehouse.accounts import account_status
 
 # the table's columns of figures, and the keys of `account_status` that they show
@@ -42,7 +41,6 @@ def status(args: argparse.Namespace) -> int:
     if not accounts:
         print(f"nothing has been synced into {args.dataset} yet: run `docjobs sync`")
         return 0
-    accounts = sorted(accounts, key=lambda one: PROVIDERS.index(one["provider"]))
     paint = terminal.Paint(sys.stdout)
     head = ("account", *_FIGURES, "last sync", "cursor (UTC)")
     rows = [_row(account) for account in accounts]

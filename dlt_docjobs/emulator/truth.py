@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.model.times import format_instant
-from dlt_docjobs.model.vocabulary import JobKind, Provider, is_terminal
+from dlt_docjobs.model.vocabulary import JobKind, is_terminal
 
 
 class Transition(NamedTuple):

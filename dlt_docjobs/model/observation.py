@@ -73,6 +73,11 @@ class JobObservation:
     payload: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def ref(self) -> tuple[JobKind, str]:
+        """The job's kind and id."""
+        return (self.job_kind, self.job_id)
+
+    @property
     def holds_from(self) -> datetime:
         """The earliest moment that the answer may speak of, on our clock."""
         return self.sent_at or self.observed_at

@@ -178,7 +178,7 @@ class RejectedRecord(NamedTuple):
     """Whatever could not be read, whole."""
 
     rejection_id: Annotated[str, "Hash of provider, account, endpoint, job and payload"]
-    provider: Annotated[str, "llamacloud, contextual or unsiloed"]
+    provider: Annotated[str, "Name of the provider"]
     account: Annotated[str, "Name under which the provider's account is configured"]
     endpoint: Annotated[str, "Path of the request"]
     job_kind: Annotated[str | None, "parse or extract, where known"]
@@ -193,7 +193,7 @@ class SyncRun(NamedTuple):
     """One execution of the sync for one provider."""
 
     run_id: Annotated[str, "Key"]
-    provider: Annotated[str, "llamacloud, contextual or unsiloed"]
+    provider: Annotated[str, "Name of the provider"]
     account: Annotated[str, "Name under which the provider's account is configured"]
     ok: Annotated[bool, "True where the exit code is 0"]
     exit_code: Annotated[int, "As of the command line; 137 where the run was broken off"]

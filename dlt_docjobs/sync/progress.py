@@ -24,8 +24,8 @@ _MANY_WINDOWS: Final = 40
 
 
 @dataclass(slots=True)
-class KindProgress:
-    """One kind's cursor and unfinished windows.
+class ListProgress:
+    """One list's cursor and unfinished windows.
 
     Attributes:
         cursor: Everything created up to here has been listed, `todo` apart.
@@ -40,6 +40,11 @@ class KindProgress:
     _newest: datetime | None = None
     _sample: list[datetime] = field(default_factory=list)
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing was listed yet."""
+        return self.cursor is None and not self.todo and self.current is None
+
     def begin(self, window: Window, is_splittable: bool) -> None:
         """A listing of `window` begins."""
         self.current = window
@@ -47,7 +52,7 @@ class KindProgress:
         self._newest = None
         self._sample = []
 
-    def saw(self, created_at: datetime | None) -> None:
+    def note(self, created_at: datetime | None) -> None:
         """A job of the current window was taken into the package."""
         if created_at is None:
             return
@@ -106,7 +111,7 @@ class KindProgress:
         return halves
 
     @classmethod
-    def load(cls, value: Any) -> KindProgress:
+    def load(cls, value: Any) -> ListProgress:
         """Reads what `dump` wrote."""
         if not isinstance(value, dict):
             return cls()
@@ -125,27 +130,34 @@ class Progress:
             from a copy that another warehouse holds and dlt writes it.
     """
 
-    kinds: dict[JobKind, KindProgress]
+    kinds: dict[JobKind, ListProgress]
     warehouse: str
 
     @classmethod
     def fresh(cls) -> Progress:
         """Nothing listed yet."""
-        return cls({kind: KindProgress() for kind in JOB_KINDS}, uuid.uuid4().hex[:8])
+        return cls({kind: ListProgress() for kind in JOB_KINDS}, uuid.uuid4().hex[:8])
 
     @classmethod
     def load(cls, value: Any) -> Progress:
         """Reads what `dump` wrote; anything else starts anew."""
         try:
-            kinds = {kind: KindProgress.load(value["kinds"].get(kind)) for kind in JOB_KINDS}
+            kinds = {kind: ListProgress.load(value["kinds"].get(kind)) for kind in JOB_KINDS}
             return cls(kinds, str(value["warehouse"]))
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls.fresh()
 
     def dump(self) -> dict[str, Any]:
         """The state to keep."""
-        kinds = {kind: progress.dump() for kind, progress in self.kinds.items()}
+        kinds = {
+            kind: progress.dump() for kind, progress in self.kinds.items() if not progress.is_fresh
+        }
         return {"kinds": kinds, "warehouse": self.warehouse}
+
+    def next_package(self) -> None:
+        """A package was cut."""
+        for progress in self.kinds.values():
+            progress.next_package()
 
     @property
     def cursor(self) -> datetime | None:

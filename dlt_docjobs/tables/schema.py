@@ -164,7 +164,7 @@ def _column(name: str, annotation: Any) -> Column:
 
 
 _FRONT: Final = (
-    Column("provider", "text", False, "llamacloud, contextual or unsiloed"),
+    Column("provider", "text", False, "Name of the provider"),
     Column("account", "text", False, "Name under which the provider's account is configured"),
     Column("job_kind", "text", False, "parse or extract"),
     Column("job_id", "text", False, "The provider's id of the job"),

@@ -14,7 +14,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.model.times import parse_instant
-from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.warehouse.connection import connect, create_table
 
@@ -130,7 +130,7 @@ def forget_jobs(
         _note_forgotten(pipeline, client, provider, account, targets)
         for start in range(0, len(targets), _BATCH):
             batch = targets[start : start + _BATCH]
-            for kind in ("parse", "extract", None):
+            for kind in (*JOB_KINDS, None):
                 ids = [job_id for job_id, of_kind in batch if of_kind == kind]
                 if not ids:
                     continue

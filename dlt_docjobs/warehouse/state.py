@@ -28,7 +28,7 @@ from dlt_docjobs.model.history import History
 from dlt_docjobs.model.outcomes import BROKEN_OFF
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, SyncRun
 from dlt_docjobs.model.times import parse_instant
-from dlt_docjobs.model.vocabulary import JobKind, Provider
+from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.tables import REMOVED, RESULT_TABLES, TABLES
 from dlt_docjobs.warehouse.accounts import FORGOTTEN, forgotten_hash
 
@@ -61,15 +61,16 @@ class KnownJob:
     Attributes:
         row: The job's row if its load is whole, else None.
         history: Its last event and what goes with it, None where it has none.
-        is_torn: Whether rows of an unfinished load exist, so that results have to come again.
-        torn_row: The job's row if its load is not whole: believed only where the provider can't
-            be asked any more.
+        is_uncommitted: Whether rows of an unfinished load exist, so that results have to come
+            again.
+        uncommitted_row: The job's row if its load is not whole: believed only where the provider
+            can't be asked any more.
     """
 
     row: Job | None = None
     history: History | None = None
-    is_torn: bool = False
-    torn_row: Job | None = None
+    is_uncommitted: bool = False
+    uncommitted_row: Job | None = None
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ class OpenJob:
     is_given_up: bool
 
 
-class Memory:
+class WarehouseState:
     """Reads what earlier runs left in the warehouse, for one provider and account.
 
     Args:
@@ -96,7 +97,7 @@ class Memory:
     def __init__(
         self,
         client: SqlClientBase[Any] | None,
-        provider: Provider,
+        provider: str,
         account: str,
         *,
         has_old_rows: bool = False,
@@ -167,7 +168,7 @@ class Memory:
         return True
 
     @property
-    def torn_jobs(self) -> frozenset[JobRef]:
+    def uncommitted_jobs(self) -> frozenset[JobRef]:
         """Jobs of which rows of an unfinished load exist."""
         return frozenset(self._torn)
 
@@ -202,7 +203,7 @@ class Memory:
         if self._torn:
             for job_id in job_ids:
                 if (kind, job_id) in self._torn:
-                    found.setdefault(job_id, KnownJob()).is_torn = True
+                    found.setdefault(job_id, KnownJob()).is_uncommitted = True
         return found
 
     def _lookup_events(
@@ -239,7 +240,7 @@ class Memory:
         ):
             known = found.setdefault(row[0], KnownJob())
             if row[1] is None:
-                known.torn_row = _job(row[2:])
+                known.uncommitted_row = _job(row[2:])
                 continue
             known.row = _job(row[2:])
             if known.history is not None:

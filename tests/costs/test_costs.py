@@ -17,6 +17,7 @@ import dlt
 import pyarrow as pa
 import pytest
 import sniffio
+from dlt_docjobs.sync.engine import Engine
 from shop_support import Shop
 
 import dlt_docjobs
@@ -24,9 +25,7 @@ from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.http import Unauthorized
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync import result_rows
-from dlt_docjobs.sync.engine import Engine
 from dlt_docjobs.tables.arrow import ResultBuffer
-from dlt_docjobs.warehouse.state import Memory
 
 BY_JOB = ("pages", "chunks", "segments", "segment_ocr")
 

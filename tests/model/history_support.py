@@ -10,16 +10,17 @@ from typing import Any, NamedTuple, cast
 
 from hypothesis import strategies as st
 
+from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
 from dlt_docjobs.http.answers import clock_offset
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, StatusEvent
-from dlt_docjobs.model.vocabulary import EXPIRED, JobKind, Provider, canonical_status
+from dlt_docjobs.model.vocabulary import EXPIRED, JobKind
 from dlt_docjobs.providers.contextual.api import ContextualApi
 from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
 from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
-from dlt_docjobs.sync.ledger import JobEntry, Ledger
+from dlt_docjobs.sync.job_rows import JobEntry, JobRows
 from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse.state import KnownJob
 
@@ -45,7 +46,7 @@ def api_of(provider: Provider, **policy: bool) -> ProviderApi:
 def ledger_of(provider: Provider, policy: dict[str, bool] | None = None, **settings: Any) -> Ledger:
     """A ledger with these settings."""
     rules = ContentPolicy(**policy or {})
-    return Ledger(
+    return JobRows(
         api_of(provider, **policy or {}), SyncSettings(provider, policy=rules, **settings)
     )
 
@@ -122,7 +123,7 @@ class Poll:
     sampled: float
     """Where between sending and receiving the provider looked, 0 to 1."""
     points_age: float = 0.0
-    is_torn: bool = False
+    is_uncommitted: bool = False
     ends_package: bool = True
 
 
@@ -283,19 +284,19 @@ class Warehouse:
     events: list[StatusEvent] = field(default_factory=list)
     entry: JobEntry | None = None
 
-    def known(self, is_torn: bool = False) -> KnownJob | None:
+    def known(self, is_uncommitted: bool = False) -> KnownJob | None:
         if not self.events:
             return None
         last, first = self.events[-1], self.events[0]
-        row = None if is_torn else self.row
+        row = None if is_uncommitted else self.row
         looked_at = row.last_observed_at if row else last.occurred_at_earliest
         history = History(last, first.occurred_at_earliest, looked_at)
-        return KnownJob(row, history, is_torn, self.row if is_torn else None)
+        return KnownJob(row, history, is_uncommitted, self.row if is_uncommitted else None)
 
-    def take(self, seen: JobObservation, is_torn: bool = False) -> JobEntry:
+    def take(self, seen: JobObservation, is_uncommitted: bool = False) -> JobEntry:
         """One observation in the package at hand."""
         if self.entry is None:
-            self.entry = self.ledger.entry((self.kind, JOB), self.known(is_torn))
+            self.entry = self.ledger.entry((self.kind, JOB), self.known(is_uncommitted))
         if seen.provider_status is None:
             self.ledger.expire(self.entry, seen)
         else:
@@ -321,7 +322,7 @@ def run(case: Case, times: int = 1) -> tuple[Warehouse, list[JobObservation]]:
         if seen is None or (seen.provider_status is None and not answers):
             continue
         answers.append(seen)
-        warehouse.take(seen, poll.is_torn)
+        warehouse.take(seen, poll.is_uncommitted)
         if poll.ends_package:
             warehouse.commit()
     warehouse.commit()

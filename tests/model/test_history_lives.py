@@ -10,8 +10,9 @@ from history_support import OFFSETS, Case, Life, at, cases, explain, observe, ru
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
 from dlt_docjobs.model.history import OBSERVED, PROVIDER, event_id
-from dlt_docjobs.model.vocabulary import EXPIRED, PROVIDERS, QUEUED, is_terminal
+from dlt_docjobs.model.vocabulary import EXPIRED, QUEUED, is_terminal
 
 _MANY = settings(
     max_examples=int(os.environ.get("DOCJOBS_TEST_EXAMPLES", "120")),
@@ -86,7 +87,7 @@ def test_the_first_event_is_the_creation(
         assert first.occurred_at_earliest is None
         assert first.occurred_at_latest == seen.holds_until
     assert row is not None
-    if not any(poll.is_torn for poll in case.polls):
+    if not any(poll.is_uncommitted for poll in case.polls):
         assert row.created_at_latest == first.occurred_at_latest
         assert row.created_at_earliest == first.occurred_at_earliest
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from history_support import JOB, at
 
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.model.history import History, derive_events, derive_expiry, event_id
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import StatusEvent
-from dlt_docjobs.model.vocabulary import Provider
 
 US = timedelta(microseconds=1)
 

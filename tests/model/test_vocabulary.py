@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from dlt_docjobs.model.vocabulary import (
-    CANONICAL_SEGMENT_TYPES,
+from dlt_docjobs.emulator.vocabulary import (
     PROVIDERS,
-    SEGMENT_TYPES,
-    STATUSES,
     Provider,
     canonical_segment_type,
     canonical_status,
+)
+from dlt_docjobs.model.vocabulary import (
+    CANONICAL_SEGMENT_TYPES,
+    SEGMENT_TYPES,
+    STATUSES,
     is_terminal,
 )
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import pytest
-from results_support import FIXTURES, JSON_COLUMNS, Rows, parse
+from results_support import FIXTURES, JSON_COLUMNS, SEGMENT_TYPES, Rows, parse
 
 from dlt_docjobs.model.records import JsonText
-from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES, SEGMENT_TYPES
+from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES
 
 TABLES = ("pages", "chunks", "segments", "ocr")
 
@@ -57,7 +57,7 @@ def test_the_fixtures_hold_every_segment_type(provider: str) -> None:
         if path.stem.startswith(provider)
         for segment in load(path)["expected"]["segments"]
     }
-    assert made >= set(SEGMENT_TYPES[provider].values()) | {"other"}  # type: ignore[index]
+    assert made >= set(SEGMENT_TYPES[provider].values()) | {"other"}
     assert made <= CANONICAL_SEGMENT_TYPES
 
 

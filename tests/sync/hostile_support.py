@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sync_support import BASE, EVERYTHING, StillClock, Warehouse, run
 
 from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.http import ApiClient, HttpSettings
-from dlt_docjobs.model.vocabulary import Provider
 from dlt_docjobs.providers import contextual, llamacloud, unsiloed
 from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
 from dlt_docjobs.sync.progress import Progress

@@ -12,11 +12,12 @@ from typing import Any, cast
 import httpx
 import pyarrow as pa
 
+from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
 from dlt_docjobs.http import ApiClient, HttpSettings, NotFound
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, SyncRun
-from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status
+from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
 from dlt_docjobs.providers.llamacloud.results import read_answer
 from dlt_docjobs.providers.protocol import (
     ContentPolicy,
@@ -147,7 +148,7 @@ class Warehouse:
         return []
 
     @property
-    def torn_jobs(self) -> frozenset[JobRef]:
+    def uncommitted_jobs(self) -> frozenset[JobRef]:
         return frozenset(self.torn)
 
     def is_forgotten(self, job_id: str) -> bool:
@@ -167,13 +168,20 @@ class Warehouse:
         events, row = self.events[ref], self.jobs.get(ref)
         if row is not None and self.is_jsonb:
             row = row._replace(**{key: reordered(getattr(row, key)) for key in JSON_COLUMNS})
-        is_torn = ref in self.torn
+        is_uncommitted = ref in self.torn
         history = History(
             events[-1],
             events[0].occurred_at_earliest,
-            events[-1].occurred_at_earliest if row is None or is_torn else row.last_observed_at,
+            events[-1].occurred_at_earliest
+            if row is None or is_uncommitted
+            else row.last_observed_at,
         )
-        return KnownJob(None if is_torn else row, history, is_torn, row if is_torn else None)
+        return KnownJob(
+            None if is_uncommitted else row,
+            history,
+            is_uncommitted,
+            row if is_uncommitted else None,
+        )
 
     def settled(self, kind: JobKind, before: datetime | None) -> list[str]:
         found = []

@@ -28,7 +28,7 @@ from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import Extraction, JobAnswer, JobPage, ListRange
 from dlt_docjobs.sync.progress import KindProgress, Progress
-from dlt_docjobs.sync.session import RunRequest
+from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.settings import Window
 
 PARSE: dict[str, Any] = {"kinds": ("parse",)}

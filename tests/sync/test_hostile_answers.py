@@ -31,7 +31,8 @@ from hypothesis import strategies as st
 from sync_support import Warehouse
 
 from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.model.vocabulary import JobKind, Provider
+from dlt_docjobs.emulator.vocabulary import Provider
+from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.protocol import ContentPolicy
 from dlt_docjobs.sync.progress import Progress
 

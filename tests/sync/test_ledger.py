@@ -9,17 +9,17 @@ from typing import Any, cast
 import pytest
 from sync_support import JSON_COLUMNS, at, reordered
 
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job
-from dlt_docjobs.model.vocabulary import JobKind, Provider
+from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.contextual.api import ContextualApi
 from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
 from dlt_docjobs.providers.protocol import ContentPolicy
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
-from dlt_docjobs.sync.ledger import (
+from dlt_docjobs.sync.job_rows import (
     JobEntry,
-    Ledger,
     needs_last_progress,
     stands_for_progress,
 )
@@ -47,7 +47,7 @@ class Desk:
     ) -> None:
         rules = ContentPolicy(**policy)
         api = APIS[provider](cast(Any, None), rules)
-        self.ledger = Ledger(api, SyncSettings(provider, policy=rules, **settings or {}))
+        self.ledger = JobRows(api, SyncSettings(provider, policy=rules, **settings or {}))
         self.kind = kind
         self.is_jsonb = is_jsonb
         self.stored: Job | None = None
@@ -55,7 +55,7 @@ class Desk:
         self.seconds = 0.0
         self.entry = self._begin(False)
 
-    def _begin(self, is_torn: bool) -> JobEntry:
+    def _begin(self, is_uncommitted: bool) -> JobEntry:
         known = None
         if self.events:
             row = self.stored
@@ -64,7 +64,12 @@ class Desk:
             last, first = self.events[-1], self.events[0]
             looked_at = row.last_observed_at if row else last.occurred_at_earliest
             history = History(last, first.occurred_at_earliest, looked_at)
-            known = KnownJob(None if is_torn else row, history, is_torn, row if is_torn else None)
+            known = KnownJob(
+                None if is_uncommitted else row,
+                history,
+                is_uncommitted,
+                row if is_uncommitted else None,
+            )
         return self.ledger.entry((self.kind, "job-1"), known)
 
     def see(self, status: str | None, **fields: Any) -> Job:
@@ -85,12 +90,12 @@ class Desk:
         self.end()
         return row
 
-    def end(self, is_torn: bool = False) -> None:
+    def end(self, is_uncommitted: bool = False) -> None:
         """The package ends, and another begins."""
         self.events.extend(self.entry.events)
         if self.entry.must_write:
             self.stored = self.entry.row
-        self.entry = self._begin(is_torn)
+        self.entry = self._begin(is_uncommitted)
 
     def loads(self, state: str = "loaded", **counts: Any) -> None:
         self.ledger.conclude(self.entry, state, **counts)
@@ -170,7 +175,7 @@ def test_a_torn_result_is_fetched_again() -> None:
     desk = Desk()
     desk.see("COMPLETED")
     desk.loads()
-    desk.end(is_torn=True)
+    desk.end(is_uncommitted=True)
     assert desk.entry.must_write
     assert desk.see("COMPLETED").results_state == "pending"
     assert desk.entry.events == []
@@ -183,7 +188,7 @@ def test_a_torn_result_that_the_provider_forgot_is_expired() -> None:
     desk = Desk()
     desk.see("COMPLETED", document_name="a.pdf")
     desk.loads()
-    desk.end(is_torn=True)
+    desk.end(is_uncommitted=True)
     row = desk.see(None)
     assert (row.results_state, row.document_name, row.status) == ("expired", "a.pdf", "succeeded")
 

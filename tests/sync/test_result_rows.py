@@ -10,7 +10,7 @@ import pytest
 
 from dlt_docjobs.model.records import Segment
 from dlt_docjobs.sync import result_rows
-from dlt_docjobs.sync.ledger import JobEntry
+from dlt_docjobs.sync.job_rows import JobEntry
 from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
 from dlt_docjobs.sync.session import Session, Wanted
 from dlt_docjobs.tables import RESULT_TABLES, TABLES

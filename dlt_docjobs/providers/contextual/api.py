@@ -7,19 +7,17 @@ answers 404; the extract list can't be filtered; running extract jobs carry undo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
-from dlt_docjobs.http import Answer, ApiClient
+from dlt_docjobs.http import Answer
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import UTC
-from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status
+from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
 from dlt_docjobs.providers import answers, envelopes
 from dlt_docjobs.providers.answers import RecordReader, UnreadableRecord
-from dlt_docjobs.providers.contextual import results
+from dlt_docjobs.providers.contextual import PROVIDER, results
 from dlt_docjobs.providers.protocol import (
-    ContentPolicy,
     Extraction,
     JobAnswer,
     JobPage,
@@ -27,8 +25,6 @@ from dlt_docjobs.providers.protocol import (
     ProviderApi,
 )
 
-BASE_URL = "https://api.contextual.ai/v1"
-RETENTION_DAYS = 30
 _MAX_EXTRACT_PAGE = 100
 _EXTRACT_KEYS = frozenset(
     {"job_id", "status", "created_at", "progress", "current_activity"}
@@ -69,21 +65,13 @@ class _ExtractJob(envelopes.Envelope):
 class ContextualApi(ProviderApi):
     """Contextual AI's parse and extract jobs."""
 
-    provider: ClassVar[Provider] = "contextual"
-    region_hint: ClassVar[str] = "Contextual AI's base_url ends with /v1"
-    lists = frozenset({"parse", "extract"})
-    retention_days: ClassVar[Mapping[JobKind, float]] = {"parse": RETENTION_DAYS}
+    provider = PROVIDER
     read_answer = staticmethod(results.read_answer)
     wrappers = frozenset({"jobs", "progress"})
     document_keys = frozenset(
         {"id", "job_id", "status", "file_name", "created_at", "schema_id", "document_id", "model"}
         | {"current_step"}
     )
-
-    def __init__(
-        self, client: ApiClient, policy: ContentPolicy, page_size: int | None = 1000
-    ) -> None:
-        super().__init__(client, policy, page_size)
 
     async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
         """See `ProviderApi.list_page`; parse filters by its lower bound only, extract not at all.
@@ -160,7 +148,7 @@ class ContextualApi(ProviderApi):
         await self.client.get_json(_path("parse"), [("limit", "1")])
 
     def _succeeded(self, observed: JobObservation) -> bool:
-        return canonical_status(self.provider, observed.provider_status) == SUCCEEDED
+        return self.provider.vocabulary.status(observed.provider_status) == SUCCEEDED
 
 
 def _path(kind: JobKind) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from msgspec import Meta, to_builtins
 from msgspec.structs import asdict
 
 from dlt_docjobs.model.values import MAX_INT, to_int, to_text
-from dlt_docjobs.model.vocabulary import canonical_segment_type
+from dlt_docjobs.providers.contextual import PROVIDER
 from dlt_docjobs.results.columns import (
     Columns,
     chunk_contents,
@@ -98,7 +98,7 @@ class _Page(Record):
 _PAGES: Final = Objects(_Page, "pages")
 
 
-_type_of = partial(canonical_segment_type, "contextual")
+_type_of = PROVIDER.vocabulary.segment_type
 
 
 def read_answer(

@@ -7,9 +7,9 @@ credits arrive after completion.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import Field
 
@@ -20,13 +20,11 @@ from dlt_docjobs.model.times import format_instant, parse_instant
 from dlt_docjobs.model.vocabulary import (
     SUCCEEDED,
     JobKind,
-    Provider,
-    canonical_status,
     is_terminal,
 )
 from dlt_docjobs.providers import answers, envelopes
 from dlt_docjobs.providers.answers import RecordReader, UnreadableRecord
-from dlt_docjobs.providers.llamacloud import results
+from dlt_docjobs.providers.llamacloud import PROVIDER, results
 from dlt_docjobs.providers.protocol import (
     ContentPolicy,
     Extraction,
@@ -37,7 +35,6 @@ from dlt_docjobs.providers.protocol import (
 )
 from dlt_docjobs.results import Reading
 
-BASE_URL = "https://api.cloud.llamaindex.ai"
 _EXTRACT_RESULT_KEYS = frozenset({"extract_result", "extract_metadata"})
 _TRANSITIONS = {
     "pending_at": "PENDING",
@@ -79,15 +76,7 @@ class _ExtractJob(_ParseJob):
 class LlamaCloudApi(ProviderApi):
     """LlamaCloud's parse and extract jobs."""
 
-    provider: ClassVar[Provider] = "llamacloud"
-    bills_late: ClassVar[bool] = True
-    region_hint: ClassVar[str] = (
-        "LlamaCloud keys belong to one region: for an EU key set base_url to "
-        "https://api.cloud.eu.llamaindex.ai"
-    )
-    lists = frozenset({"parse", "extract"})
-    filters_created = frozenset({"parse", "extract"})
-    poll_batch = 50
+    provider = PROVIDER
     read_answer = staticmethod(results.read_answer)
     wrappers = frozenset({"job", "items"})
     document_keys = frozenset(
@@ -100,16 +89,15 @@ class LlamaCloudApi(ProviderApi):
         self,
         client: ApiClient,
         policy: ContentPolicy,
-        page_size: int | None = 100,
-        project_id: str | None = None,
-        organization_id: str | None = None,
+        page_size: int | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(client, policy, page_size)
+        super().__init__(client, policy, page_size, settings)
         # passed through only as configured: rows carry `prj-…`, which the query may refuse
         self._scope = [
             (name, value)
-            for name, value in (("project_id", project_id), ("organization_id", organization_id))
-            if value
+            for name in ("project_id", "organization_id")
+            if (value := self.settings.get(name))
         ]
         self._transitions: dict[str, tuple[tuple[str, datetime], ...]] = {}
 
@@ -183,7 +171,7 @@ class LlamaCloudApi(ProviderApi):
         """Lists one parse job."""
         await self.client.get_json(_path("parse"), [*self._scope, ("page_size", "1")])
 
-    async def load_transitions(self, kind: JobKind, hours: float) -> None:
+    async def before_list(self, kind: JobKind, hours: float) -> None:
         """Fetches exact transition times of recent jobs (`job-data-points`), best effort.
 
         The endpoint comes and goes between releases (PROVIDERS 1.5): any refusal leaves the
@@ -193,6 +181,8 @@ class LlamaCloudApi(ProviderApi):
             kind: `parse` or `extract`.
             hours: How far back, 1 to 168.
         """
+        if not self.settings.get("include_state_transitions"):
+            return
         window = str(max(1, min(_MAX_POINT_HOURS, int(hours) + 1)))
         params = [*self._scope, ("job_type", kind), ("hours", window)]
         token: str | None = None
@@ -267,7 +257,7 @@ class LlamaCloudApi(ProviderApi):
         return self._observe(kind, fields["job"], beside, answer, job_id)
 
     def _succeeded(self, observed: JobObservation) -> bool:
-        return canonical_status(self.provider, observed.provider_status) == SUCCEEDED
+        return self.provider.vocabulary.status(observed.provider_status) == SUCCEEDED
 
     def _observe(
         self,
@@ -313,7 +303,7 @@ class LlamaCloudApi(ProviderApi):
             observed.parse_job_id = job.file_input if is_parse_job else linked
         # of several ends the one that it has now
         word = job.status.strip().upper()
-        ended = word if is_terminal(canonical_status(self.provider, word)) else None
+        ended = word if is_terminal(self.provider.vocabulary.status(word)) else None
         for provider_status, at in observed.transitions:
             if provider_status == "RUNNING":
                 observed.started_at = at

@@ -35,7 +35,8 @@ from msgspec import UNSET, UnsetType, to_builtins
 
 from dlt_docjobs.model.cleaning import clean_text
 from dlt_docjobs.model.values import to_text
-from dlt_docjobs.model.vocabulary import OTHER, canonical_segment_type
+from dlt_docjobs.model.vocabulary import OTHER
+from dlt_docjobs.providers.llamacloud import PROVIDER
 from dlt_docjobs.results.boxes import boxes_of
 from dlt_docjobs.results.columns import (
     Columns,
@@ -108,7 +109,7 @@ _NEVER: Final = (
     *("merged_from_pages", "merged_into_page", "parse_concerns"),
 )
 _PAGE: Final = frozenset({"page_number", "page_width", "page_height", "success", "error", "items"})
-_type_of = partial(canonical_segment_type, "llamacloud")
+_type_of = PROVIDER.vocabulary.segment_type
 
 
 class _Box(Box):

@@ -8,27 +8,20 @@ provider's own times prove when processing began and ended; extract answers carr
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from dlt_docjobs.http import Answer, ApiClient, NotFound
+from dlt_docjobs.http import Answer, NotFound
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.vocabulary import FAILED, SUCCEEDED, JobKind, Provider, canonical_status
+from dlt_docjobs.model.vocabulary import FAILED, SUCCEEDED, JobKind
 from dlt_docjobs.providers import answers, envelopes
 from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import (
-    ContentPolicy,
     Extraction,
     JobAnswer,
-    JobPage,
-    ListRange,
     ProviderApi,
 )
-from dlt_docjobs.providers.unsiloed import results
+from dlt_docjobs.providers.unsiloed import PROVIDER, results
 from dlt_docjobs.results import Reading
-
-BASE_URL = "https://prod.visionapi.unsiloed.ai"
-EXTRACT_RETENTION_DAYS = 7
 
 
 class _Job(envelopes.Envelope):
@@ -49,12 +42,7 @@ class _Job(envelopes.Envelope):
 class UnsiloedApi(ProviderApi):
     """Unsiloed AI's parse and extract jobs."""
 
-    provider: ClassVar[Provider] = "unsiloed"
-    region_hint: ClassVar[str] = (
-        "Unsiloed's documentation names three headers for the key: try auth_header = "
-        '"X-API-Key" or "Authorization"'
-    )
-    retention_days: ClassVar[Mapping[JobKind, float]] = {"extract": EXTRACT_RETENTION_DAYS}
+    provider = PROVIDER
     document_keys = frozenset(
         {"job_id", "task_id", "id", "status", "created_at", "started_at", "finished_at"}
         | {"updated_at", "expires_at", "file_name", "file_type", "message", "error"}
@@ -62,22 +50,9 @@ class UnsiloedApi(ProviderApi):
     document_parts = frozenset[str]()
     read_answer = staticmethod(results.read_answer)
 
-    def __init__(
-        self, client: ApiClient, policy: ContentPolicy, page_size: int | None = None
-    ) -> None:
-        super().__init__(client, policy, page_size)
-
-    async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
-        """Unsiloed publishes no list."""
-        raise NotImplementedError
-
-    def status_has_result(self, kind: JobKind) -> bool:
-        """An extract job always comes with its result."""
-        return kind == "extract"
-
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
-        """One job: a parse job without its chunks."""
-        if self.status_has_result(kind):
+        """One job: a parse job without its chunks, an extract job always with its result."""
+        if kind == "extract":
             return await self.result(kind, job_id)
         answer, body = await self.client.get_json(("parse", job_id), [("include_chunks", "false")])
         with answers.kept_whole(answer):
@@ -125,7 +100,7 @@ class UnsiloedApi(ProviderApi):
 
     def _observe(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobObservation:
         job = envelopes.read_envelope(_Job, body)
-        status = canonical_status(self.provider, job.status)
+        status = self.provider.vocabulary.status(job.status)
         payload = {key: value for key, value in body.items() if key not in results.RESULT_KEYS}
         metadata = answers.as_mapping(body.get("metadata"))
         pages = job.page_count
@@ -160,4 +135,4 @@ class _Pages(envelopes.Envelope):
 
 
 def _has_succeeded(reply: JobAnswer) -> bool:
-    return canonical_status("unsiloed", reply.observation.provider_status) == SUCCEEDED
+    return PROVIDER.vocabulary.status(reply.observation.provider_status) == SUCCEEDED

@@ -28,7 +28,7 @@ from typing import Any, Final, Generic, TypeVar
 import pyarrow as pa
 
 from dlt_docjobs.model.values import to_int
-from dlt_docjobs.model.vocabulary import canonical_segment_type
+from dlt_docjobs.providers.unsiloed import PROVIDER
 from dlt_docjobs.results.columns import (
     Columns,
     batch,
@@ -131,7 +131,7 @@ class _Chunk(Record, Generic[_OcrT]):
 _WITH_COUNTS: Final[Objects[Any]] = Objects(_Chunk[_OcrCount], "chunks")
 _WITH_OCR: Final[Objects[Any]] = Objects(_Chunk[_Ocr], "chunks")
 _OTHERS: Final = ("segment_type_display", "llm", "chart_data", "references")
-_type_of = partial(canonical_segment_type, "unsiloed")
+_type_of = PROVIDER.vocabulary.segment_type
 
 
 def read_answer(

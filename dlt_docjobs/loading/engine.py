@@ -14,16 +14,16 @@ T = TypeVar("T")
 
 
 class Engine:
-    """Runs coroutines; its thread starts with the first."""
+    """Runs coroutines; its loop and its thread start with the first."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing can run any more."""
-        return self._loop.is_closed()
+        """Whether nothing runs: not any more, or not yet."""
+        return self._loop is None or self._loop.is_closed()
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Lets a coroutine run in the engine's thread.
@@ -34,9 +34,12 @@ class Engine:
         Returns:
             Its result, for the caller's thread.
         """
-        if self._thread is None:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
             # a daemon: a process that is told to end must not wait for a provider
-            self._thread = threading.Thread(target=self._run, name="docjobs-engine", daemon=True)
+            self._thread = threading.Thread(
+                target=_run, args=(self._loop,), name="docjobs-engine", daemon=True
+            )
             self._thread.start()
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
@@ -46,22 +49,26 @@ class Engine:
         Args:
             last: What is still to be done.
         """
+        ended = self.start(_finish(last))
+        assert self._loop is not None and self._thread is not None
         try:
-            self.start(self._finish(last)).result()
+            ended.result()
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
-            if self._thread is not None:
-                self._thread.join()
+            self._thread.join()
             self._loop.close()
 
-    def _run(self) -> None:
-        # httpcore asks a dozen times a request, and sniffio would look for the task each time
-        sniffio.thread_local.name = "asyncio"
-        self._loop.run_forever()
 
-    async def _finish(self, last: Coroutine[Any, Any, None]) -> None:
-        try:
-            await last
-        finally:
-            await self._loop.shutdown_asyncgens()
-            await self._loop.shutdown_default_executor()
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    # httpcore asks a dozen times a request, and sniffio would look for the task each time
+    sniffio.thread_local.name = "asyncio"
+    loop.run_forever()
+
+
+async def _finish(last: Coroutine[Any, Any, None]) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        await last
+    finally:
+        await loop.shutdown_asyncgens()
+        await loop.shutdown_default_executor()

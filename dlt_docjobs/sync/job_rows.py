@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from dlt_docjobs.model.vocabulary import (
     QUEUED,
     SUCCEEDED,
     UNKNOWN,
-    canonical_status,
+    Vocabulary,
     is_terminal,
 )
 from dlt_docjobs.providers.protocol import ProviderApi
@@ -96,8 +96,8 @@ class JobEntry:
 
         Only a parse job's row says that none ever came: it has no count of segments then.
         """
-        if self.is_new or self.known.is_torn:
-            return self.known.is_torn
+        if self.is_new or self.known.is_uncommitted:
+            return self.known.is_uncommitted
         row = self.known.row
         return row is None or self.ref[0] != "parse" or row.segment_count is not None
 
@@ -107,12 +107,17 @@ class JobEntry:
         return self.history is not None and self.history.is_open
 
     @property
+    def is_due(self) -> bool:
+        """Whether its result is to be fetched, and nobody does so yet."""
+        return self.wants_result and not self.is_fetching
+
+    @property
     def must_write(self) -> bool:
         """Whether the row has to be written: something changed, or it is open and was looked at."""
         return self.is_changed or self.is_open
 
 
-class Ledger:
+class JobRows:
     """Applies answers to entries, for one provider's settings."""
 
     def __init__(self, api: ProviderApi, settings: SyncSettings) -> None:
@@ -125,7 +130,7 @@ class Ledger:
         history = known.history
         if history is not None:
             history = History(history.last, history.creation_earliest, history.last_observed_at)
-        return JobEntry(ref, known, known.row, history, is_changed=known.is_torn)
+        return JobEntry(ref, known, known.row, history, is_changed=known.is_uncommitted)
 
     def observe(self, entry: JobEntry, seen: JobObservation) -> None:
         """What an answer about the job says becomes its row, events and progress.
@@ -134,11 +139,14 @@ class Ledger:
             ValueError: The answer holds JSON that nests too deep to be stored; the entry is as
                 it was.
         """
-        status = canonical_status(self._api.provider, seen.provider_status)
         old = entry.row
+        words = self._settings.provider.vocabulary
+        if old is not None and _says_less(words, seen, old):
+            seen = replace(seen, provider_status=old.provider_status)
+        status = words.status(seen.provider_status)
         fields = self._fields(old, seen, status)
         self._record_progress(entry, seen, status)
-        events = derive_events(self._api.provider, seen, entry.history)
+        events = derive_events(self._settings.provider.name, words, seen, entry.history)
         self._append(entry, events, seen)
         fields["results_state"] = _results_state(entry, status, events)
         fields["results_expire_at"] = self._expiry(seen, fields["created_at_earliest"], old)
@@ -155,13 +163,14 @@ class Ledger:
 
     def expire(self, entry: JobEntry, seen: JobObservation) -> None:
         """The provider answered 404 for a job that it knew."""
-        row = entry.row or entry.known.torn_row
+        row = entry.row or entry.known.uncommitted_row
         if entry.history is None or row is None:
             return
-        events = derive_expiry(self._api.provider, seen, entry.history)
+        provider = self._settings.provider
+        events = derive_expiry(provider.name, provider.vocabulary, seen, entry.history)
         self._append(entry, events, seen)
         # what an unfinished load claims to have loaded may not be there
-        state = "expired" if entry.known.is_torn else row.results_state
+        state = "expired" if entry.known.is_uncommitted else row.results_state
         entry.row = row._replace(
             results_state=state if state == "loaded" else "expired",
             last_observed_at=seen.holds_from,
@@ -190,7 +199,8 @@ class Ledger:
     def _fields(self, old: Job | None, seen: JobObservation, status: str) -> dict[str, Any]:
         settings = self._settings
         fields: dict[str, Any] = old._asdict() if old else dict.fromkeys(Job._fields)
-        same_status = old is not None and _word(old.provider_status) == _word(seen.provider_status)
+        words = settings.provider.vocabulary
+        same_status = old is not None and words.is_same(old.provider_status, seen.provider_status)
         fields.update(
             status=status,
             provider_status=seen.provider_status,
@@ -306,7 +316,7 @@ class Ledger:
             return seen.expires_at
         days = self._settings.retention_days
         if days is None:
-            days = self._api.retention_days.get(seen.job_kind)
+            days = self._settings.provider.kinds[seen.job_kind].retention_days
         if days is None or created is None:
             return old.results_expire_at if old else None
         try:
@@ -349,7 +359,7 @@ def stands_for_progress(row: Job) -> JobProgress:
 
 def _results_state(entry: JobEntry, status: str, events: list[StatusEvent]) -> str:
     before = entry.row.results_state if entry.row else "not_ready"
-    if entry.known.is_torn and not entry.is_fetching:
+    if entry.known.is_uncommitted and not entry.is_fetching:
         before = "pending"
     if status == SUCCEEDED:
         succeeded_again = any(event.status == SUCCEEDED for event in events)
@@ -415,5 +425,8 @@ def _progress_values(row: JobProgress) -> tuple[Any, ...]:
     )
 
 
-def _word(status: str | None) -> str | None:
-    return status.strip().lower() if status else None
+def _says_less(words: Vocabulary, seen: JobObservation, old: Job) -> bool:
+    """Whether an answer only says that a job has not ended, of one of which more is known."""
+    if not words.is_vague(seen.provider_status) or words.is_vague(old.provider_status):
+        return False
+    return old.status not in (QUEUED, UNKNOWN)
