@@ -34,11 +34,9 @@ class DocjobsCommand:
 
     def execute(self, args: argparse.Namespace) -> None:
         """Runs a subcommand and ends with its exit code."""
-        from dlt._workspace.cli import echo
-
+        from dlt_docjobs import dlt_internals
         from dlt_docjobs.cli import execute
 
-        if echo.ALWAYS_CONFIRM:
-            # dlt takes --yes for itself wherever it stands
+        if dlt_internals.confirms_all():
             args.yes = True
         sys.exit(execute(args))

@@ -16,6 +16,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
+from dlt_docjobs import dlt_internals
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.suggestions import suggest
 from dlt_docjobs.warehouse.memory_limit import SOFT_LIMIT
@@ -62,11 +63,11 @@ def is_missing(destination: AnyDestination) -> bool:
     """Whether it is a DuckDB file that is not there: to look into it would make an empty one."""
     if not isinstance(destination, dlt.destinations.duckdb):
         return False
-    return not Path(destination.config_params["credentials"].database).exists()
+    return not Path(dlt_internals.given_credentials(destination).database).exists()
 
 
 def refuse_files(destination: AnyDestination, dataset: str, instead: str) -> None:
-    """Refuses to delete rows where there are only files, with or without a table format.
+    """Refuses to delete or change rows where there are only files, with or without a table format.
 
     Args:
         destination: Where.
@@ -80,8 +81,8 @@ def refuse_files(destination: AnyDestination, dataset: str, instead: str) -> Non
         return
     raise UsageError(
         f"the destination {destination.destination_name} keeps files, and no row of a file can be "
-        f"deleted from here. Instead, {instead}delete the folder of the dataset {dataset}, with "
-        "all accounts in it; the next sync loads what the providers still have"
+        f"deleted or changed from here. Instead, {instead}delete the folder of the dataset "
+        f"{dataset}, with all accounts in it; the next sync loads what the providers still have"
     )
 
 

@@ -13,6 +13,7 @@ from dlt.extract.reference import SourceFactory
 from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs import dlt_internals
 from dlt_docjobs.accounts.destinations import make_destination
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.suggestions import suggest
@@ -20,6 +21,7 @@ from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.providers.registry import provider, provider_names, providers, split_name
 from dlt_docjobs.sources.settings import SECTION, account_of, find_key
 from dlt_docjobs.sources.source import factory
+from dlt_docjobs.warehouse.accounts import Naming
 from dlt_docjobs.warehouse.connection import install_defaults
 
 
@@ -43,6 +45,11 @@ class Account(NamedTuple):
     def pipeline_name(self) -> str:
         """Name of the pipeline, which holds the cursor."""
         return f"docjobs_{self.source_name}"
+
+    @property
+    def naming(self) -> Naming:
+        """All its names."""
+        return Naming(self.name, self.source_name, self.pipeline_name)
 
     @property
     def working_dir(self) -> Path:
@@ -136,10 +143,9 @@ class _News(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record says something new."""
-        message = _NAMES.sub("…", record.getMessage())
-        # another --destination than the last time is what the user asked for, and is seen to
-        if "in state differs from destination" in message:
+        if dlt_internals.warns_of_another_destination(record):
             return False
+        message = _NAMES.sub("…", record.getMessage())
         is_new = record.levelno != logging.WARNING or message not in self._seen
         self._seen.add(message)
         return is_new
@@ -153,7 +159,7 @@ def make_pipeline(
 ) -> Pipeline:
     """The account's pipeline."""
     install_defaults()
-    logging.getLogger("dlt").addFilter(_news)
+    logging.getLogger(dlt_internals.LOGGER).addFilter(_news)
     options: dict[str, Any] = {"progress": progress} if progress is not None else {}
     pipeline: Pipeline = dlt.pipeline(
         account.pipeline_name,

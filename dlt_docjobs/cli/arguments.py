@@ -98,6 +98,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     _add_sync(commands)
     _add_check(commands)
     _add_status(commands)
+    _add_rename(commands)
     _add_reset(commands)
     _add_forget(commands)
     _add_views(commands)
@@ -204,6 +205,16 @@ def _add_status(commands: Any) -> None:
     )
     _add_destination(command)
     command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_rename(commands: Any) -> None:
+    command = _command(
+        commands, "rename", "give an account's rows and cursor another name, after asking"
+    )
+    command.add_argument("old", metavar="PROVIDER:OLD", help="the account as the warehouse has it")
+    command.add_argument("new", metavar="PROVIDER:NEW", help="as its section is named by now")
+    _add_destination(command)
+    command.add_argument("--yes", action="store_true", help="don't ask")
 
 
 def _add_reset(commands: Any) -> None:

@@ -22,7 +22,7 @@ def completion(args: argparse.Namespace) -> int:
     parser = make_parser()
     for command in _commands(parser):
         for action in command._actions:
-            if action.dest in ("provider", "providers"):
+            if action.dest in ("provider", "providers", "old", "new"):
                 action.choices = provider_names()
             elif set(action.option_strings) & set(_FILES):
                 action.complete = shtab.FILE  # type: ignore[attr-defined]

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, cast
 import dlt
 import duckdb
 from dlt.common.destination import AnyDestination
-from dlt.common.runtime.run_context import switch_context
 
+from dlt_docjobs import dlt_internals
 from dlt_docjobs.cli import output, terminal
 from dlt_docjobs.loading.run import run
 from dlt_docjobs.model.outcomes import UsageError
@@ -135,17 +135,17 @@ def _without_configuration(folder: str) -> Iterator[None]:
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefixes)}
     before = dlt.current.run_context().run_dir
     try:
-        switch_context(folder)
+        dlt_internals.switch_folder(folder)
         yield
     finally:
         os.environ.update(hidden)
-        switch_context(before)
+        dlt_internals.switch_folder(before)
 
 
 def _print_sync(title: str, rows: list[SyncRun]) -> None:
     print(f"{title}:")
-    for line in output.table(rows, terminal.Paint(sys.stdout)):
-        print(f"  {line}", flush=True)
+    console = terminal.console(sys.stdout)
+    terminal.show(console, output.table(console, rows), indent="  ")
 
 
 def _print_tables(file: Path) -> None:
@@ -164,7 +164,7 @@ def _print_query(file: Path, question: str, query: str) -> None:
     with duckdb.connect(str(file), read_only=True) as connection:
         cursor = connection.execute(query)
         names = [column[0] for column in cursor.description or []]
-        cells = [[str(cell) for cell in row] for row in cursor.fetchall()]
+        cells = [[(str(cell), "") for cell in row] for row in cursor.fetchall()]
     print()
-    for line in terminal.columns(names, cells, frozenset(), terminal.Paint(sys.stdout)):
-        print(f"  {line}")
+    console = terminal.console(sys.stdout)
+    terminal.show(console, terminal.table(console, names, cells), indent="  ")

@@ -41,14 +41,14 @@ def status(args: argparse.Namespace) -> int:
     if not accounts:
         print(f"nothing has been synced into {args.dataset} yet: run `docjobs sync`")
         return 0
-    paint = terminal.Paint(sys.stdout)
+    console = terminal.console(sys.stdout)
     head = ("account", *_FIGURES, "last sync", "cursor (UTC)")
     rows = [_row(account) for account in accounts]
-    for line in terminal.columns(head, rows, frozenset(_FIGURES), paint):
-        print(line)
+    terminal.show(console, terminal.table(console, head, rows, _FIGURES, "last sync"))
     for account in accounts:
         for note in _notes(account):
-            print(f"{paint(_name(account), 'bold')}: {note}")
+            name = terminal.text(_name(account), "bold")
+            terminal.show(console, name + terminal.text(f": {note}"))
     return 0
 
 
@@ -83,12 +83,9 @@ def _name(account: dict[str, Any]) -> str:
     return name if account["account"] == "default" else f"{name}:{account['account']}"
 
 
-def _row(account: dict[str, Any]) -> list[str]:
+def _row(account: dict[str, Any]) -> list[terminal.Cell]:
     figures = [
-        terminal.Cell(
-            f"{account[key]:,}",
-            "yellow" if account[key] and label in _TROUBLE else "" if account[key] else "dim",
-        )
+        terminal.figure(account[key], is_trouble=label in _TROUBLE)
         for label, key in _FIGURES.items()
     ]
     cursor = account["cursor"]
@@ -97,8 +94,8 @@ def _row(account: dict[str, Any]) -> list[str]:
     if not account["last_run_ok"]:
         is_partial = account["last_run_exit_code"] == EXIT_PARTIAL
         outcome, style = ("in part", "yellow") if is_partial else ("failed", "red")
-    last = terminal.Cell(f"{_ago(account['last_run_at'])}, {outcome}", style)
-    return [_name(account), *figures, last, listed]
+    last = (f"{_ago(account['last_run_at'])}, {outcome}", style)
+    return [(_name(account), ""), *figures, last, (listed, "")]
 
 
 def _notes(account: dict[str, Any]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import dagster as dg
 from dlt_docjobs.accounts.pipelines import Account, make_pipeline
 from dlt_docjobs.model.times import UTC, parse_instant
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.connection import connect
 
 
@@ -35,9 +36,8 @@ def account_checks(
                 count = _value(
                     client,
                     of,
-                    f"SELECT COUNT(*) FROM (SELECT {columns} FROM {{table}} WHERE {{scope}}"
+                    f"SELECT COUNT(*) FROM (SELECT {columns} FROM {{{name}}} WHERE {{scope}}"
                     f" GROUP BY {columns} HAVING COUNT(*) > 1) d",
-                    name,
                 )
                 yield dg.AssetCheckResult(
                     passed=not count,
@@ -49,9 +49,8 @@ def account_checks(
                 _value(
                     client,
                     of,
-                    "SELECT MIN(created_at_latest) FROM {table} WHERE {scope} AND NOT is_terminal"
+                    "SELECT MIN(created_at_latest) FROM {jobs} WHERE {scope} AND NOT is_terminal"
                     " AND results_state <> 'expired' AND given_up_at IS NULL",
-                    "jobs",
                 )
             )
             yield dg.AssetCheckResult(
@@ -65,8 +64,7 @@ def account_checks(
                 _value(
                     client,
                     of,
-                    "SELECT MAX(finished_at) FROM {table} WHERE {scope} AND ok",
-                    "sync_runs",
+                    "SELECT MAX(finished_at) FROM {sync_runs} WHERE {scope} AND ok",
                 )
             )
             yield dg.AssetCheckResult(
@@ -79,13 +77,10 @@ def account_checks(
     return [checks]
 
 
-def _value(client: Any, of: Account, sql: str, table: str) -> Any:
+def _value(client: Any, of: Account, text: str) -> Any:
     """The one value of a query; None where there is no dataset yet."""
     if client is None:
         return None
-    sql = sql.format(
-        table=client.make_qualified_table_name(table),
-        scope=f"provider = '{of.provider}' AND account = '{of.name}'",
-    )
-    rows = client.execute_sql(sql)
+    texts = {"scope": sql.scope(of.provider, of.name)}
+    rows = client.execute_sql(sql.fill(client, text, texts))
     return rows[0][0] if rows else None

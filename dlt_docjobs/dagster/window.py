@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import dlt
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from dlt_docjobs.accounts.destinations import make_destination
@@ -17,6 +16,7 @@ from dlt_docjobs.locks.gate import lake_turn, one_at_a_time, shared
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.connection import connect, install_defaults, prepare
 from dlt_docjobs.warehouse.merging import merging_of
 
@@ -70,15 +70,15 @@ def rows_written(pipeline: Any, run_id: str) -> dict[str, int]:
     with connect(pipeline) as client:
         for name in TABLES if client is not None else ():
             assert client is not None
-            table = client.make_qualified_table_name(name)
-            found = client.execute_sql(f"SELECT COUNT(*) FROM {table} WHERE run_id = %s", run_id)
+            count = f"SELECT COUNT(*) FROM {{{name}}} WHERE run_id = %s"
+            found = client.execute_sql(sql.fill(client, count), run_id)
             counts[name] = int(found[0][0]) if found else 0
     return counts
 
 
 def _create_tables(pipeline: Any, source_name: str, table_format: str | None) -> None:
     with connect(pipeline) as client:
-        if client is not None and all(_is_there(client, name) for name in TABLES):
+        if client is not None and all(sql.has_table(client, name) for name in TABLES):
             return
     merging = merging_of(pipeline.destination, table_format)
 
@@ -89,14 +89,6 @@ def _create_tables(pipeline: Any, source_name: str, table_format: str | None) ->
             yield dlt.resource([empty], name=name, **merging.hints(table))
 
     pipeline.run(tables())
-
-
-def _is_there(client: Any, name: str) -> bool:
-    try:
-        client.execute_sql(f"SELECT 1 FROM {client.make_qualified_table_name(name)} WHERE 1 = 0")
-    except DestinationUndefinedEntity:
-        return False
-    return True
 
 
 def _leave_nothing(pipeline: Any) -> None:
@@ -115,8 +107,8 @@ def _leave_nothing(pipeline: Any) -> None:
 def _drop_rows(pipeline: Any) -> None:
     with connect(pipeline) as client:
         assert client is not None
-        state = client.make_qualified_table_name("_dlt_pipeline_state")
-        client.execute_sql(f"DELETE FROM {state} WHERE pipeline_name = %s", pipeline.pipeline_name)
+        delete = sql.fill(client, "DELETE FROM {state} WHERE pipeline_name = %s")
+        client.execute_sql(delete, pipeline.pipeline_name)
         with client.with_staging_dataset():
             if client.has_dataset():
                 client.drop_dataset()

@@ -1,4 +1,4 @@
-"""Counts what a result holds, as contract 5 and 6.2 count it."""
+"""Counts what a result holds: rows as in docs/contract.md#tables, by canonical segment type."""
 
 from __future__ import annotations
 

@@ -8,21 +8,26 @@ from dlt.common.schema import Schema
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 
+from dlt_docjobs.sync.settings import SyncSettings
+
 
 class JobSource(DltSource):
     """A source of this package.
 
     Attributes:
         is_window: Whether it loads a backfill window.
+        settings: What the sync is asked to do.
     """
 
     is_window = False
+    settings: SyncSettings
 
     @classmethod
     def from_data(cls, schema: Schema, section: str, data: Any) -> JobSource:
         """The source of the resources that `build_resources` has made."""
         source: JobSource = super().from_data(schema, section, data)
         source.is_window = data.is_window
+        source.settings = data.settings
         return source
 
     def clone(self, with_name: str | None = None) -> JobSource:
@@ -33,6 +38,7 @@ class JobSource(DltSource):
             list(self.resources.values()),
         )
         copy.is_window = self.is_window
+        copy.settings = self.settings
         return copy
 
 
@@ -41,6 +47,8 @@ class JobResources(list[DltResource]):
 
     Attributes:
         is_window: As of `JobSource`.
+        settings: As of `JobSource`.
     """
 
     is_window = False
+    settings: SyncSettings

@@ -4,7 +4,9 @@ A package says what has changed since the warehouse was read. Loaded into anothe
 older copy of it, or one that another machine has gone on with, it would bring a cursor and
 `loaded` results without the rows beneath them. So each extraction notes the load that it builds
 on; where that is not the newest one any more, the package is dropped and its jobs are asked for
-again.
+again. It also notes the account's generation, which is another one as soon as rows were erased
+(`warehouse.generations`), and what of a document it was allowed to hold: where less is allowed by
+now, the package is dropped as well.
 
 A process that dies leaves a package in a state that dlt does not always find its way out of:
 
@@ -17,37 +19,104 @@ A process that dies leaves a package in a state that dlt does not always find it
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs import dlt_internals
+from dlt_docjobs.providers.protocol import ContentPolicy
+from dlt_docjobs.sync.settings import SyncSettings
+from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.connection import connect
+from dlt_docjobs.warehouse.generations import FIRST, generation_of
 
 # statements that a load makes for itself: they may be run twice
 _STATEMENTS: Final = frozenset({"sql", "reference", "model"})
 _LOG = logging.getLogger(__name__)
 
 
-def note_base(pipeline: Pipeline, client: SqlClientBase[Any] | None, source_name: str) -> None:
-    """Remembers the load that the package being extracted builds on."""
-    _path(pipeline).write_text(_last_load(client, source_name), encoding="utf-8")
+def note_base(
+    pipeline: Pipeline,
+    client: SqlClientBase[Any] | None,
+    source_name: str,
+    settings: SyncSettings,
+) -> None:
+    """Remembers what the package being extracted builds on.
+
+    Args:
+        pipeline: The pipeline.
+        client: A connection to its dataset; None where there is none yet.
+        source_name: The source's name.
+        settings: The sync's.
+    """
+    note = {
+        "base": _last_load(client, source_name),
+        "generation": generation_of(client, settings.provider.name, settings.account),
+        "policy": asdict(settings.policy),
+    }
+    _path(pipeline).write_text(json.dumps(note), encoding="utf-8")
 
 
-def drop_misplaced_packages(pipeline: Pipeline, source_name: str) -> None:
-    """Drops waiting packages that were made for another state of the warehouse."""
-    path = _path(pipeline)
-    if not pipeline.has_pending_data or not path.exists():
+def drop_misplaced_packages(
+    pipeline: Pipeline, source_name: str, settings: SyncSettings | None
+) -> None:
+    """Drops waiting packages that may not be loaded any more: their jobs are asked for again.
+
+    Args:
+        pipeline: The pipeline.
+        source_name: The source's name.
+        settings: What is allowed now; None where the source is not one of this package's.
+    """
+    if not pipeline.has_pending_data:
         return
+    note = _read_note(_path(pipeline))
     with connect(pipeline) as client:
-        is_misplaced = path.read_text(encoding="utf-8") != _last_load(client, source_name)
-    if is_misplaced:
-        _LOG.warning("the warehouse has changed: what waited to be loaded is asked for again")
-        pipeline._delete_pending_packages()
+        reason = _reason_to_drop(note, client, source_name, settings)
+    if reason is not None:
+        _LOG.warning("%s: what waited to be loaded is dropped and asked for again", reason)
+        dlt_internals.drop_pending_packages(pipeline)
+
+
+def _reason_to_drop(
+    note: dict[str, Any],
+    client: SqlClientBase[Any] | None,
+    source_name: str,
+    settings: SyncSettings | None,
+) -> str | None:
+    base = note.get("base")
+    if base is not None and base != _last_load(client, source_name):
+        return "the warehouse has changed"
+    if settings is None:
+        return None
+    generation = generation_of(client, settings.provider.name, settings.account)
+    if note.get("generation", FIRST) != generation:
+        return f"rows of {source_name} were erased or renamed since"
+    # what a package of an older version was allowed to hold is not known
+    allowed = note.get("policy", asdict(ContentPolicy()))
+    stricter = [
+        name
+        for name, is_included in asdict(settings.policy).items()
+        if allowed.get(name, True) and not is_included
+    ]
+    return f"{', '.join(stricter)} was set to false since" if stricter else None
+
+
+def _read_note(path: Path) -> dict[str, Any]:
+    """What `note_base` wrote; empty where nothing did."""
+    if not path.exists():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    try:
+        note = json.loads(text)
+    except ValueError:
+        note = None
+    # an older version wrote the load alone, a number with a fraction or nothing
+    return note if isinstance(note, dict) else {"base": text}
 
 
 def mend_broken_packages(pipeline: Pipeline) -> None:
@@ -56,33 +125,31 @@ def mend_broken_packages(pipeline: Pipeline) -> None:
         return
     normalised = set(pipeline.list_normalized_load_packages())
     for load_id in normalised.intersection(pipeline.list_extracted_load_packages()):
-        pipeline._get_normalize_storage().extracted_packages.delete_package(load_id)
-    packages = pipeline._get_load_storage().normalized_packages
+        dlt_internals.drop_extracted_package(pipeline, load_id)
     for load_id in sorted(normalised):
         # a table is merged only when all its copies are done, so none of it was merged yet
         broken = {
-            job.table_name
-            for file, _ in packages.list_retried_new_jobs(load_id)
-            if (job := ParsedLoadJobFileName.parse(file)).file_format not in _STATEMENTS
+            copied.table_name
+            for copied in dlt_internals.interrupted_copies(pipeline, load_id)
+            if copied.file_format not in _STATEMENTS
         }
         for name in sorted(broken):
-            _rewind(pipeline, packages, load_id, name)
+            _rewind(pipeline, load_id, name)
 
 
-def _rewind(pipeline: Pipeline, packages: PackageStorage, load_id: str, table: str) -> None:
+def _rewind(pipeline: Pipeline, load_id: str, table: str) -> None:
     assert pipeline.destination is not None
     if pipeline.destination.destination_type.endswith(".filesystem"):
         # a file that is copied again takes its own place
         return
-    schema = packages.load_schema(load_id)
+    schema = dlt_internals.package_schema(pipeline, load_id)
     is_merged = schema.tables.get(table, {}).get("write_disposition") == "merge"
     if not _take_back(pipeline, load_id, table, is_merged):
         return
     _LOG.info("a copy into %s was broken off: it is made anew", table)
-    for state, job in packages.list_job_with_states_for_table(load_id, table):
-        if state in ("started_jobs", "completed_jobs") and job.file_format not in _STATEMENTS:
-            packages.clear_pending_transition(load_id, job.file_name())
-            packages._move_job(load_id, state, "new_jobs", job.file_name())
+    for state, copied in dlt_internals.copies_of_table(pipeline, load_id, table):
+        if state in ("started_jobs", "completed_jobs") and copied.file_format not in _STATEMENTS:
+            dlt_internals.copy_anew(pipeline, load_id, state, copied)
 
 
 def _take_back(pipeline: Pipeline, load_id: str, table: str, is_merged: bool) -> bool:
@@ -90,28 +157,25 @@ def _take_back(pipeline: Pipeline, load_id: str, table: str, is_merged: bool) ->
     with connect(pipeline) as client:
         if client is None:
             return False
-        try:
-            if is_merged:
-                with client.with_staging_dataset():
-                    client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}")
-            else:
-                # copied to where it stays
-                name = client.make_qualified_table_name(table)
-                client.execute_sql(f"DELETE FROM {name} WHERE _dlt_load_id = %s", load_id)
-        except DestinationUndefinedEntity:
-            return False
+        if not is_merged:
+            # copied to where it stays
+            return _remove(client, table, " WHERE _dlt_load_id = %s", load_id)
+        with client.with_staging_dataset():
+            return _remove(client, table)
+
+
+def _remove(client: SqlClientBase[Any], table: str, where: str = "", *values: Any) -> bool:
+    if not sql.has_table(client, table):
+        return False
+    client.execute_sql(f"DELETE FROM {client.make_qualified_table_name(table)}{where}", *values)
     return True
 
 
 def _last_load(client: SqlClientBase[Any] | None, source_name: str) -> str:
     if client is None:
         return ""
-    table = client.make_qualified_table_name("_dlt_loads")
-    newest = f"SELECT MAX(load_id) FROM {table} WHERE status = 0 AND schema_name = %s"
-    try:
-        rows = client.execute_sql(newest, source_name)
-    except DestinationUndefinedEntity:
-        return ""
+    newest = "SELECT MAX(load_id) FROM {loads} WHERE status = 0 AND schema_name = %s"
+    rows = sql.run(client, newest, source_name)
     return str(rows[0][0] or "") if rows else ""
 
 

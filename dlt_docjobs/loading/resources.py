@@ -42,7 +42,7 @@ from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
 from dlt_docjobs.warehouse.connection import connect
 from dlt_docjobs.warehouse.merging import Merging, merging_of
 from dlt_docjobs.warehouse.migration import add_missing_columns
-from dlt_docjobs.warehouse.state import WarehouseState
+from dlt_docjobs.warehouse.state import Owner, WarehouseState
 
 _LOG = logging.getLogger(__name__)
 # what the resources say of themselves before a pipeline runs them
@@ -113,7 +113,7 @@ def build_resources(
                     has_old_rows=merging.replaces is None,
                 )
                 state_there.open()
-                note_base(pipeline, client, source_name)
+                note_base(pipeline, client, source_name, settings)
                 missing = [name for name in selected if not state_there.has_table(name)]
                 if missing:
                     empty = {name: TABLES[name].arrow_schema.empty_table() for name in missing}
@@ -142,9 +142,9 @@ def build_resources(
             # what is written now could meet what another sync has written meanwhile
             handle.lock.confirm()
             if session.context.window is None:
-                state["progress"] = session.context.progress.dump()
-                if session.context.progress.cursor is not None:
-                    created_at.advance(session.context.progress.cursor)
+                state["progress"] = session.context.kept_progress.dump()
+                if (cursor := session.context.kept_progress.cursor) is not None:
+                    created_at.advance(cursor)
             fatal = session.context.outcome.fatal
             if not handle.is_managed and fatal is not None:
                 # nobody would see the refusal in a table that says ok
@@ -174,6 +174,7 @@ def build_resources(
     root = dlt.resource(observations, name=OBSERVATIONS, selected=False)
     default = _DEFAULT._replace(table_format=table_format)
     resources = JobResources(_leaf(root, table, default) for table in TABLES.values())
+    resources.settings = settings
     is_scheduled = created_at.allow_external_schedulers and dlt.current.interval() is not None
     resources.is_window = created_at.end_value is not None or is_scheduled
     return resources
@@ -240,7 +241,8 @@ def _committed_progress(known: WarehouseState, pipeline: Pipeline) -> Progress:
     """How far the lists were read, as the warehouse has it.
 
     The working directory's own copy outlives a warehouse that was deleted, restored or exchanged;
-    so where the destination holds no committed state, or no job, the lists start anew.
+    so where the destination holds no committed state, or no job, the lists start anew. So they do
+    where jobs that were another account's may be free by now.
     """
     stored = known.stored_state(pipeline.pipeline_name)
     if stored is None or not known.has_committed_jobs():
@@ -248,7 +250,10 @@ def _committed_progress(known: WarehouseState, pipeline: Pipeline) -> Progress:
     source = Container()[SourceInjectableContext].source
     state = decompress_state(stored)
     resources = state.get("sources", {}).get(source.name, {}).get("resources", {})
-    return Progress.load(resources.get(OBSERVATIONS, {}).get("progress"))
+    progress = Progress.load(resources.get(OBSERVATIONS, {}).get("progress"))
+    if all(known.is_owner(Owner(*beside)) for beside in progress.beside.items()):
+        return progress
+    return Progress.fresh()
 
 
 class _Outlet:

@@ -233,7 +233,8 @@ def _gate(pipeline: Pipeline, source: DltSource, request: RunRequest) -> Iterato
 def _run_packages(
     pipeline: Pipeline, source: DltSource, handle: RunHandle, run_options: dict[str, Any]
 ) -> SyncRun:
-    drop_misplaced_packages(pipeline, source.name)
+    settings = source.settings if isinstance(source, JobSource) else None
+    drop_misplaced_packages(pipeline, source.name, settings)
     mend_broken_packages(pipeline)
     while pipeline.has_pending_data:
         # nobody knows any more whether it is a window's

@@ -21,26 +21,19 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
-from dlt.common.data_types import TDataType
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.http import Clock
 from dlt_docjobs.locks.local import SyncLocked
-from dlt_docjobs.warehouse.connection import create_table
+from dlt_docjobs.warehouse import sql
+from dlt_docjobs.warehouse.migration import create_table
+from dlt_docjobs.warehouse.sql import LEASES
 
-LEASES: Final = "sync_leases"
 RENEWED_SECONDS: Final = 60.0
 VOID_SECONDS: Final = 600
 
 _TRIES: Final = 6
-_COLUMNS: Final[dict[str, TDataType]] = {
-    "pipeline_name": "text",
-    "holder": "text",
-    "who": "text",
-    "renewed_at": "bigint",
-}
 
 
 class Lease:
@@ -129,14 +122,14 @@ class Lease:
                 # another sync was faster
                 if not client.has_dataset():
                     raise
-        look = self._sql("SELECT 1 FROM {leases} WHERE 1 = 0")
+        if sql.has_table(client, LEASES):
+            return
         try:
-            client.execute_sql(look)
-        except DestinationUndefinedEntity:
-            try:
-                create_table(self._pipeline, client, LEASES, _COLUMNS)
-            except Exception:
-                client.execute_sql(look)
+            create_table(self._pipeline, LEASES)
+        except Exception:
+            # another sync was faster
+            if not sql.has_table(client, LEASES):
+                raise
 
     def _clear_void(self) -> None:
         # also what the clock of a machine far ahead wrote: it would block for ever
@@ -163,11 +156,8 @@ class Lease:
     def _withdraw(self) -> None:
         self._run("DELETE FROM {leases} WHERE holder = %s", self._holder)
 
-    def _sql(self, text: str) -> str:
-        return text.replace("{leases}", self._client.make_qualified_table_name(LEASES))
-
     def _rows(self, text: str, *values: Any) -> list[Any]:
-        return list(self._client.execute_sql(self._sql(text), *values) or [])
+        return list(self._client.execute_sql(sql.fill(self._client, text), *values) or [])
 
     def _run(self, text: str, *values: Any) -> None:
-        self._client.execute_sql(self._sql(text), *values)
+        self._client.execute_sql(sql.fill(self._client, text), *values)

@@ -1,4 +1,6 @@
-"""Status history is evidence: from observations to events with bounds (contract 6.5).
+"""Status history is evidence: from observations to events with bounds.
+
+What the events promise: docs/contract.md#status-history.
 
 An event is written once and never again, so what it claims has to be true for good. Three kinds
 of proof exist, strongest first: a timestamp of the provider's for just this change (exact), two
@@ -9,7 +11,7 @@ moves for other reasons too and so only bounds the last change from above.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -85,7 +87,11 @@ def derive_events(
 
 
 def derive_expiry(
-    provider: str, vocabulary: Vocabulary, observation: JobObservation, history: History
+    provider: str,
+    vocabulary: Vocabulary,
+    observation: JobObservation,
+    history: History,
+    first_missing: datetime | None = None,
 ) -> list[StatusEvent]:
     """The event of a 404 for a job that the provider knew; empty if it is written already.
 
@@ -94,7 +100,10 @@ def derive_expiry(
         vocabulary: The provider's words.
         observation: The empty observation (`provider_status` None) of the 404.
         history: The job's past.
+        first_missing: When the first of several 404s came: the job was gone by then.
     """
+    if first_missing is not None and first_missing < observation.observed_at:
+        observation = replace(observation, observed_at=first_missing, sent_at=None)
     if history.last.status == EXPIRED:
         return []
     chain = _Chain(provider, vocabulary, observation, history)
@@ -202,6 +211,9 @@ class _Chain:
             return
         if not self.events and self._vocabulary.is_same(raw, tail.provider_status):
             return
+        if tail.status == status and self._vocabulary.is_vague(tail.provider_status):
+            # what was seen before may have been this already
+            return
         self.append_bracket(status, raw)
 
     def append_bracket(self, status: str, raw: str | None) -> None:
@@ -209,7 +221,9 @@ class _Chain:
         seen, tail = self._observation, self._tail
         assert tail is not None
         earliest = tail.occurred_at_earliest
-        if self._history and self._history.last_observed_at and not self.events:
+        # a vague word leaves open whether a job that has not ended had changed by then
+        is_sure = is_terminal(status) or not self._vocabulary.vague
+        if is_sure and self._history and self._history.last_observed_at and not self.events:
             last_seen = seen.earlier(self._history.last_observed_at)
             earliest = max(earliest, last_seen) if earliest else last_seen
         latest = seen.holds_until

@@ -54,15 +54,15 @@ class Vocabulary:
 
     Attributes:
         statuses: Each status word of the provider's, in lower case, with its canonical status.
-        segment_types: Each segment type, in lower case and without blanks and underscores, with
-            its canonical type.
+        segment_types: Each segment type, in lower case and without blanks, underscores and
+            hyphens, with its canonical type.
         synonyms: Status words that say the same as another one, which stands behind them: a
             change from one to the other is no event. For a provider whose lists and answers use
             different words for the same moment.
         initial: The status word in which every job begins, where exact transitions name it: its
             moment is the creation's, and no event of its own.
-        vague: Status words that only say that a job has not ended. They never take back a word
-            that says more.
+        vague: Status words that only say that a job has not ended, whatever it does. They never
+            take back a word that says more, and no change is read from one to such a word.
     """
 
     statuses: Mapping[str, str]

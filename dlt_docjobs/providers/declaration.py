@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dlt_docjobs.providers.protocol import ProviderApi
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_HOST: Final = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 Bound = Literal["since", "until"]
 KeyHeaders = Callable[[str, str, Mapping[str, Any]], Mapping[str, str]]
@@ -60,6 +61,9 @@ class JobList:
         filters: The bounds on the creation that it takes.
         newest_first: Whether that order is promised. A list that can't be filtered is then read
             to the lag behind the cursor, and no further.
+        is_stable: Whether a page token is known to stand for a place among the jobs, not for how
+            many come before it. Elsewhere a job that is deleted while the list is read lets
+            another slip from one page to the one before, so each page is looked at again.
         covers_open: Whether it shows each open job, however old, so that none of them is asked
             for by itself: a list that is read whole.
     """
@@ -68,6 +72,7 @@ class JobList:
     is_dated: bool = True
     filters: frozenset[Bound] = frozenset()
     newest_first: bool = False
+    is_stable: bool = False
     covers_open: bool = False
 
     def __post_init__(self) -> None:
@@ -123,9 +128,14 @@ class Provider:
         key_headers: Makes the headers of its key, from the key, the base URL and the settings.
         settings: Keys of its own, and common ones that differ.
         key_hint: What a refused key may mean beside a wrong one; a sentence without a full stop.
+        error_keys: Keys of which one is in the JSON object with which the API says 404. In any
+            other form it is a proxy's or a gateway's, and nothing is concluded from it.
+        error_text: Where the API also says 404 as a text: a regular expression that is found in
+            it, whatever its case. Many a gateway says "404 page not found", so "not found" is too
+            little.
         credits_come_late: Whether credits are known only some time after a job has ended.
-        result_hosts: Other hosts on which results may lie, as names or `*.name`; they are fetched
-            without the key.
+        result_hosts: Other hosts on which results may lie, as names or `*.name`, which is any
+            host below it; they are fetched without the key (`ApiClient.get_elsewhere`).
     """
 
     name: str
@@ -138,6 +148,8 @@ class Provider:
     key_headers: KeyHeaders = bearer
     settings: tuple[Setting, ...] = ()
     key_hint: str = ""
+    error_keys: frozenset[str] = frozenset({"detail", "message", "error", "code"})
+    error_text: str = ""
     credits_come_late: bool = False
     result_hosts: tuple[str, ...] = field(default=())
 
@@ -151,6 +163,9 @@ class Provider:
             raise ValueError(f"{self.name}: kinds are some of {', '.join(JOB_KINDS)}")
         if not self.key_variables:
             raise ValueError(f"{self.name}: a key needs an environment variable")
+        for host in self.result_hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{self.name}: results lie on a host or on `*.name`, not {host!r}")
 
     @cached_property
     def lists(self) -> Mapping[JobList, tuple[JobKind, ...]]:

@@ -32,13 +32,8 @@ def _required(value: Any) -> str:
     return clean_text(value)
 
 
-def _created(value: Any) -> datetime | None:
-    return parse_instant(value)
-
-
 Identifier = Annotated[str, BeforeValidator(_required)]
 StatusText = Annotated[str, BeforeValidator(_required)]
-Created = Annotated[datetime | None, BeforeValidator(_created)]
 Text = Annotated[str | None, BeforeValidator(_lenient_text)]
 Number = Annotated[float | None, BeforeValidator(to_float)]
 Count = Annotated[int | None, BeforeValidator(to_int)]
@@ -49,9 +44,9 @@ Anything = Any
 class Envelope(BaseModel):
     """A job as an answer carries it.
 
-    Tolerant by design (PROVIDERS trap 32): unknown keys are ignored, optional fields of a wrong
+    Tolerant, since APIs add fields and words: unknown keys are ignored, optional fields of a wrong
     type are null here, and both are whole in the payload. Only what a job cannot be without is
-    required: its id, its status, and a creation time that, if it is there, is one.
+    required: its id and its status.
     """
 
     model_config = ConfigDict(extra="ignore")

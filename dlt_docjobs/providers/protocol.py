@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from dlt_docjobs.http import Answer, ApiClient, InvalidRequest, RequestCounters
@@ -36,11 +36,17 @@ class Rejection:
 
 @dataclass(slots=True, repr=False)
 class JobPage:
-    """One page of a job list, or one bulk answer about given jobs."""
+    """One page of a job list, or one bulk answer about given jobs.
+
+    Attributes:
+        clock_offset: The answer's: how the provider's clock stands, which an empty page tells too;
+            None where it told nothing.
+    """
 
     observations: list[JobObservation]
     rejections: list[Rejection]
     next_token: str | None = None
+    clock_offset: timedelta | None = None
 
 
 @dataclass(slots=True, repr=False)
@@ -159,8 +165,17 @@ class ProviderApi(ABC):
         """
 
     @abstractmethod
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job with its result, if it has one yet.
+
+        Args:
+            kind: The job's.
+            job_id: The job's.
+            tier: As an earlier answer said; None where it is not known.
+            is_retry: Whether the result has been away for a day: whatever may hold it is then
+                asked for at once, in one request.
 
         Raises:
             NotFound: The job or its result is gone.
@@ -216,7 +231,7 @@ class ProviderApi(ABC):
         self, path: tuple[str, ...], params: list[tuple[str, str]]
     ) -> tuple[Answer, Reading]:
         """GETs a parse job with its result; `rest` of what was read stands for the answer."""
-        return await self.client.get_decoded(path, params, self.reader.read)
+        return await self.client.get_decoded(path, params, self.reader.read, is_result=True)
 
     async def _get_sized(
         self,

@@ -58,6 +58,14 @@ class SourceConfiguration(BaseConfiguration):
         Optional[Any], "Kinds of jobs to load, a list or a text with commas; by default all."
     ] = None
     include_extract: Annotated[bool, "False leaves extract jobs out."] = True
+    gone_after_seconds: Annotated[
+        float,
+        "A 404 for a known job is believed once a later sync, at least so much later, confirms "
+        "it; 0 believes the first.",
+    ] = 600
+    retry_results_days: Annotated[
+        float, "How long a result that is missing or unreadable is asked for again."
+    ] = 7
     poll_open_days: Annotated[
         float, "Age at which an open job is asked for once more, then left."
     ] = 32
@@ -70,13 +78,16 @@ class SourceConfiguration(BaseConfiguration):
     job_ids: Annotated[Optional[Any], "Syncs these jobs only."] = None
     job_ids_file: Annotated[Optional[str], "The same, from a file."] = None
     reload: Annotated[
-        Optional[str], "`failed`, `skipped` or `all`: fetches these results again."
+        Optional[str], "`failed`, `skipped`, `incomplete` or `all`: fetches these results again."
     ] = None
+    believe_gone: Annotated[
+        bool, "True believes that jobs are gone though many answer 404 at once."
+    ] = False
     fetch_results: Annotated[bool, "False requests no results; new ones become `skipped`."] = True
 
 
 class Key(NamedTuple):
-    """A configuration key of a source."""
+    """A configuration key of a source, or another argument of it."""
 
     name: str
     hint: Any
@@ -118,6 +129,12 @@ def _overridden(provider: Provider) -> Iterator[Setting]:
     yield from provider.settings
 
 
+def own_keys(provider: Provider) -> list[str]:
+    """The keys that only this provider has: its API is given what they are set to."""
+    common = SourceConfiguration.get_resolvable_fields()
+    return [setting.name for setting in provider.settings if setting.name not in common]
+
+
 def keys_of(provider: Provider) -> list[Key]:
     """Every key of a provider's source, in the order of its documentation."""
     spec = configuration_of(provider)
@@ -128,19 +145,29 @@ def keys_of(provider: Provider) -> list[Key]:
     return keys
 
 
-def signature_of(provider: Provider) -> inspect.Signature:
-    """The signature of a provider's source: its keys, and the incremental."""
+def arguments_of(provider: Provider) -> list[Key]:
+    """Every argument of a provider's source: its keys, and what only one call can mean."""
     incremental = Optional[dlt.sources.incremental[datetime]]
-    parameters = [
-        inspect.Parameter(
-            key.name, inspect.Parameter.KEYWORD_ONLY, default=key.default, annotation=key.hint
-        )
-        for key in keys_of(provider)
-    ]
-    created_at = inspect.Parameter(
-        "created_at", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=incremental
+    window = (
+        "A range with an `end_value` is a backfill window: it is loaded and the cursor stays where "
+        "it is."
     )
-    return inspect.Signature([*parameters, created_at])
+    return [*keys_of(provider), Key("created_at", incremental, None, window)]
+
+
+def signature_of(provider: Provider) -> inspect.Signature:
+    """The signature of a provider's source."""
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                argument.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=argument.default,
+                annotation=argument.hint,
+            )
+            for argument in arguments_of(provider)
+        ]
+    )
 
 
 def documentation_of(provider: Provider) -> str:
@@ -148,13 +175,11 @@ def documentation_of(provider: Provider) -> str:
     kinds = [*provider.kinds]
     shown = " and ".join([", ".join(kinds[:-1]), kinds[-1]] if len(kinds) > 1 else kinds)
     named = " The user names them: it publishes no list." if not provider.lists else ""
-    arguments = "\n".join(f"    {key.name}: {key.description}" for key in keys_of(provider))
+    arguments = "\n".join(f"    {key.name}: {key.description}" for key in arguments_of(provider))
     return f"""Jobs of {provider.title}: {shown}.{named}
 
 Args:
 {arguments}
-    created_at: A range with an `end_value` is a backfill window: it is loaded and the cursor
-        stays where it is.
 
 Returns:
     The resources `jobs`, `job_status_history`, `job_progress`, `pages`, `chunks`, `segments`,

@@ -132,8 +132,8 @@ def sync_settings(
         UsageError: A value is out of its range.
     """
     reload = values["reload"]
-    if reload not in (None, "failed", "skipped", "all"):
-        raise UsageError(f"reload is failed, skipped or all, not {reload!r}")
+    if reload not in (None, "failed", "skipped", "incomplete", "all"):
+        raise UsageError(f"reload is failed, skipped, incomplete or all, not {reload!r}")
     retention = values["retention_days"]
     resolution = timedelta(days=1)
     if "created_at_resolution_seconds" in values:
@@ -149,6 +149,9 @@ def sync_settings(
         policy=ContentPolicy(
             values["include_content"], values["include_names"], values["include_ocr"]
         ),
+        gone_after=timedelta(seconds=_at_least(values, "gone_after_seconds", 0)),
+        retry_results=timedelta(days=_at_least(values, "retry_results_days", 0, _MOST_DAYS)),
+        believe_gone=values["believe_gone"],
         poll_open=timedelta(days=_at_least(values, "poll_open_days", 0, _MOST_DAYS)),
         retention_days=(
             None if retention is None else _positive(values, "retention_days", _MOST_DAYS)

@@ -12,7 +12,7 @@ import dlt
 from dlt.extract.reference import SourceFactory
 from dlt.extract.source import DltSource
 
-from dlt_docjobs.http import ApiClient
+from dlt_docjobs.http import ApiClient, ErrorForm
 from dlt_docjobs.loading.job_source import JobResources, JobSource
 from dlt_docjobs.loading.resources import EPOCH, build_resources
 from dlt_docjobs.model.outcomes import UsageError
@@ -20,7 +20,12 @@ from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.providers.protocol import ProviderApi
 from dlt_docjobs.providers.registry import provider as registered
 from dlt_docjobs.sources import settings
-from dlt_docjobs.sources.configuration import configuration_of, documentation_of, signature_of
+from dlt_docjobs.sources.configuration import (
+    configuration_of,
+    documentation_of,
+    own_keys,
+    signature_of,
+)
 from dlt_docjobs.sources.job_ids import targets_of
 from dlt_docjobs.warehouse.connection import install_defaults
 
@@ -135,11 +140,13 @@ class ResolvedSource:
         size = values["page_size"]
         if size < 1:
             raise UsageError(f"page_size is at least 1, not {size!r}")
-        own = {setting.name: values[setting.name] for setting in provider.settings}
+        own = {name: values[name] for name in own_keys(provider)}
         client = ApiClient(
             self.connection.base_url,
             headers=provider.key_headers(self.connection.api_key, self.connection.base_url, own),
             settings=self.connection.http,
             region_hint=provider.key_hint,
+            error_form=ErrorForm(provider.error_keys, provider.error_text),
+            result_hosts=provider.result_hosts,
         )
         return provider.api_class()(client, self.settings.policy, size, own)

@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from dlt_docjobs.http import Clock, NotFound
+from dlt_docjobs.http import Clock
 from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.times import shifted
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.providers.protocol import JobPage, ProviderApi
+from dlt_docjobs.sync.doubt import MissingJobs
 from dlt_docjobs.sync.outcome import Figures, Outcome
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.settings import SyncSettings, Window
-from dlt_docjobs.warehouse.state import JobRef, KnownJob, OpenJob, WarehouseState
+from dlt_docjobs.warehouse.state import JobRef, KnownJob, OpenJob, Owner, WarehouseState
 
 T = TypeVar("T")
 
@@ -74,12 +76,14 @@ class Looked:
         open_refs: Jobs that are open, and polled.
         observed: Jobs that were looked at, of those that the plan would ask for otherwise.
         asked_for_usage: Jobs whose credits were asked for.
+        resting: Jobs whose pending result is not asked for in this run.
         changes: How many events and results the run has brought.
     """
 
     open_refs: set[JobRef] = field(default_factory=set)
     observed: set[JobRef] = field(default_factory=set)
     asked_for_usage: set[JobRef] = field(default_factory=set)
+    resting: set[JobRef] = field(default_factory=set)
     changes: int = 0
     _watched: set[JobRef] = field(default_factory=set)
     _listed: set[int] = field(default_factory=set)
@@ -105,6 +109,61 @@ class Looked:
             self._listed.clear()
         self._listed.add(mark)
         return True
+
+
+class ForeignJobs:
+    """Jobs that belong to other accounts of the provider, and were met all the same.
+
+    Attributes:
+        count: How many.
+        owners: The accounts that loaded them first.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.owners: set[str] = set()
+        self._met: set[int] = set()
+
+    def note(self, ref: JobRef, owner: Owner) -> None:
+        """Counts a job; only of the last so many ids it is remembered that they are counted."""
+        self.owners.add(owner.account)
+        mark = hash(ref)
+        if mark in self._met:
+            return
+        if len(self._met) >= _REMEMBERED_IDS:
+            self._met.clear()
+        self._met.add(mark)
+        self.count += 1
+
+
+class Clocks:
+    """What the answers of a run told of the provider's clock.
+
+    Attributes:
+        offset: The provider's clock minus ours, by the last answer that told the time.
+        is_told: Whether any answer did.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.offset = timedelta(0)
+        self.is_told = False
+        self._clock = clock
+        self._slowest = timedelta(0)
+
+    def note(self, offset: timedelta | None) -> None:
+        """Takes an answer's offset; None where it did not tell the time."""
+        if offset is not None:
+            self.is_told = True
+            self.offset = offset
+            self._slowest = min(self._slowest, offset)
+
+    def provider_now(self) -> datetime:
+        """The provider's clock, as its answers showed it: they may be wrong."""
+        return shifted(self._clock.now(), self.offset)
+
+    def earlier(self, instant: datetime) -> datetime:
+        """An instant of our clock by the earlier of both clocks: what may be relied on."""
+        return shifted(instant, self._slowest)
 
 
 @dataclass(slots=True)
@@ -139,7 +198,10 @@ class RunContext:
         self.request = request
         self.progress = progress
         self.window = window
-        self.clock_offset = timedelta(0)
+        self._progress_before = progress.dump()
+        self.clocks = Clocks(request.clock)
+        self.missing = MissingJobs(is_believed=settings.believe_gone)
+        self.foreign = ForeignJobs()
         self.figures = Figures()
         self.outcome = Outcome()
         self.warehouse = WarehouseReader()
@@ -157,13 +219,17 @@ class RunContext:
         """Our clock."""
         return self.request.clock
 
-    def provider_now(self) -> datetime:
-        """The provider's clock, as far as its answers showed it."""
-        return self.clock.now() + self.clock_offset
-
     def key(self, ref: JobRef) -> tuple[str, ...]:
         """The columns that a job's rows share."""
         return (self.provider.name, self.settings.account, *ref)
+
+    def leave(self, ref: JobRef, known: KnownJob | None) -> bool:
+        """Whether a job belongs to another account: then it is counted, and left as it is."""
+        if known is None or known.owner is None:
+            return False
+        self.foreign.note(ref, known.owner)
+        self.progress.beside[known.owner.account] = known.owner.generation
+        return True
 
     @property
     def must_stop(self) -> bool:
@@ -183,13 +249,18 @@ class RunContext:
             await clock.sleep(min(left, 0.5))
         return not self.must_stop
 
+    @property
+    def kept_progress(self) -> Progress:
+        """How far the lists have been read: a run that doubts what it was told moves no cursor."""
+        is_doubtful = self.missing.is_doubtful or self.missing.doubted_since is not None
+        return Progress.load(self._progress_before) if is_doubtful else self.progress
+
     def note_page(self, page: JobPage) -> None:
         """Remembers that the provider answered, and how its clock stands."""
         self.outcome.was_answered = True
-        for seen in page.observations[:1]:
-            self.clock_offset = seen.clock_offset
+        self.clocks.note(page.clock_offset)
 
-    def missing(self, kind: JobKind, job_id: str, error: NotFound | None = None) -> JobObservation:
+    def not_found(self, kind: JobKind, job_id: str) -> JobObservation:
         """What a 404 says of a job: that it was not there at this moment."""
         self.outcome.was_answered = True
         return JobObservation(
@@ -197,5 +268,5 @@ class RunContext:
             job_id=job_id,
             provider_status=None,
             observed_at=self.clock.now(),
-            clock_offset=self.clock_offset,
+            clock_offset=self.clocks.offset,
         )

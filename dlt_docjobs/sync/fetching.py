@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any, Final
 
 from dlt_docjobs.http import ApiError, InvalidIdentifier, NotFound, ResponseTooLarge, UnreadableBody
@@ -16,15 +18,15 @@ from dlt_docjobs.sync.ahead import ReadAhead
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.job_rows import JobEntry
 from dlt_docjobs.sync.observing import Observing
+from dlt_docjobs.sync.outcome import defect
 from dlt_docjobs.sync.progress import ListProgress
 from dlt_docjobs.sync.rejections import payload_of
 from dlt_docjobs.sync.result_rows import ResultRows
 from dlt_docjobs.sync.settings import Wanted
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.tables.arrow import batch_of_rows
-from dlt_docjobs.warehouse.state import JobRef
+from dlt_docjobs.warehouse.state import RETRIED_OFTEN, JobRef
 
-_RESULT_FORGOTTEN_SECONDS: Final = 24 * 3600
 _NO_RESULT: Final = "it succeeded, but came without a result"
 
 
@@ -72,6 +74,11 @@ class Fetching:
         """Waits until any fetch under way has ended."""
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
+    async def wait_for_all(self) -> None:
+        """Waits until no fetch is under way, or the run has to stop."""
+        while self._tasks and not self._context.must_stop:
+            await asyncio.wait(self._tasks, timeout=0.1)
+
     async def finish(self) -> None:
         """Waits for fetches under way; a stop or the deadline leaves the rest pending."""
         while self._tasks:
@@ -104,9 +111,8 @@ class Fetching:
         self._tasks.discard(task)
         self._context.results.ended += 1
         if not task.cancelled() and (error := task.exception()) is not None:
-            outcome = self._context.outcome
-            outcome.problems.append(str(error))
-            outcome.fatal = outcome.fatal or f"a result could not be handled: {error!r}"
+            assert isinstance(error, Exception)
+            self._context.outcome.fail(defect("a result", error), error)
 
     # -- one job ----------------------------------------------------------------------------
 
@@ -134,8 +140,8 @@ class Fetching:
                 # the job may be known all the same, where it is asked for without its result
                 problem = error
                 answer = await context.api.status(kind, job_id)
-        except NotFound as error:
-            await self._observing.take_missing(context.missing(kind, job_id, error))
+        except NotFound:
+            await self._observing.take_missing(context.not_found(kind, job_id))
         except (InvalidIdentifier, UnreadableRecord, UnreadableBody) as error:
             payload = payload_of(error)
             rejection = Rejection(f"/{kind}/{job_id}", kind, job_id, str(error), payload)
@@ -148,11 +154,10 @@ class Fetching:
             if entry is None or answer.has_result or not entry.is_due:
                 return
             entry.is_fetching = True
-            if isinstance(problem, NotFound):
-                self._result_missing(entry, problem)
+            if problem is None or isinstance(problem, NotFound):
+                self._result_absent(entry, problem)
             else:
-                payload = answer.observation.payload
-                self._result_failed(entry, problem or UnreadableRecord(_NO_RESULT, payload))
+                self._result_failed(entry, problem)
 
     async def take_answer(self, answer: JobAnswer) -> JobEntry | None:
         """Takes an answer about a named job, and its result if it holds one."""
@@ -171,9 +176,14 @@ class Fetching:
         kind, job_id = entry.ref
         tier = entry.row.tier if entry.row else None
         try:
-            answer = await self._ahead.result(kind, job_id, tier)
+            is_retry = self._is_retried_daily(entry)
+            answer = await self._ahead.result(kind, job_id, tier, is_retry=is_retry)
         except NotFound as error:
-            await self._confirm_missing(entry, error)
+            if is_retry:
+                # the job was there when its result was first missing: one request a day is enough
+                self._result_absent(entry, error)
+            else:
+                await self._confirm_missing(entry, error)
         except (UnreadableRecord, InvalidIdentifier, ApiError) as error:
             self._result_failed(entry, error)
         else:
@@ -181,7 +191,7 @@ class Fetching:
             await self._receive(entry, answer)
             row = entry.row
             if not answer.has_result and row and row.results_state == "pending":
-                self._reject_result(entry, _NO_RESULT, answer.observation.payload)
+                self._result_absent(entry, None)
 
     async def _receive(self, entry: JobEntry, answer: JobAnswer) -> None:
         """Takes an answer that was asked for its result."""
@@ -272,38 +282,66 @@ class Fetching:
         try:
             answer = await context.api.status(kind, job_id)
         except NotFound:
-            self._job_rows.expire(entry, context.missing(kind, job_id))
-            self._observing.note(entry)
+            await self._observing.take_missing(context.not_found(kind, job_id))
             return
         except (ApiError, UnreadableRecord) as other:
             self._stays_pending(kind, job_id, other)
             return
         context.outcome.was_answered = True
+        context.missing.note_answer(entry.ref)
         await self._observing.know_progress([answer.observation])
         self._observing.apply(entry, answer.observation)
         if entry.row is not None and entry.row.results_state == "pending":
-            self._result_missing(entry, error)
+            self._result_absent(entry, error)
 
-    def _result_missing(self, entry: JobEntry, error: NotFound) -> None:
-        """404 for the result of a job that is there."""
+    def _result_absent(self, entry: JobEntry, error: NotFound | None) -> None:
+        """A job that has succeeded has no result yet: null, absent, or 404."""
         kind, job_id = entry.ref
-        assert entry.history is not None
-        ended = entry.history.last.occurred_at_latest
-        if (self._context.clock.now() - ended).total_seconds() > _RESULT_FORGOTTEN_SECONDS:
+        context = self._context
+        if self._may_still_come(entry):
+            context.outcome.problems.append(
+                f"the result of {kind} job {job_id} is not there yet and stays pending: "
+                f"{error or _NO_RESULT}"
+            )
+            return
+        if error is not None:
             # the job is remembered, its result no more
             self._job_rows.conclude(entry, "expired")
         else:
-            self._stays_pending(kind, job_id, error)
+            payload = entry.row.payload if entry.row else None
+            self._reject_result(entry, _NO_RESULT, json.loads(payload) if payload else None)
+
+    def _may_still_come(self, entry: JobEntry) -> bool:
+        """Whether a result that is missing or unreadable is to be asked for again.
+
+        If so, the job is written once a day, so that the warehouse remembers when it was asked for.
+        """
+        if entry.row is None or entry.row.results_state != "pending":
+            return False
+        age = self._age(entry)
+        if age >= self._context.settings.retry_results:
+            return False
+        entry.is_changed = entry.is_changed or age > RETRIED_OFTEN
+        return True
+
+    def _age(self, entry: JobEntry) -> timedelta:
+        """For how long a job is known to have succeeded."""
+        history = entry.history
+        if history is None:
+            return timedelta(0)
+        return self._context.clock.now() - history.last.observed_at
+
+    def _is_retried_daily(self, entry: JobEntry) -> bool:
+        return self._age(entry) > RETRIED_OFTEN
 
     def _result_failed(self, entry: JobEntry, error: Exception) -> None:
         """A result did not come, or what came can't be read: the former may come another time."""
-        may_come = isinstance(error, ApiError) and not isinstance(
-            error, (UnreadableBody, ResponseTooLarge)
-        )
-        if may_come:
-            self._stays_pending(*entry.ref, error)
-        else:
+        if isinstance(error, (UnreadableBody, UnreadableRecord)):
             self._reject_result(entry, str(error), payload_of(error))
+        elif isinstance(error, (ResponseTooLarge, InvalidIdentifier)):
+            self._reject_result(entry, str(error), None, is_final=True)
+        else:
+            self._stays_pending(*entry.ref, error)
 
     def _stays_pending(self, kind: JobKind, job_id: str, error: Exception) -> None:
         message = f"the result of {kind} job {job_id} stays pending: {error}"
@@ -312,12 +350,19 @@ class Fetching:
     def _reject_answer(self, entry: JobEntry, error: ValueError, answer: JobAnswer) -> None:
         """Sets aside, as text, what nests too deep to be stored."""
         payload = answer.extraction.result if answer.extraction else answer.observation.payload
-        self._reject_result(entry, str(error), payload)
+        self._reject_result(entry, str(error), payload, is_final=True)
 
-    def _reject_result(self, entry: JobEntry, error: str, payload: Any) -> None:
+    def _reject_result(
+        self, entry: JobEntry, error: str, payload: Any, *, is_final: bool = False
+    ) -> None:
+        """Sets aside what came and can't be read; unless that is final, it is asked for again."""
         kind, job_id = entry.ref
         self._context.outcome.was_answered = True
-        if entry.row is not None and entry.row.results_state != "loaded":
+        if not is_final and self._may_still_come(entry):
+            self._context.outcome.problems.append(
+                f"the result of {kind} job {job_id} can't be read and stays pending: {error}"
+            )
+        elif entry.row is not None and entry.row.results_state != "loaded":
             # a result that was loaded before stays loaded when it can't be read again
             self._job_rows.conclude(entry, "failed")
         endpoint = f"/{kind}/{job_id}/result"

@@ -18,12 +18,14 @@ class Observed:
     Attributes:
         page: The observations and what could not be read.
         is_listed: Whether they come from a list, or from ids that the user names.
+        is_polled: Whether they were asked for by their ids.
         progress: The listing's progress that the jobs belong to.
     """
 
     page: JobPage
     is_listed: bool = False
     progress: ListProgress | None = None
+    is_polled: bool = False
 
 
 @dataclass(slots=True, repr=False)
@@ -66,8 +68,13 @@ class Barrier:
 
 
 @dataclass(slots=True, repr=False)
+class Conclude:
+    """Everything has been asked for: what 404s there were are believed now, or not."""
+
+
+@dataclass(slots=True, repr=False)
 class Checkpoint:
     """The package may end here, so that what was learnt reaches the warehouse."""
 
 
-Item = Observed | Missing | FetchResult | FetchNew | Answered | Barrier | Checkpoint
+Item = Observed | Missing | FetchResult | FetchNew | Answered | Barrier | Conclude | Checkpoint

@@ -17,9 +17,11 @@ from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
 from dlt_docjobs.model.times import middle
 from dlt_docjobs.model.vocabulary import (
+    EXPIRED,
     QUEUED,
     SUCCEEDED,
     UNKNOWN,
+    JobKind,
     Vocabulary,
     is_terminal,
 )
@@ -27,6 +29,8 @@ from dlt_docjobs.providers.protocol import ProviderApi
 from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse.state import JobRef, KnownJob
 
+# clocks that differ by less look alike: the Date header tells 2 s, and is cut to seconds
+_CLOCK_DOUBT: Final = timedelta(seconds=3)
 _STICKY: Final = (
     "document_name",
     "project_id",
@@ -139,12 +143,13 @@ class JobRows:
             ValueError: The answer holds JSON that nests too deep to be stored; the entry is as
                 it was.
         """
-        old = entry.row
-        words = self._settings.provider.vocabulary
-        if old is not None and _says_less(words, seen, old):
+        old, words = entry.row, self._settings.provider.vocabulary
+        seen = _without_future(seen)
+        said = seen.provider_status
+        if old is not None and said != old.provider_status and _says_no_more(words, said, old):
             seen = replace(seen, provider_status=old.provider_status)
         status = words.status(seen.provider_status)
-        fields = self._fields(old, seen, status)
+        fields = self._fields(old, seen, status, said)
         self._record_progress(entry, seen, status)
         events = derive_events(self._settings.provider.name, words, seen, entry.history)
         self._append(entry, events, seen)
@@ -161,18 +166,41 @@ class JobRows:
         if entry.history is not None:
             entry.history.last_observed_at = seen.holds_from
 
+    def is_forgotten_by_provider(self, entry: JobEntry, seen: JobObservation) -> bool:
+        """Whether a job is older than its provider remembers any, so that one 404 is enough."""
+        row = entry.row or entry.known.uncommitted_row
+        days = self._retention(seen.job_kind)
+        if row is None or days is None or row.created_at_latest is None:
+            return False
+        return seen.observed_at - row.created_at_latest > timedelta(days=days)
+
+    def is_confirmed(self, entry: JobEntry, seen: JobObservation) -> bool:
+        """Whether a 404 is the second one, of a later run."""
+        before = entry.known.row.missing_since if entry.known.row is not None else None
+        after = self._settings.gone_after
+        return not after or (before is not None and seen.observed_at - before >= after)
+
+    def miss(self, entry: JobEntry, seen: JobObservation) -> None:
+        """The provider answered 404 for a job that it knew: a later answer will tell."""
+        if entry.row is not None and entry.row.missing_since is None:
+            entry.row = entry.row._replace(missing_since=seen.observed_at)
+            entry.is_changed = True
+
     def expire(self, entry: JobEntry, seen: JobObservation) -> None:
-        """The provider answered 404 for a job that it knew."""
+        """A job that the provider knew is gone."""
         row = entry.row or entry.known.uncommitted_row
         if entry.history is None or row is None:
             return
         provider = self._settings.provider
-        events = derive_expiry(provider.name, provider.vocabulary, seen, entry.history)
+        events = derive_expiry(
+            provider.name, provider.vocabulary, seen, entry.history, row.missing_since
+        )
         self._append(entry, events, seen)
         # what an unfinished load claims to have loaded may not be there
         state = "expired" if entry.known.is_uncommitted else row.results_state
         entry.row = row._replace(
             results_state=state if state == "loaded" else "expired",
+            missing_since=None,
             last_observed_at=seen.holds_from,
         )
         entry.is_changed = entry.is_changed or bool(events) or state != entry.row.results_state
@@ -196,7 +224,10 @@ class JobRows:
             earliest = entry.history.creation_earliest
         entry.history = History(events[-1], earliest, seen.holds_from)
 
-    def _fields(self, old: Job | None, seen: JobObservation, status: str) -> dict[str, Any]:
+    def _fields(
+        self, old: Job | None, seen: JobObservation, status: str, said: str | None
+    ) -> dict[str, Any]:
+        """The row's columns; `said` is the status in the answer's own word."""
         settings = self._settings
         fields: dict[str, Any] = old._asdict() if old else dict.fromkeys(Job._fields)
         words = settings.provider.vocabulary
@@ -206,6 +237,8 @@ class JobRows:
             provider_status=seen.provider_status,
             is_terminal=is_terminal(status),
             last_observed_at=seen.holds_from,
+            missing_since=None,
+            first_seen_at=old.first_seen_at if old is not None else seen.observed_at,
         )
         self._date(fields, old, seen)
         values = {name: getattr(seen, name) for name in (*_STICKY, *_OF_THE_STATUS)}
@@ -227,7 +260,7 @@ class JobRows:
             stays = same_status or (goes_on and key == "started_at")
             if values[key] is not None or not stays:
                 fields[key] = values[key]
-        fields["payload"] = self._payload(old, seen, same_status)
+        fields["payload"] = self._payload(old, seen, same_status, said)
         return fields
 
     def _date(self, fields: dict[str, Any], old: Job | None, seen: JobObservation) -> None:
@@ -258,7 +291,9 @@ class JobRows:
                 created_at_latest=seen.holds_until,
             )
 
-    def _payload(self, old: Job | None, seen: JobObservation, same_status: bool) -> JsonText | None:
+    def _payload(
+        self, old: Job | None, seen: JobObservation, same_status: bool, said: str | None
+    ) -> JsonText | None:
         """The whole answer. While the status stays, a list row adds to what a GET had said."""
         payload = dict(seen.payload)
         if not self._settings.policy.include_names:
@@ -268,7 +303,7 @@ class JobRows:
         cleaned = self._clean(payload)
         if old is not None and old.payload is not None and (same_status or not payload):
             before = json.loads(old.payload)
-            merged = _merged(before, cleaned)
+            merged = _merged(before, cleaned, (seen.provider_status, said))
             return old.payload if merged == before else encode_json(merged)
         return encode_json(cleaned)
 
@@ -314,15 +349,18 @@ class JobRows:
     ) -> datetime | None:
         if seen.expires_at is not None:
             return seen.expires_at
-        days = self._settings.retention_days
-        if days is None:
-            days = self._settings.provider.kinds[seen.job_kind].retention_days
+        days = self._retention(seen.job_kind)
         if days is None or created is None:
             return old.results_expire_at if old else None
         try:
             return created + timedelta(days=days)
         except OverflowError:
             return None
+
+    def _retention(self, kind: JobKind) -> float | None:
+        """For how many days the provider keeps results, as configured or as it says."""
+        days = self._settings.retention_days
+        return self._settings.provider.kinds[kind].retention_days if days is None else days
 
     def _is_too_old(self, fields: Mapping[str, Any], entry: JobEntry, seen: JobObservation) -> bool:
         begun = fields["created_at"] or fields["created_at_latest"]
@@ -363,6 +401,9 @@ def _results_state(entry: JobEntry, status: str, events: list[StatusEvent]) -> s
         before = "pending"
     if status == SUCCEEDED:
         succeeded_again = any(event.status == SUCCEEDED for event in events)
+        if before == "loaded" and any(event.previous_status == EXPIRED for event in events):
+            # it was only away
+            return before
         if before in ("not_ready", "none") or succeeded_again:
             return "pending"
         return "pending" if entry.row is None else before
@@ -392,16 +433,23 @@ def _stored(value: Any) -> Any:
     return None if value == "" else value
 
 
-def _merged(before: Any, after: Any) -> Any:
+def _merged(before: Any, after: Any, words: tuple[str | None, str | None] = (None, None)) -> Any:
     """What two answers about the same state say together: null doesn't take anything back.
 
     Answers differ in what they carry (a list row, a GET, a GET without URLs), and the poorer one
     says null, or nothing, of what the richer one said.
+
+    Args:
+        before: What was known.
+        after: What has come.
+        words: The known word for the status, and another one that says no more: where the one
+            stood, it stays.
     """
-    if after is None:
+    if after is None or (before, after) == words:
         return before
     if isinstance(before, dict) and isinstance(after, dict):
-        return {**before, **{key: _merged(before.get(key), value) for key, value in after.items()}}
+        merged = {key: _merged(before.get(key), value, words) for key, value in after.items()}
+        return {**before, **merged}
     return after
 
 
@@ -425,8 +473,28 @@ def _progress_values(row: JobProgress) -> tuple[Any, ...]:
     )
 
 
-def _says_less(words: Vocabulary, seen: JobObservation, old: Job) -> bool:
-    """Whether an answer only says that a job has not ended, of one of which more is known."""
-    if not words.is_vague(seen.provider_status) or words.is_vague(old.provider_status):
-        return False
-    return old.status not in (QUEUED, UNKNOWN)
+def _without_future(seen: JobObservation) -> JobObservation:
+    """An answer without dates that lie behind the moment at which it came.
+
+    A clock or a typed year is wrong then: such a date proves nothing of when anything happened.
+    """
+    latest = seen.holds_until + _CLOCK_DOUBT
+    dates: dict[str, Any] = {
+        name: None
+        for name in ("created_at", "started_at", "finished_at", "updated_at")
+        if (at := getattr(seen, name)) is not None and at > latest
+    }
+    transitions = tuple(step for step in seen.transitions if step[1] <= latest)
+    if not dates and len(transitions) == len(seen.transitions):
+        return seen
+    return replace(seen, **dates, transitions=transitions)
+
+
+def _says_no_more(words: Vocabulary, said: str | None, old: Job) -> bool:
+    """Whether an answer's word says nothing that is not known.
+
+    It is another one for the same status, or one that only says that the job has not ended, of a
+    job of which more is known.
+    """
+    known = old.provider_status
+    return words.is_same(known, said) or (words.is_vague(said) and not words.is_vague(known))

@@ -16,12 +16,15 @@ from dlt_docjobs.providers.protocol import JobPage, ListRange, Rejection
 from dlt_docjobs.sync.brackets import Bracketing
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.items import Item, Observed
+from dlt_docjobs.sync.outcome import defect
 from dlt_docjobs.sync.progress import ListProgress
 from dlt_docjobs.sync.rejections import payload_of
 from dlt_docjobs.sync.settings import Window
 from dlt_docjobs.warehouse.state import OpenJob
 
 _CLOCK_DOUBT: Final = timedelta(seconds=3)
+# where no answer tells the time, the provider's clock may be anywhere within a day of ours
+_UNTOLD_DOUBT: Final = timedelta(days=1)
 _IDLE_PAGES: Final = 100
 _LISTED_IDS: Final = 200_000
 _PAGE_SIZE: Final = 1000
@@ -65,9 +68,12 @@ class Listing:
         Args:
             opened: The open jobs, for whose sake a list may be read from further back.
         """
+        context = self._context
         windows: dict[JobList, Window] = {}
         for listing in self.lists:
-            cursor = self._progress(listing).cursor
+            progress = context.progress.share(self._wanted(listing))
+            progress.drop_future(context.clock.now())
+            cursor = progress.cursor
             since = self._settings.start_date
             if cursor is not None:
                 since = before(cursor, self._settings.lag)
@@ -78,13 +84,14 @@ class Listing:
         return windows
 
     def is_covered(self, job: OpenJob, windows: Windows) -> bool:
-        """Whether a list that is read from the given windows on is bound to show an open job."""
+        """Whether a list that is read from the given windows on may be expected to show a job."""
         kind = self._context.provider.kinds.get(job.ref[0])
         listing = kind.list if kind is not None else None
         if listing is None or listing not in windows:
             return False
         since = windows[listing].since
-        if listing.covers_open or since is None:
+        # pages of an ordered list show older jobs as well; whom they don't is asked for behind it
+        if listing.covers_open or listing.newest_first or since is None:
             return True
         if listing.is_bracketed:
             is_older = _begins_before(job, since, self._kinds(listing))
@@ -110,7 +117,7 @@ class Listing:
 
     async def _read(self, listing: JobList, window: Window) -> AsyncIterator[Item]:
         context, progress = self._context, self._progress(listing)
-        now = context.provider_now()
+        now = context.clock.now()
         hours = (now - (window.since or now - timedelta(days=7))) / timedelta(hours=1)
         await self._api.before_list(self._kind(listing), hours)
         if listing.is_bracketed:
@@ -130,7 +137,7 @@ class Listing:
                 yield Observed(page, True, progress)
             if context.must_stop:
                 return
-            progress.finish(began + context.clock_offset)
+            progress.finish(context.clocks.earlier(began))
 
     async def _read_bracketed(
         self, listing: JobList, progress: ListProgress, window: Window
@@ -141,13 +148,14 @@ class Listing:
         began = context.clock.now()
         reach_back = self._reach_back.get(listing)
         bracketing = self._bracketing(listing)
-        async for page in bracketing.pages(window, reach_back, context.provider_now()):
+        async for page in bracketing.pages(window, reach_back, context.clocks.provider_now()):
             yield Observed(page, True, progress)
         if context.must_stop:
             return
-        # everything created before the first request has been listed; the Date header does not
-        # tell clocks apart that differ by less than 2 s
-        listed = began + context.clock_offset - _CLOCK_DOUBT
+        # everything created before the first request has been listed, by the earlier of both
+        # clocks; the Date header does not tell clocks apart that differ by less than 2 s
+        doubt = _CLOCK_DOUBT if context.clocks.is_told else _UNTOLD_DOUBT
+        listed = context.clocks.earlier(began) - doubt
         progress.finish(listed, cursor=listed)
 
     async def _read_window(self, listing: JobList, window: Window) -> AsyncIterator[Item]:
@@ -160,13 +168,15 @@ class Listing:
             return
         bracketing = self._bracketing(listing)
         bounded = Window(since, window.until)
-        async for page in bracketing.pages(bounded, None, self._context.provider_now()):
+        async for page in bracketing.pages(bounded, None, self._context.clocks.provider_now()):
             yield Observed(page, True)
 
     async def _pages(self, listing: JobList, window: Window) -> AsyncIterator[JobPage]:
         """A list from its first page to its last, for whatever order and tokens it has."""
         wanted = ListRange(window.since, window.until)
+        kind = self._kind(listing)
         token: str | None = None
+        seam: tuple[str | None, ...] = ()
         tokens: set[str] = set()
         listed: set[int] = set()
         idle = 0
@@ -174,19 +184,25 @@ class Listing:
             if self._context.must_stop:
                 raise _Stopped
             try:
-                page = await self._api.list_page(self._kind(listing), wanted, token)
+                page = await self._api.list_page(kind, wanted, token)
             except InvalidRequest:
                 if token is None or "restarted" in tokens:
                     raise
                 # tokens have a lifetime that nobody documents
-                tokens, token = {"restarted"}, None
+                tokens, token, seam = {"restarted"}, None, ()
                 continue
             self._context.note_page(page)
-            marks = {hash((seen.job_kind, seen.job_id)) for seen in page.observations} - listed
+            marks = _marks(page) - listed
             if len(listed) < _LISTED_IDS:
                 listed |= marks
             idle = 0 if marks else idle + 1
             yield page
+            if seam and not listing.is_stable and len(listed) < _LISTED_IDS:
+                slipped = await self._slipped(kind, wanted, seam[0], listed)
+                if slipped is not None:
+                    listed |= _marks(slipped)
+                    yield slipped
+            seam = (token,)
             if page.next_token is None or _is_older(listing, page, window.since):
                 return
             name = " and ".join(self._kinds(listing))
@@ -203,6 +219,23 @@ class Listing:
             token = page.next_token
             tokens.add(token)
 
+    async def _slipped(
+        self, kind: JobKind, wanted: ListRange, token: str | None, listed: set[int]
+    ) -> JobPage | None:
+        """The jobs that have slipped to a page since it was read, from the one that came next.
+
+        Where a token says how many jobs come before it, a job that is deleted moves all that
+        follow: what was the first of a page is then the last of the page before.
+        """
+        try:
+            again = await self._api.list_page(kind, wanted, token)
+        except (ApiError, UnreadableRecord) as error:
+            if isinstance(error, ApiError) and error.is_fatal:
+                raise
+            return None
+        new = [seen for seen in again.observations if hash(seen.ref) not in listed]
+        return JobPage(new, [], None, again.clock_offset) if new else None
+
     async def _guarded(self, listing: JobList, stream: AsyncIterator[Item]) -> AsyncIterator[Item]:
         """One list's failure never stops the others, unless it stands for the whole provider."""
         try:
@@ -210,7 +243,7 @@ class Listing:
                 yield item
         except _Stopped:
             return
-        except (ApiError, ListingBroken, UnreadableRecord) as error:
+        except Exception as error:
             self._progress(listing).abandon()
             if isinstance(error, (UnreadableBody, UnreadableRecord)):
                 kinds = self._kinds(listing)
@@ -219,7 +252,10 @@ class Listing:
                 rejection = Rejection(endpoint, kind, None, str(error), payload_of(error))
                 yield Observed(JobPage([], [rejection]), True)
             names = " and ".join(self._kinds(listing))
-            self._context.outcome.refuse(f"{names} jobs could not be listed: {error}", error)
+            message = f"{names} jobs could not be listed: {error}"
+            if not isinstance(error, (ApiError, ListingBroken, UnreadableRecord)):
+                message = defect(f"the list of {names} jobs", error)
+            self._context.outcome.refuse(message, error)
 
     # -- what the lists need to know --------------------------------------------------------
 
@@ -227,38 +263,45 @@ class Listing:
         return self._context.provider.lists[listing]
 
     def _kind(self, listing: JobList) -> JobKind:
-        """The kind under which a list is asked for, and its progress kept."""
+        """The kind under which a list is asked for."""
         return self._kinds(listing)[0]
 
+    def _wanted(self, listing: JobList) -> list[JobKind]:
+        """The kinds of a list that are to be loaded."""
+        return [kind for kind in self._kinds(listing) if kind in self._settings.kinds]
+
     def _progress(self, listing: JobList) -> ListProgress:
-        return self._context.progress.kinds[self._kind(listing)]
+        return self._context.progress.kinds[self._wanted(listing)[0]]
 
     def _not_forgotten(self, listing: JobList, since: datetime | None) -> datetime:
         """An instant, but none from before what the provider still remembers."""
-        kind = self._context.provider.kinds[self._kind(listing)]
-        if kind.retention_days is None:
+        kinds = self._context.provider.kinds
+        days = [kinds[kind].retention_days for kind in self._wanted(listing)]
+        if None in days:
             return since or _BEGINNING
-        forgotten = self._context.provider_now() - timedelta(days=kind.retention_days)
+        now = self._context.clocks.earlier(self._context.clock.now())
+        forgotten = now - timedelta(days=max(filter(None, days)))
         return max(since, forgotten) if since else forgotten
 
     def _bracketing(self, listing: JobList) -> Bracketing:
         return Bracketing(
             lambda since: self._pages(listing, Window(since, None)),
-            lambda ids: self._undated(self._kind(listing), ids),
+            lambda ids: self._undated(self._wanted(listing), ids),
             self._settings.created_at_resolution,
         )
 
-    async def _undated(self, kind: JobKind, job_ids: Iterable[str]) -> set[str]:
-        """Of given ids those whose creation the warehouse does not know yet."""
-        wanted = set(job_ids)
-        known = await self._context.warehouse.lookup(kind, wanted)
-        return {
-            job_id
-            for job_id in wanted
-            if (found := known.get(job_id)) is None
-            or found.row is None
-            or found.row.created_at_precision == "unknown"
-        }
+    async def _undated(self, kinds: Iterable[JobKind], job_ids: Iterable[str]) -> set[str]:
+        """Of given ids those whose creation is to be known, and is not yet."""
+        undated = set(job_ids)
+        for kind in kinds:
+            known = await self._context.warehouse.lookup(kind, undated)
+            undated -= {
+                job_id
+                for job_id, found in known.items()
+                if found.owner is not None
+                or (found.row is not None and found.row.created_at_precision != "unknown")
+            }
+        return undated
 
     async def _find_reach_back(
         self, listing: JobList, since: datetime, opened: Iterable[OpenJob]
@@ -276,8 +319,9 @@ class Listing:
         oldest = min(filter(None, begun), default=None)
         if oldest is None:
             return None
+        wanted = self._wanted(listing)
         known = await self._context.warehouse.read(
-            lambda state: state.count_created_since(self._kind(listing), oldest)
+            lambda state: sum(state.count_created_since(kind, oldest) for kind in wanted)
         )
         pages = ceil((known + 1) / (self._api.page_size or _PAGE_SIZE))
         return oldest if pages < len(begun) else None
@@ -286,6 +330,10 @@ class Listing:
 def _begins_before(job: OpenJob, since: datetime, kinds: tuple[JobKind, ...]) -> bool:
     begun = job.created_at_earliest or job.created_at
     return job.ref[0] in kinds and begun is not None and begun < since
+
+
+def _marks(page: JobPage) -> set[int]:
+    return {hash(seen.ref) for seen in page.observations}
 
 
 def _is_older(listing: JobList, page: JobPage, since: datetime | None) -> bool:

@@ -77,6 +77,7 @@ class NamedJobs:
         context, progress = self._context, self._context.progress.kinds
         since: dict[JobKind, datetime | None] = {}
         for kind in self.kinds:
+            progress[kind].drop_future(context.clock.now())
             cursor = progress[kind].cursor
             since[kind] = before(cursor, self._settings.lag) if cursor else None
             progress[kind].begin(Window(None, None), False)
@@ -97,7 +98,7 @@ class NamedJobs:
             return
         for kind in self.kinds:
             progress[kind].note(await self._newest(kind))
-            progress[kind].finish(began + context.clock_offset)
+            progress[kind].finish(context.clocks.earlier(began))
 
     async def read_window(self, since: datetime | None) -> AsyncIterator[Item]:
         """The named jobs, and those that are known from an instant on."""
@@ -135,6 +136,8 @@ class NamedJobs:
                 if (kind, job_id) in context.looked.observed:
                     continue
                 found = known.get(job_id)
+                if context.leave((kind, job_id), found):
+                    continue
                 if found is None:
                     new.append((kind, job_id))
                 elif found.row is None or found.history is None:

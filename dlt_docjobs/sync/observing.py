@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import middle
-from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
 from dlt_docjobs.providers.protocol import Rejection
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.job_rows import (
@@ -88,6 +88,10 @@ class Observing:
         """Whether the package or the warehouse has a job."""
         return ref in self._known or ref in self._entries
 
+    def leave(self, ref: JobRef) -> bool:
+        """Whether a job belongs to another account: then it is counted, and left as it is."""
+        return self._context.leave(ref, self._known.get(ref))
+
     def has(self, ref: JobRef) -> bool:
         """Whether the package has a job."""
         return ref in self._entries
@@ -127,7 +131,8 @@ class Observing:
             early = window.since is not None and created < window.since
             return early or (window.until is not None and created >= window.until)
         start = self._settings.start_date
-        is_known = seen.ref in self._known
+        known = self._known.get(seen.ref)
+        is_known = known is not None and known.owner is None
         return start is not None and created is not None and created < start and not is_known
 
     def count_listed(self, seen: JobObservation) -> None:
@@ -144,9 +149,11 @@ class Observing:
         entry = self._entries.get(ref) or self.job_rows.entry(ref, self._known.get(ref))
         try:
             self.apply(entry, seen)
-        except ValueError as error:
+        except Exception as error:
             endpoint = f"/{seen.job_kind}/{seen.job_id}"
-            self.reject([Rejection(endpoint, *ref, str(error), seen.payload)])
+            is_told = isinstance(error, ValueError)
+            text = str(error) if is_told else f"{type(error).__name__} while it was handled"
+            self.reject([Rejection(endpoint, *ref, text, seen.payload)])
             return None
         looked.note(ref)
         if ref in looked.asked_for_usage:
@@ -196,11 +203,49 @@ class Observing:
         if self._context.warehouse.is_forgotten(seen.job_id):
             return
         await self.know(*_one(ref))
+        if self.leave(ref):
+            return
         self._context.looked.note(ref)
         known = self._known.get(ref)
         if ref not in self._entries and (known is None or known.history is None):
             self.reject([unknown_id(ref)])
-            return
+        elif self.job_rows.is_forgotten_by_provider(self.entry(ref), seen):
+            self._expire(ref, seen)
+        else:
+            self._context.missing.hold(seen)
+
+    async def conclude_missing(self, has_room: Callable[[], bool]) -> bool:
+        """Believes the 404s of the run, or none of them; False where some are left to do.
+
+        Args:
+            has_room: Whether the package may have another job.
+        """
+        context = self._context
+        missing = context.missing
+        if missing.is_doubtful:
+            since = await context.warehouse.read(lambda state: state.doubted_since())
+            missing.doubted_since = since or context.clock.now()
+            context.outcome.problems.append(
+                f"{missing.drop()} known jobs answer 404 at once, more than half of those asked "
+                "for. None is taken for gone and the cursor stays: is the key another project's, "
+                "base_url another region's, or is there an outage? See docjobs status"
+            )
+            return True
+        while has_room() and (seen := missing.take()) is not None:
+            await self.know(seen.job_kind, [seen.job_id])
+            entry = self.entry(seen.ref)
+            if missing.is_believed or self.job_rows.is_confirmed(entry, seen):
+                self._expire(seen.ref, seen)
+            else:
+                self.job_rows.miss(entry, seen)
+                context.figures.missing_jobs += 1
+                context.outcome.problems.append(
+                    f"{seen.job_kind} job {seen.job_id} answers 404; a later sync that meets it "
+                    "again calls it expired"
+                )
+        return not missing.count
+
+    def _expire(self, ref: JobRef, seen: JobObservation) -> None:
         entry = self.entry(ref)
         self.job_rows.expire(entry, seen)
         self.note(entry)
@@ -221,11 +266,16 @@ class Observing:
             self.job_rows.conclude(entry, "skipped")
         elif not wanted or entry.is_fetching:
             entry.wants_result = False
+        elif self._settings.reload is not None and self._settings.targets is not None:
+            # whoever names a job wants its result, whatever was concluded of it before
+            entry.wants_result = entry.row.status == SUCCEEDED
         elif self._settings.reload is not None:
             entry.wants_result = state in ("pending", *reloaded_states(self._settings.reload))
         elif self._context.window is not None:
             whole = self._wanted.whole_result(kind)
             entry.wants_result = state == "pending" or (state == "skipped" and whole)
+        elif entry.ref in self._context.looked.resting and not entry.events:
+            entry.wants_result = False
 
     # -- what is written --------------------------------------------------------------------
 

@@ -8,6 +8,17 @@ from dlt_docjobs.http import ApiError, DeadlineReached, Forbidden, NotFound
 from dlt_docjobs.model.outcomes import EXIT_DONE, EXIT_PARTIAL, EXIT_REFUSED
 
 
+def defect(what: str, error: Exception) -> str:
+    """A sentence about something that could not be handled: an error of nobody's but ours.
+
+    The error's own text may hold what the provider sent, so only its type is named.
+    """
+    return (
+        f"{what} could not be handled ({type(error).__name__}); everything else goes on, and the "
+        "next sync asks for it again"
+    )
+
+
 @dataclass(slots=True)
 class Figures:
     """What a run counts, as `--json` prints it."""
@@ -22,6 +33,7 @@ class Figures:
     rejected: int = 0
     open_jobs: int = 0
     pending_results: int = 0
+    missing_jobs: int = 0
 
 
 @dataclass(slots=True)

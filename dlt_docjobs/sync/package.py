@@ -6,7 +6,9 @@ There are at most `max_jobs_per_package` jobs in it. Results go out in batches a
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dlt_docjobs.http import ApiError
 from dlt_docjobs.providers.protocol import JobPage
@@ -15,6 +17,7 @@ from dlt_docjobs.sync.items import (
     Answered,
     Barrier,
     Checkpoint,
+    Conclude,
     FetchNew,
     FetchResult,
     Item,
@@ -23,10 +26,13 @@ from dlt_docjobs.sync.items import (
 )
 from dlt_docjobs.sync.job_rows import JobEntry
 from dlt_docjobs.sync.observing import Observing
+from dlt_docjobs.sync.outcome import defect
 from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
 from dlt_docjobs.sync.session import Session
 from dlt_docjobs.sync.settings import Wanted
 from dlt_docjobs.warehouse.state import JobRef
+
+_LOG = logging.getLogger(__name__)
 
 
 class Package:
@@ -79,6 +85,9 @@ class Package:
         except ApiError as error:
             # what came before the refusal is kept
             context.outcome.fail(str(error), error)
+        except Exception as error:
+            context.outcome.fatal = defect("something in the middle of the run", error)
+            _LOG.debug("the run ends early", exc_info=True)
         await self._fetching.finish()
         if self._reads_ahead and self._is_full:
             session.ahead.begin(self._next_results())
@@ -141,12 +150,17 @@ class Package:
             seen = item.answer.observation
             if not self._context.warehouse.is_forgotten(seen.job_id):
                 await observing.know(seen.job_kind, [seen.job_id])
-                await self._fetching.take_answer(item.answer)
+                if not observing.leave(seen.ref):
+                    await self._fetching.take_answer(item.answer)
         elif isinstance(item, FetchNew):
             await self._take_new(item)
         elif isinstance(item, Barrier):
             while self._fetching.new:
                 await self._fetching.wait_for_one()
+        elif isinstance(item, Conclude):
+            await self._fetching.wait_for_all()
+            if not await observing.conclude_missing(lambda: not self._is_full):
+                self._session.carried.insert(0, item)
         elif isinstance(item, Missing):
             await observing.take_missing(item.observation)
         elif isinstance(item, FetchResult):
@@ -167,13 +181,17 @@ class Package:
         due: list[JobEntry] = []
         for place, one in enumerate(seen):
             if self._is_full:
-                rest = JobPage(seen[place:], [])
-                self._session.carried.insert(0, Observed(rest, item.is_listed, item.progress))
+                rest = replace(item, page=JobPage(seen[place:], []))
+                self._session.carried.insert(0, rest)
                 break
+            if item.is_polled and observing.is_known(one.ref):
+                context.missing.note_answer(one.ref)
             if item.is_listed:
                 if observing.is_outside(one):
                     continue
                 observing.count_listed(one)
+            if observing.leave(one.ref):
+                continue
             if item.progress is not None:
                 item.progress.note(observing.created(one))
             entry = observing.observe(one)

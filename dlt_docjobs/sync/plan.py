@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from dlt_docjobs.sync.context import RunContext
-from dlt_docjobs.sync.items import Checkpoint, FetchResult, Item, Observed
+from dlt_docjobs.sync.items import Checkpoint, Conclude, FetchResult, Item, Observed
 from dlt_docjobs.sync.listing import Listing
 from dlt_docjobs.sync.named import NamedJobs
 from dlt_docjobs.sync.polling import Polling
 from dlt_docjobs.sync.settings import Window, reloaded_states
+from dlt_docjobs.warehouse.state import JobRef
 
 
 class Plan:
@@ -36,6 +37,7 @@ class Plan:
             yield Observed(rejected)
         async for item in self._stream():
             yield item
+        yield Conclude()
         context.is_listed = True
         if context.request.follow is not None:
             async for item in self._follow(context.request.follow):
@@ -59,9 +61,11 @@ class Plan:
         uncommitted = await context.warehouse.read(lambda state: state.uncommitted_jobs)
         apart = [job.ref for job in opened if not self._listing.is_covered(job, windows)]
         apart += [ref for ref in sorted(uncommitted) if ref not in set(apart)]
+        now = context.clock.now()
+        pending = await context.warehouse.read(lambda state: state.due_results(now))
+        await self._rest(set(pending))
         async for item in self._polling.poll(apart):
             yield item
-        pending = await context.warehouse.read(lambda state: state.jobs_in_states("pending"))
         context.results.known += len(pending)
         for ref in pending:
             if ref not in context.looked.observed:
@@ -82,6 +86,12 @@ class Plan:
         if context.provider.credits_come_late:
             async for item in self._polling.ask_for_usage():
                 yield item
+
+    async def _rest(self, due: set[JobRef]) -> None:
+        """Whatever shows a job, a result that was asked for today is not asked for again."""
+        context = self._context
+        pending = await context.warehouse.read(lambda state: state.jobs_in_states("pending"))
+        context.looked.resting = {ref for ref in pending if ref not in due}
 
     async def _only_named(self) -> AsyncIterator[Item]:
         """Jobs that the user names, though a list would show them."""
@@ -104,8 +114,11 @@ class Plan:
             async for item in self._only_named():
                 yield item
             return
-        states = ("pending", *reloaded_states(reload)) if reload == "all" else (reload,)
-        refs = await context.warehouse.read(lambda state: state.jobs_in_states(*states))
+        if reload == "incomplete":
+            refs = await context.warehouse.read(lambda state: state.incomplete_jobs())
+        else:
+            states = ("pending", *reloaded_states(reload)) if reload == "all" else (reload,)
+            refs = await context.warehouse.read(lambda state: state.jobs_in_states(*states))
         context.results.known += len(refs)
         context.is_listed = True
         for ref in refs:
@@ -120,5 +133,6 @@ class Plan:
                 return
             async for item in self._polling.poll(sorted(looked.open_refs)):
                 yield item
+            yield Conclude()
             if looked.changes != changes:
                 yield Checkpoint()

@@ -13,6 +13,7 @@ from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import JobPage, Rejection
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.items import Answered, Item, Missing, Observed
+from dlt_docjobs.sync.outcome import defect
 from dlt_docjobs.sync.rejections import payload_of
 from dlt_docjobs.warehouse.state import JobRef
 
@@ -62,14 +63,14 @@ class Polling:
                 return
             try:
                 page = await self._api.poll(kind, batch)
-            except (ApiError, UnreadableRecord) as error:
+            except Exception as error:
                 if isinstance(error, ApiError) and error.is_fatal:
                     raise
                 # a refused batch may be one bad id: each by itself then
                 rest.extend(batch)
                 continue
             self._context.note_page(page)
-            yield Observed(page, is_listed)
+            yield Observed(page, is_listed, is_polled=True)
             found = {seen.job_id for seen in page.observations}
             rest.extend(job_id for job_id in batch if job_id not in found)
 
@@ -96,13 +97,13 @@ class Polling:
                 elif item is not None:
                     yield item
             if page.observations or page.rejections:
-                yield Observed(page, is_listed)
+                yield Observed(page, is_listed, is_polled=True)
 
     async def _ask(self, kind: JobKind, job_id: str, is_listed: bool) -> Item | None:
         try:
             answer = await self._api.status(kind, job_id)
-        except NotFound as error:
-            return Missing(self._context.missing(kind, job_id, error))
+        except NotFound:
+            return Missing(self._context.not_found(kind, job_id))
         except (InvalidIdentifier, UnreadableRecord, UnreadableBody) as error:
             payload = payload_of(error)
             rejection = Rejection(f"/{kind}/{job_id}", kind, job_id, str(error), payload)
@@ -112,6 +113,11 @@ class Polling:
                 raise
             self._context.outcome.fail(
                 f"{kind} job {job_id} could not be asked for: {error}", error
+            )
+            return None
+        except Exception as error:
+            self._context.outcome.fail(
+                defect(f"the answer about {kind} job {job_id}", error), error
             )
             return None
         if answer.has_result:
@@ -133,12 +139,15 @@ class Polling:
                 answer = await self._api.usage(kind, job_id)
             except InvalidIdentifier:
                 continue
-            except NotFound as error:
-                yield Missing(context.missing(kind, job_id, error))
-            except (ApiError, UnreadableRecord) as error:
+            except NotFound:
+                yield Missing(context.not_found(kind, job_id))
+            except Exception as error:
                 if isinstance(error, ApiError) and error.is_fatal:
                     raise
-                context.outcome.fail(f"credits of {kind} job {job_id}: {error}", error)
+                message = f"credits of {kind} job {job_id}: {error}"
+                if not isinstance(error, (ApiError, UnreadableRecord)):
+                    message = defect(f"the answer about the credits of {kind} job {job_id}", error)
+                context.outcome.fail(message, error)
             else:
                 context.looked.asked_for_usage.add((kind, job_id))
                 yield Observed(JobPage([answer.observation], []))

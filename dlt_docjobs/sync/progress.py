@@ -11,6 +11,7 @@ warehouse.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -45,6 +46,11 @@ class ListProgress:
         """Whether nothing was listed yet."""
         return self.cursor is None and not self.todo and self.current is None
 
+    def drop_future(self, now: datetime) -> None:
+        """Forgets a cursor that lies in the future: it would hide what comes until then."""
+        if self.cursor is not None and self.cursor > now:
+            self.cursor = None
+
     def begin(self, window: Window, is_splittable: bool) -> None:
         """A listing of `window` begins."""
         self.current = window
@@ -74,6 +80,12 @@ class ListProgress:
         if window is not None and window.until is None and reached is not None:
             reached = min(reached, latest)
             self.cursor = max(self.cursor, reached) if self.cursor else reached
+
+    @property
+    def reached(self) -> datetime | None:
+        """Everything created up to here has been listed, without exception; None for nothing."""
+        starts = [self.cursor, *(window.since for window in self.todo)]
+        return None if None in starts else min(filter(None, starts))
 
     def abandon(self) -> None:
         """The list could not be read to its end: the window stays to be listed, whole."""
@@ -126,12 +138,15 @@ class Progress:
     """A pipeline's listing progress, by kind.
 
     Attributes:
+        beside: Other accounts whose jobs the lists have shown, with their generations: should
+            those be reset, the lists have to show these jobs again.
         warehouse: Changes whenever the progress starts from nothing, so that the state differs
             from a copy that another warehouse holds and dlt writes it.
     """
 
     kinds: dict[JobKind, ListProgress]
     warehouse: str
+    beside: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls) -> Progress:
@@ -143,7 +158,7 @@ class Progress:
         """Reads what `dump` wrote; anything else starts anew."""
         try:
             kinds = {kind: ListProgress.load(value["kinds"].get(kind)) for kind in JOB_KINDS}
-            return cls(kinds, str(value["warehouse"]))
+            return cls(kinds, str(value["warehouse"]), dict(value.get("beside", {})))
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls.fresh()
 
@@ -152,7 +167,22 @@ class Progress:
         kinds = {
             kind: progress.dump() for kind, progress in self.kinds.items() if not progress.is_fresh
         }
-        return {"kinds": kinds, "warehouse": self.warehouse}
+        state: dict[str, Any] = {"kinds": kinds, "warehouse": self.warehouse}
+        return state | {"beside": dict(self.beside)} if self.beside else state
+
+    def share(self, kinds: Sequence[JobKind]) -> ListProgress:
+        """One progress for kinds that one list shows, from now on.
+
+        A kind that was not wanted before has been listed less far than the others: then the list
+        is read again from there.
+        """
+        parts = [self.kinds[kind] for kind in kinds]
+        shared = parts[0]
+        if any((part.cursor, part.todo) != (shared.cursor, shared.todo) for part in parts):
+            ends = [part.reached for part in parts]
+            shared = ListProgress(None if None in ends else min(filter(None, ends)))
+        self.kinds.update(dict.fromkeys(kinds, shared))
+        return shared
 
     def next_package(self) -> None:
         """A package was cut."""

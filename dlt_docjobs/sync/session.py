@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 
 from dlt_docjobs._version import __version__
@@ -16,6 +17,8 @@ from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.settings import SyncSettings, Window
 from dlt_docjobs.warehouse.state import WarehouseState
+
+_LOG = logging.getLogger(__name__)
 
 
 class Session:
@@ -150,9 +153,11 @@ class Session:
             requests=counters.requests,
             retries=counters.retries,
             throttled=counters.throttled,
-            cursor=context.progress.cursor,
+            cursor=context.kept_progress.cursor,
             open_jobs=figures.open_jobs,
             pending_results=figures.pending_results,
+            missing_jobs=figures.missing_jobs,
+            doubted_since=context.missing.doubted_since,
             duration_seconds=round((self.finished_at - self.started_at).total_seconds(), 3),
             started_at=self.started_at,
             finished_at=self.finished_at,
@@ -161,9 +166,28 @@ class Session:
 
     async def close(self) -> None:
         """Ends the run: closes what reads answers, and the connections."""
+        self._tell_of_foreign_jobs()
         await self.ahead.close()
         await self.context.api.reader.close()
         items = self._items
         if items is not None:
             await items.aclose()  # type: ignore[attr-defined]
             await self.context.api.client.__aexit__(None, None, None)
+
+    def _tell_of_foreign_jobs(self) -> None:
+        context = self.context
+        if not context.foreign.count:
+            return
+        provider, account = context.provider.name, context.settings.account
+        owners = sorted(context.foreign.owners)
+        _LOG.warning(
+            "%s job(s) that %s:%s has met were loaded by %s first, and are left as they are (a "
+            "renamed section? two keys of one project?); to give them this account's name: %s",
+            f"{context.foreign.count:,}",
+            provider,
+            account,
+            " and ".join(f"{provider}:{owner}" for owner in owners),
+            "; ".join(
+                f"docjobs rename {provider}:{owner} {provider}:{account}" for owner in owners
+            ),
+        )

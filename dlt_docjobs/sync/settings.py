@@ -11,7 +11,7 @@ from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.providers.protocol import ContentPolicy
 
-Reload = Literal["failed", "skipped", "all"]
+Reload = Literal["failed", "skipped", "incomplete", "all"]
 
 
 def reloaded_states(reload: str) -> tuple[str, ...]:
@@ -36,6 +36,9 @@ class SyncSettings:
         kinds: The kinds of jobs that are wanted, of those that the provider has.
         start_date: Lower bound of the first sync; None lists without one.
         lag: How far behind the cursor every sync lists again.
+        gone_after: How much later a second 404 confirms the first; zero believes the first.
+        retry_results: How long a result that is missing or unreadable is asked for again.
+        believe_gone: Whether many jobs that answer 404 at once are believed to be gone.
         poll_open: Age at which an open job is asked for once more, then left.
         retention_days: As configured; None leaves it to what the provider says of itself.
         created_at_resolution: How narrow a bounded creation is made.
@@ -52,6 +55,9 @@ class SyncSettings:
     max_jobs_per_package: int = 5000
     max_concurrency: int = 16
     policy: ContentPolicy = field(default_factory=ContentPolicy)
+    gone_after: timedelta = timedelta(minutes=10)
+    retry_results: timedelta = timedelta(days=7)
+    believe_gone: bool = False
     poll_open: timedelta = timedelta(days=32)
     retention_days: float | None = None
     created_at_resolution: timedelta = timedelta(days=1)

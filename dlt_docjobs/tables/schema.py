@@ -1,4 +1,4 @@
-"""The tables of the public contract (section 5), made from the row types of the model.
+"""The tables of docs/contract.md#tables, made from the row types of the model.
 
 Nothing lists a column a second time: Arrow schemas, dlt hints, documentation and tests all start
 from `TABLES`.

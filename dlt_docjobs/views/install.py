@@ -20,11 +20,12 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 from packaging.version import InvalidVersion, Version
 
+from dlt_docjobs import dlt_internals
 from dlt_docjobs._version import __version__
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views.catalog import VIEWS, fingerprint
-from dlt_docjobs.views.lookup import lacking_columns, look_up
+from dlt_docjobs.views.lookup import lacking_columns
 from dlt_docjobs.views.render import (
     DIALECTS,
     create_statement,
@@ -243,7 +244,7 @@ class _Installer:
 
     def _look(self) -> _Found:
         names = (*VIEWS, MARKER, *TABLES, _LOADS)
-        rows = look_up(self._client, "TABLES", "table_type", names)
+        rows = dlt_internals.information_schema(self._client, "TABLES", "table_type", names)
         kinds = {name: "VIEW" if "VIEW" in kind.upper() else kind for name, kind in rows}
         if kinds.get(MARKER) != "VIEW":
             return _Found(kinds, "", "", frozenset())

@@ -5,22 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import dlt
 from dlt.common.destination import AnyDestination
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs import dlt_internals
+from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind
 from dlt_docjobs.tables import TABLES
-from dlt_docjobs.warehouse.connection import connect, create_table
+from dlt_docjobs.warehouse import sql
+from dlt_docjobs.warehouse.connection import connect, install_defaults
+from dlt_docjobs.warehouse.generations import begin_generation
+from dlt_docjobs.warehouse.migration import create_table
+from dlt_docjobs.warehouse.sql import FORGOTTEN, ITS_LOAD, NEWEST_JOBS
 
-FORGOTTEN: Final = "forgotten_jobs"
-_FORGOTTEN_COLUMNS: Final = ("provider", "account", "job_hash")
 _BATCH: Final = 200
+_SCOPE: Final = "provider = %s AND account = %s"
 
 
 def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[str, Any]]:
@@ -32,15 +36,16 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
         last_ok_run_at, results_at_risk (not loaded, and neither gone), results_expire_at (when the
         provider forgets the first of them).
     """
+    install_defaults()
     dataset = dlt.dataset(destination, dataset_name)
     with dataset.sql_client as client:
         if not client.has_dataset():
             return []
-        runs = _rows(
+        runs = sql.run(
             client,
-            "SELECT provider, account, finished_at, ok, exit_code, error FROM (SELECT r.*,"
-            " ROW_NUMBER() OVER (PARTITION BY provider, account ORDER BY finished_at DESC)"
-            " AS place FROM {sync_runs} r) ranked WHERE place = 1 ORDER BY provider, account",
+            "SELECT provider, account, finished_at, ok, exit_code, error FROM"
+            f" {sql.newest('{sync_runs}', 'provider, account', 'finished_at')} r"
+            " ORDER BY provider, account",
         )
         cursors = _by_account(
             client,
@@ -55,16 +60,12 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
             " SUM(CASE WHEN results_state IN ('pending', 'failed', 'skipped') THEN 1 ELSE 0 END),"
             " MIN(CASE WHEN results_state IN ('pending', 'failed', 'skipped')"
             " THEN results_expire_at END)"
-            # plain files keep every row that a job ever had: the newest counts
-            " FROM (SELECT j.*, ROW_NUMBER() OVER (PARTITION BY provider, job_kind, job_id"
-            " ORDER BY _dlt_load_id DESC) AS place FROM {jobs} j) ranked WHERE place = 1"
-            " GROUP BY provider, account",
+            # plain files keep every row that a job ever had
+            f" FROM {NEWEST_JOBS} j GROUP BY provider, account",
         )
         opened = _by_account(
             client,
-            "SELECT provider, account, COUNT(*) FROM (SELECT provider, account, is_terminal,"
-            " ROW_NUMBER() OVER (PARTITION BY provider, job_kind, job_id ORDER BY sequence DESC)"
-            " AS place FROM {job_status_history}) h WHERE place = 1 AND NOT is_terminal"
+            f"SELECT provider, account, COUNT(*) FROM {sql.open_jobs()} h"
             " GROUP BY provider, account",
         )
     result = []
@@ -93,23 +94,118 @@ def account_status(destination: AnyDestination, dataset_name: str) -> list[dict[
     return result
 
 
+def known_accounts(destination: AnyDestination, dataset_name: str) -> list[tuple[str, str]]:
+    """The provider and the name of each account that has left rows in a dataset."""
+    with dlt.dataset(destination, dataset_name).sql_client as client:
+        if not client.has_dataset():
+            return []
+        found: set[tuple[str, str]] = set()
+        for name in ("sync_runs", "jobs", "job_status_history"):
+            found.update(_by_account(client, f"SELECT DISTINCT provider, account FROM {{{name}}}"))
+    return sorted(found)
+
+
 def remove_account(pipeline: Pipeline, provider: str, account: str) -> int:
     """Removes an account's rows from every table, and its pipeline's state.
+
+    What was forgotten stays forgotten.
 
     Returns:
         The number of jobs removed.
     """
+    begin_generation(pipeline, provider, [account])
     with connect(pipeline) as client:
         if client is None:
             return 0
-        where = "provider = %s AND account = %s"
-        found = _rows(client, f"SELECT COUNT(*) FROM {{jobs}} WHERE {where}", provider, account)
+        jobs = count_jobs(client, provider, account)
         # the cursor goes first: rows without a cursor are listed again, never missed
-        _execute(client, "DELETE FROM {state} WHERE pipeline_name = %s", pipeline.pipeline_name)
+        sql.run(client, "DELETE FROM {state} WHERE pipeline_name = %s", pipeline.pipeline_name)
         for name in TABLES:
-            _execute(client, f"DELETE FROM {{{name}}} WHERE {where}", provider, account)
+            sql.run(client, f"DELETE FROM {{{name}}} WHERE {_SCOPE}", provider, account)
         _empty_staging(client)
+    return jobs
+
+
+class Naming(NamedTuple):
+    """How an account is named: in the tables, as a source, and by its pipeline."""
+
+    account: str
+    source: str
+    pipeline: str
+
+
+def count_jobs(client: SqlClientBase[Any], provider: str, account: str) -> int:
+    """How many jobs an account has."""
+    found = sql.run(client, f"SELECT COUNT(*) FROM {{jobs}} WHERE {_SCOPE}", provider, account)
     return int(found[0][0]) if found else 0
+
+
+def rename_account(pipeline: Pipeline, provider: str, old: Naming, new: Naming) -> int:
+    """Gives an account's rows and cursor another name.
+
+    What is broken off in the middle can be done again: the rows of `jobs`, by which one tells
+    whether an account is there, come last.
+
+    Args:
+        pipeline: A pipeline of the dataset.
+        provider: Of which provider.
+        old: The account as it is named.
+        new: As it is to be named.
+
+    Returns:
+        The number of its jobs.
+
+    Raises:
+        UsageError: There are jobs under the new name already.
+    """
+    with connect(pipeline) as client:
+        if client is None:
+            return 0
+        if taken := count_jobs(client, provider, new.account):
+            raise UsageError(
+                f"{provider}:{new.account} has {taken:,} jobs of its own, and two accounts are not "
+                f"made one: remove these first with `docjobs reset {provider}:{new.account}`, then "
+                "rename; the next sync loads them again"
+            )
+        begin_generation(pipeline, provider, [old.account, new.account])
+        jobs = count_jobs(client, provider, old.account)
+        _rename_state(client, old, new)
+        for mark in ("forgotten", *(name for name in TABLES if name != "jobs"), "jobs"):
+            sql.run(
+                client,
+                f"UPDATE {{{mark}}} SET account = %s WHERE {_SCOPE}",
+                new.account,
+                provider,
+                old.account,
+            )
+        _empty_staging(client)
+    return jobs
+
+
+def _rename_state(client: SqlClientBase[Any], old: Naming, new: Naming) -> None:
+    """Moves the cursor: none is left under the old name, whose rows are then listed again."""
+    rows = sql.run(
+        client,
+        f"SELECT t.state, t._dlt_load_id FROM {{state}} t JOIN {ITS_LOAD}"
+        " WHERE t.pipeline_name = %s ORDER BY l.load_id DESC LIMIT 1",
+        old.pipeline,
+    )
+    if not rows:
+        return
+    state, load_id = rows[0]
+    renamed, version_hash = dlt_internals.renamed_state(state, new.pipeline, old.source, new.source)
+    sql.run(client, "DELETE FROM {state} WHERE pipeline_name = %s", new.pipeline)
+    sql.run(
+        client,
+        "UPDATE {state} SET pipeline_name = %s, state = %s, version_hash = %s"
+        " WHERE pipeline_name = %s AND _dlt_load_id = %s",
+        new.pipeline,
+        renamed,
+        version_hash,
+        old.pipeline,
+        load_id,
+    )
+    sql.run(client, "DELETE FROM {state} WHERE pipeline_name = %s", old.pipeline)
 
 
 def forget_jobs(
@@ -123,28 +219,27 @@ def forget_jobs(
     Returns:
         The number of jobs erased.
     """
+    begin_generation(pipeline, provider, [account])
     erased = 0
     with connect(pipeline) as client:
         if client is None:
             return 0
         _note_forgotten(pipeline, client, provider, account, targets)
-        for start in range(0, len(targets), _BATCH):
-            batch = targets[start : start + _BATCH]
+        for batch in sql.batches(targets, _BATCH):
             for kind in (*JOB_KINDS, None):
                 ids = [job_id for job_id, of_kind in batch if of_kind == kind]
                 if not ids:
                     continue
-                marks = ", ".join(["%s"] * len(ids))
-                where = f"provider = %s AND account = %s AND job_id IN ({marks})"
+                where = f"{_SCOPE} AND job_id IN ({sql.placeholders(ids)})"
                 values = [provider, account, *ids]
                 if kind is not None:
                     where += " AND job_kind = %s"
                     values.append(kind)
-                found = _rows(client, f"SELECT COUNT(*) FROM {{jobs}} WHERE {where}", *values)
+                found = sql.run(client, f"SELECT COUNT(*) FROM {{jobs}} WHERE {where}", *values)
                 erased += int(found[0][0]) if found else 0
                 for name in TABLES:
                     if name != "sync_runs":
-                        _execute(client, f"DELETE FROM {{{name}}} WHERE {where}", *values)
+                        sql.run(client, f"DELETE FROM {{{name}}} WHERE {where}", *values)
         _erase_mentions(client, provider, account, [job_id for job_id, _ in targets])
         _empty_staging(client)
     return erased
@@ -158,9 +253,9 @@ def jobs_made_from(
     with connect(pipeline) as client:
         if client is None:
             return []
-        rows = _rows(
+        rows = sql.run(
             client,
-            "SELECT job_id, parse_job_id FROM {jobs} WHERE provider = %s AND account = %s"
+            f"SELECT job_id, parse_job_id FROM {{jobs}} WHERE {_SCOPE}"
             " AND parse_job_id IS NOT NULL",
             provider,
             account,
@@ -172,28 +267,27 @@ def _erase_mentions(
     client: SqlClientBase[Any], provider: str, account: str, job_ids: Sequence[str]
 ) -> None:
     """Where a job's id stands inside a text: a run's error, a list that could not be read."""
-    scope = "WHERE provider = %s AND account = %s AND"
-    for run_id, error in _rows(
+    for run_id, error in sql.run(
         client,
-        f"SELECT run_id, error FROM {{sync_runs}} {scope} error IS NOT NULL",
+        f"SELECT run_id, error FROM {{sync_runs}} WHERE {_SCOPE} AND error IS NOT NULL",
         provider,
         account,
     ):
         if any(job_id in error for job_id in job_ids):
-            _execute(
+            sql.run(
                 client,
                 "UPDATE {sync_runs} SET error = '[a forgotten job]' WHERE run_id = %s",
                 run_id,
             )
-    for rejection_id, payload in _rows(
+    for rejection_id, payload in sql.run(
         client,
-        f"SELECT rejection_id, payload FROM {{rejected_records}} {scope} job_id IS NULL",
+        f"SELECT rejection_id, payload FROM {{rejected_records}} WHERE {_SCOPE} AND job_id IS NULL",
         provider,
         account,
     ):
         text = payload if isinstance(payload, str) else json.dumps(payload)
         if any(job_id in text for job_id in job_ids):
-            _execute(client, "DELETE FROM {rejected_records} WHERE rejection_id = %s", rejection_id)
+            sql.run(client, "DELETE FROM {rejected_records} WHERE rejection_id = %s", rejection_id)
 
 
 def forgotten_hash(provider: str, job_id: str) -> str:
@@ -208,20 +302,23 @@ def _note_forgotten(
     account: str,
     targets: Sequence[tuple[str, JobKind | None]],
 ) -> None:
-    try:
-        known = {
-            row[0] for row in client.execute_sql(_named(client, "SELECT job_hash FROM {f}")) or []
-        }
-    except DestinationUndefinedEntity:
-        known = set()
-        create_table(pipeline, client, FORGOTTEN, dict.fromkeys(_FORGOTTEN_COLUMNS, "text"))
+    if not sql.has_table(client, FORGOTTEN):
+        create_table(pipeline, FORGOTTEN)
+    known = {
+        row[0]
+        for row in sql.run(
+            client, f"SELECT job_hash FROM {{forgotten}} WHERE {_SCOPE}", provider, account
+        )
+    }
     for job_id, _ in targets:
         digest = forgotten_hash(provider, job_id)
         if digest not in known:
             known.add(digest)
-            client.execute_sql(
-                _named(client, "INSERT INTO {f} VALUES (%s, %s, %s)"), provider, account, digest
+            insert = sql.fill(
+                client,
+                "INSERT INTO {forgotten} (provider, account, job_hash) VALUES (%s, %s, %s)",
             )
+            client.execute_sql(insert, provider, account, digest)
 
 
 def _empty_staging(client: SqlClientBase[Any]) -> None:
@@ -230,29 +327,8 @@ def _empty_staging(client: SqlClientBase[Any]) -> None:
         if not client.has_dataset():
             return
         for name in TABLES:
-            _execute(client, f"DELETE FROM {{{name}}}")
+            sql.run(client, f"DELETE FROM {{{name}}}")
 
 
-def _named(client: SqlClientBase[Any], sql: str) -> str:
-    for name in TABLES:
-        sql = sql.replace("{" + name + "}", client.make_qualified_table_name(name))
-    sql = sql.replace("{state}", client.make_qualified_table_name("_dlt_pipeline_state"))
-    return sql.replace("{f}", client.make_qualified_table_name(FORGOTTEN))
-
-
-def _rows(client: SqlClientBase[Any], sql: str, *values: Any) -> list[Any]:
-    try:
-        return list(client.execute_sql(_named(client, sql), *values) or [])
-    except DestinationUndefinedEntity:
-        return []
-
-
-def _execute(client: SqlClientBase[Any], sql: str, *values: Any) -> None:
-    try:
-        client.execute_sql(_named(client, sql), *values)
-    except DestinationUndefinedEntity:
-        return
-
-
-def _by_account(client: SqlClientBase[Any], sql: str) -> dict[tuple[str, str], tuple[Any, ...]]:
-    return {(row[0], row[1]): tuple(row[2:]) for row in _rows(client, sql)}
+def _by_account(client: SqlClientBase[Any], text: str) -> dict[tuple[str, str], tuple[Any, ...]]:
+    return {(row[0], row[1]): tuple(row[2:]) for row in sql.run(client, text)}

@@ -20,6 +20,8 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs import dlt_internals
+
 SOFT_LIMIT: Final = "256MB"
 """`memory_limit` of DuckDB where the user has set none. Any other value is the user's own."""
 
@@ -104,7 +106,7 @@ def lift_soft_limit(pipeline: Pipeline, error: PipelineStepFailed) -> bool:
 def _credentials(pipeline: Pipeline) -> DuckDbBaseCredentials | None:
     """The credentials that the pipeline was given; None where dlt looks for them."""
     destination = pipeline.destination
-    credentials = destination.config_params.get("credentials") if destination else None
+    credentials = dlt_internals.given_credentials(destination) if destination else None
     return credentials if isinstance(credentials, DuckDbBaseCredentials) else None
 
 

@@ -7,10 +7,11 @@ is as large as it has to be, and can't disagree with itself. So only the cursor 
 listing windows are state (see `sync.progress`), and even these are read from the copy that dlt
 committed to the destination.
 
-dlt commits table by table and a package is whole only when its row stands in `_dlt_loads`
-(DLT_NOTES 2). So a `jobs` row counts only if its load is there, and jobs with result rows of an
-unfinished load are fetched again. Events are the exception: each is true by itself, so those of
-an unfinished load count, and sequences go on after them. Their run gets its row in `sync_runs`.
+dlt commits table by table, in no promised order, and a package is whole only when its row stands
+in `_dlt_loads`, which comes last. So a `jobs` row counts only if its load is there, and jobs with
+result rows of an unfinished load are fetched again. Events are the exception: each is true by
+itself, so those of an unfinished load count, and sequences go on after them. Their run gets its row
+in `sync_runs`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, cast
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, cast
 
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 
 from dlt_docjobs.model.history import History
@@ -30,28 +30,31 @@ from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, S
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.tables import REMOVED, RESULT_TABLES, TABLES
-from dlt_docjobs.warehouse.accounts import FORGOTTEN, forgotten_hash
+from dlt_docjobs.warehouse import sql
+from dlt_docjobs.warehouse.accounts import forgotten_hash
+from dlt_docjobs.warehouse.generations import generation_of
+from dlt_docjobs.warehouse.sql import ITS_LOAD, JOB
 
 JobRef = tuple[JobKind, str]
 
-_BATCH: Final = 500
+RETRIED_OFTEN: Final = timedelta(days=1)
+"""For so long a result that does not come is asked for at every sync; then once a day."""
+
 # where a query returns next to nothing, and reads a large table each time
 _IDS_AT_ONCE: Final = 5000
-_TABLE_MARKS: Final = {f"{{{name}}}": name for name in TABLES} | {
-    "{loads}": "_dlt_loads",
-    "{state}": "_dlt_pipeline_state",
-    "{forgotten}": FORGOTTEN,
-}
-_NEWEST: Final = (
-    "(SELECT * FROM (SELECT n.*, ROW_NUMBER() OVER (PARTITION BY n.provider, n.job_kind, n.job_id"
-    " ORDER BY n._dlt_load_id DESC) AS newest FROM {table} n) r WHERE newest = 1)"
-)
 _LOAD_ID: Final = "COALESCE(_dlt_load_id, '')"
 # what is true by itself, whether its load was finished or not
 _EVIDENCE: Final = ("job_status_history", "job_progress", "rejected_records")
 _JOB_FIELDS: Final = Job._fields
 _EVENT_FIELDS: Final = StatusEvent._fields
 _PROGRESS_FIELDS: Final = JobProgress._fields
+
+
+class Owner(NamedTuple):
+    """The account that loaded a job first, and the generation that its rows are of."""
+
+    account: str
+    generation: str
 
 
 @dataclass(slots=True)
@@ -65,12 +68,14 @@ class KnownJob:
             again.
         uncommitted_row: The job's row if its load is not whole: believed only where the provider
             can't be asked any more.
+        owner: The other account of the provider that the job belongs to; all else is empty then.
     """
 
     row: Job | None = None
     history: History | None = None
     is_uncommitted: bool = False
     uncommitted_row: Job | None = None
+    owner: Owner | None = None
 
 
 @dataclass(slots=True)
@@ -103,11 +108,20 @@ class WarehouseState:
         has_old_rows: bool = False,
     ) -> None:
         self._client = client
-        self._has_old_rows = has_old_rows
         self._scope = (provider, account)
-        self._torn: set[JobRef] = set()
+        self._texts = {
+            "provider": sql.scope(provider),
+            "scope": sql.scope(provider, account),
+            "t.provider": sql.scope(provider, alias="t"),
+            "t.scope": sql.scope(provider, account, "t"),
+        }
+        if has_old_rows:
+            self._texts["jobs"] = sql.NEWEST_JOBS
+        self._uncommitted: set[JobRef] = set()
         self._forgotten: frozenset[str] = frozenset()
         self._empty = client is None
+        self._has_jobs = client is not None
+        self._owners: dict[str, Owner] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -120,18 +134,24 @@ class WarehouseState:
             return
         if not self._query("SELECT 1 FROM {job_status_history} WHERE {scope} LIMIT 1"):
             self._empty = not self._query("SELECT 1 FROM {jobs} WHERE {scope} LIMIT 1")
+            # what another account has loaded is looked up all the same
+            self._has_jobs = not self._empty or bool(
+                self._query("SELECT 1 FROM {jobs} WHERE {provider} LIMIT 1")
+            )
         self._forgotten = frozenset(
-            row[0] for row in self._query("SELECT job_hash FROM {forgotten} WHERE {scope}")
+            # whichever account had it: under another name it would be back
+            row[0]
+            for row in self._query("SELECT job_hash FROM {forgotten} WHERE {provider}")
         )
         for name in ("jobs", *RESULT_TABLES):
-            self._torn.update(self._find_torn(name))
+            self._uncommitted.update(self._find_uncommitted(name))
 
-    def _find_torn(self, name: str) -> list[JobRef]:
+    def _find_uncommitted(self, name: str) -> list[JobRef]:
         """Jobs with rows of an unfinished load."""
-        loads = self._torn_loads(name)
+        loads = self._uncommitted_loads(name)
         if not loads:
             return []
-        marks = ", ".join(["%s"] * len(loads))
+        marks = sql.placeholders(loads)
         return [
             (row[0], row[1])
             for row in self._query(
@@ -141,7 +161,7 @@ class WarehouseState:
             )
         ]
 
-    def _torn_loads(self, name: str) -> list[str]:
+    def _uncommitted_loads(self, name: str) -> list[str]:
         """Unfinished loads that left rows in a table, which has rows of few loads."""
         rows = self._query(
             f"SELECT t.load_id FROM (SELECT DISTINCT {_LOAD_ID} AS load_id FROM {{{name}}}) t"
@@ -156,66 +176,63 @@ class WarehouseState:
 
     def has_table(self, name: str) -> bool:
         """Whether the destination has a table."""
-        client = self._client
-        if client is None:
-            return False
-        try:
-            client.execute_sql(
-                f"SELECT 1 FROM {client.make_qualified_table_name(name)} WHERE 1 = 0"
-            )
-        except DestinationUndefinedEntity:
-            return False
-        return True
+        return self._client is not None and sql.has_table(self._client, name)
 
     @property
     def uncommitted_jobs(self) -> frozenset[JobRef]:
         """Jobs of which rows of an unfinished load exist."""
-        return frozenset(self._torn)
+        return frozenset(self._uncommitted)
 
     def has_committed_jobs(self) -> bool:
         """Whether a whole load wrote at least one job."""
         return bool(
-            self._query(
-                "SELECT 1 FROM {jobs} t JOIN {loads} l ON l.load_id = t._dlt_load_id"
-                " AND l.status = 0 WHERE {t.scope} LIMIT 1"
-            )
+            self._query(f"SELECT 1 FROM {{jobs}} t JOIN {ITS_LOAD} WHERE {{t.scope}} LIMIT 1")
         )
 
     def stored_state(self, pipeline_name: str) -> str | None:
         """The pipeline's last committed state, compressed as dlt stores it."""
         rows = self._query(
-            "SELECT s.state FROM {state} s JOIN {loads} l ON l.load_id = s._dlt_load_id"
-            " AND l.status = 0 WHERE s.pipeline_name = %s ORDER BY l.load_id DESC LIMIT 1",
+            f"SELECT t.state FROM {{state}} t JOIN {ITS_LOAD}"
+            " WHERE t.pipeline_name = %s ORDER BY l.load_id DESC LIMIT 1",
             pipeline_name,
         )
         return cast(str, rows[0][0]) if rows else None
 
     def lookup(self, kind: JobKind, job_ids: Iterable[str]) -> dict[str, KnownJob]:
-        """What is known of the given jobs; ids that are unknown are left out."""
+        """What is known of the given jobs; ids that are unknown are left out.
+
+        No two accounts of a provider share a job: of one that another account has loaded nothing
+        is known but that.
+        """
         found: dict[str, KnownJob] = {}
-        if self._empty:
+        if not self._has_jobs:
             return found
         job_ids = sorted(set(job_ids))
-        for batch in _batches(job_ids):
-            marks = ", ".join(["%s"] * len(batch))
+        for batch in sql.batches(job_ids):
+            marks = sql.placeholders(batch)
             self._lookup_events(kind, batch, marks, found)
             self._lookup_rows(kind, batch, marks, found)
-        if self._torn:
+        if self._uncommitted:
             for job_id in job_ids:
-                if (kind, job_id) in self._torn:
+                if (kind, job_id) in self._uncommitted:
                     found.setdefault(job_id, KnownJob()).is_uncommitted = True
         return found
 
     def _lookup_events(
         self, kind: JobKind, batch: Sequence[str], marks: str, found: dict[str, KnownJob]
     ) -> None:
-        columns = ", ".join(_EVENT_FIELDS)
+        columns = ", ".join(("job_id", *_EVENT_FIELDS))
+        last_and_first = sql.newest(
+            "{job_status_history}",
+            JOB,
+            "sequence",
+            columns=columns,
+            where=f"{{scope}} AND job_kind = %s AND job_id IN ({marks})",
+            beside="sequence = 0",
+        )
         creations: dict[str, datetime | None] = {}
         for row in self._query(
-            f"SELECT job_id, {columns} FROM (SELECT job_id, {columns}, ROW_NUMBER() OVER"
-            " (PARTITION BY job_id ORDER BY sequence DESC) AS place FROM {job_status_history}"
-            f" WHERE {{scope}} AND job_kind = %s AND job_id IN ({marks})) ranked"
-            " WHERE place = 1 OR sequence = 0 ORDER BY job_id, sequence",
+            f"SELECT {columns} FROM {last_and_first} h ORDER BY job_id, sequence",
             kind,
             *batch,
         ):
@@ -232,19 +249,33 @@ class WarehouseState:
     ) -> None:
         columns = ", ".join(f"t.{name}" for name in _JOB_FIELDS)
         for row in self._query(
-            f"SELECT t.job_id, l.load_id, {columns} FROM {{jobs}} t LEFT JOIN {{loads}} l"
-            " ON l.load_id = t._dlt_load_id AND l.status = 0"
-            f" WHERE {{t.scope}} AND t.job_kind = %s AND t.job_id IN ({marks})",
+            f"SELECT t.job_id, t.account, l.load_id, {columns} FROM {{jobs}} t"
+            f" LEFT JOIN {ITS_LOAD}"
+            f" WHERE {{t.provider}} AND t.job_kind = %s AND t.job_id IN ({marks})",
             kind,
             *batch,
         ):
-            known = found.setdefault(row[0], KnownJob())
-            if row[1] is None:
-                known.uncommitted_row = _job(row[2:])
+            if row[1] != self._scope[1]:
+                found[row[0]] = KnownJob(owner=self._owner(row[1]))
                 continue
-            known.row = _job(row[2:])
+            known = found.setdefault(row[0], KnownJob())
+            if row[2] is None:
+                known.uncommitted_row = _job(row[3:])
+                continue
+            known.row = _job(row[3:])
             if known.history is not None:
                 known.history.last_observed_at = known.row.last_observed_at
+
+    def _owner(self, account: str) -> Owner:
+        owner = self._owners.get(account)
+        if owner is None:
+            generation = generation_of(self._client, self._scope[0], account)
+            owner = self._owners[account] = Owner(account, generation)
+        return owner
+
+    def is_owner(self, owner: Owner) -> bool:
+        """Whether an account's jobs are still its own: none was erased or renamed since."""
+        return self._owner(owner.account) == owner
 
     def broken_off_runs(self) -> list[SyncRun]:
         """Rows for runs of which a load that broke off left rows, but none in `sync_runs`.
@@ -255,10 +286,10 @@ class WarehouseState:
         """
         if self._empty:
             return []
-        loads = sorted({load for name in _EVIDENCE for load in self._torn_loads(name)})
+        loads = sorted({load for name in _EVIDENCE for load in self._uncommitted_loads(name)})
         if not loads:
             return []
-        marks = ", ".join(["%s"] * len(loads))
+        marks = sql.placeholders(loads)
         rows = self._query(
             "SELECT t.run_id, MIN(t.observed_at), MAX(t.observed_at), SUM(t.is_event),"
             " SUM(t.is_first), SUM(t.is_rejection) FROM ("
@@ -282,17 +313,12 @@ class WarehouseState:
         found: dict[JobRef, JobProgress] = {}
         if self._empty:
             return found
-        columns = ", ".join(_PROGRESS_FIELDS)
-        for batch in _batches(sorted(set(refs))):
+        columns = ", ".join(("job_kind", "job_id", *_PROGRESS_FIELDS))
+        for batch in sql.batches(sorted(set(refs))):
             ids = [job_id for _, job_id in batch]
-            marks = ", ".join(["%s"] * len(ids))
-            for row in self._query(
-                f"SELECT job_kind, job_id, {columns} FROM (SELECT job_kind, job_id, {columns},"
-                " ROW_NUMBER() OVER (PARTITION BY job_kind, job_id ORDER BY observed_at DESC)"
-                f" AS place FROM {{job_progress}} WHERE {{scope}} AND job_id IN ({marks})) ranked"
-                " WHERE place = 1",
-                *ids,
-            ):
+            where = f"{{scope}} AND job_id IN ({sql.placeholders(ids)})"
+            last = sql.newest("{job_progress}", JOB, "observed_at", columns=columns, where=where)
+            for row in self._query(f"SELECT {columns} FROM {last} p", *ids):
                 found[(row[0], row[1])] = _progress(row[2:])
         return found
 
@@ -300,14 +326,11 @@ class WarehouseState:
         """Jobs whose last event is not terminal, oldest first, the given up included."""
         if self._empty:
             return []
+        first_at = f"MIN(occurred_at) OVER (PARTITION BY {JOB}) AS first_at"
         rows = self._query(
             "SELECT h.job_kind, h.job_id, t.created_at, t.created_at_earliest, t.given_up_at FROM"
-            " (SELECT job_kind, job_id, is_terminal, MIN(occurred_at) OVER"
-            " (PARTITION BY job_kind, job_id) AS first_at, ROW_NUMBER() OVER"
-            " (PARTITION BY job_kind, job_id ORDER BY sequence DESC) AS place"
-            " FROM {job_status_history} WHERE {scope}) h LEFT JOIN {jobs} t"
+            f" {sql.open_jobs('{scope}', first_at)} h LEFT JOIN {{jobs}} t"
             " ON t.job_kind = h.job_kind AND t.job_id = h.job_id AND {t.scope}"
-            " WHERE h.place = 1 AND NOT h.is_terminal"
             " ORDER BY h.first_at, h.job_id",
         )
         return [
@@ -319,18 +342,90 @@ class WarehouseState:
         """Jobs whose result is in one of the given states, those that expire first in front."""
         if self._empty:
             return []
-        marks = ", ".join(["%s"] * len(states))
+        marks = sql.placeholders(states)
         return [
             (row[0], row[1])
             for row in self._query(
-                "SELECT t.job_kind, t.job_id FROM {jobs} t JOIN {loads} l"
-                " ON l.load_id = t._dlt_load_id AND l.status = 0"
+                f"SELECT t.job_kind, t.job_id FROM {{jobs}} t JOIN {ITS_LOAD}"
                 f" WHERE {{t.scope}} AND t.results_state IN ({marks})"
                 " ORDER BY CASE WHEN t.results_expire_at IS NULL THEN 1 ELSE 0 END,"
                 " t.results_expire_at, t.created_at, t.job_id",
                 *states,
             )
         ]
+
+    def due_results(self, now: datetime) -> list[JobRef]:
+        """Jobs whose result is pending and to be asked for now, those that expire first in front.
+
+        At every sync on the first day after the job was first seen succeeded, then once a day: a
+        row that a run has written since says that it was asked for.
+        """
+        if self._empty:
+            return []
+        day_ago = now - RETRIED_OFTEN
+        rows = self._query(
+            "SELECT t.job_kind, t.job_id, CASE WHEN h.seen_at < %s THEN t.run_id END"
+            f" FROM {{jobs}} t JOIN {ITS_LOAD} LEFT JOIN"
+            " (SELECT job_kind, job_id, MAX(observed_at) AS seen_at"
+            " FROM {job_status_history} WHERE {scope} AND status = 'succeeded'"
+            " GROUP BY job_kind, job_id) h"
+            " ON h.job_kind = t.job_kind AND h.job_id = t.job_id"
+            " WHERE {t.scope} AND t.results_state = 'pending'"
+            " ORDER BY CASE WHEN t.results_expire_at IS NULL THEN 1 ELSE 0 END,"
+            " t.results_expire_at, t.created_at, t.job_id",
+            day_ago,
+        )
+        lately = self._runs_since({row[2] for row in rows if row[2] is not None}, day_ago)
+        return [(row[0], row[1]) for row in rows if row[2] not in lately]
+
+    def _runs_since(self, run_ids: set[str], since: datetime) -> set[str]:
+        """Those of the given runs that began after an instant."""
+        found: set[str] = set()
+        for batch in sql.batches(sorted(run_ids)):
+            marks = sql.placeholders(batch)
+            rows = self._query(
+                f"SELECT run_id FROM {{sync_runs}} WHERE {{scope}} AND run_id IN ({marks})"
+                " AND started_at > %s",
+                *batch,
+                since,
+            )
+            found.update(row[0] for row in rows)
+        return found
+
+    def incomplete_jobs(self) -> list[JobRef]:
+        """Jobs whose loaded result has not as many rows as their own row says."""
+        if self._empty:
+            return []
+        found: list[JobRef] = []
+        for column, name in (("chunk_count", "chunks"), ("segment_count", "segments")):
+            found += [
+                (row[0], row[1])
+                for row in self._query(
+                    f"SELECT t.job_kind, t.job_id FROM {{jobs}} t LEFT JOIN (SELECT job_kind,"
+                    f" job_id, COUNT(*) AS counted FROM {{{name}}} WHERE {{scope}}"
+                    f" AND {REMOVED} IS NULL GROUP BY job_kind, job_id) c"
+                    " ON c.job_kind = t.job_kind AND c.job_id = t.job_id"
+                    " WHERE {t.scope} AND t.results_state = 'loaded'"
+                    f" AND t.{column} <> COALESCE(c.counted, 0)"
+                )
+            ]
+        found += [
+            (row[0], row[1])
+            for row in self._query(
+                "SELECT t.job_kind, t.job_id FROM {jobs} t LEFT JOIN {extraction_results} c"
+                " ON c.provider = t.provider AND c.job_kind = t.job_kind AND c.job_id = t.job_id"
+                " WHERE {t.scope} AND t.results_state = 'loaded' AND t.job_kind <> 'parse'"
+                " AND c.job_id IS NULL"
+            )
+        ]
+        return sorted(set(found))
+
+    def doubted_since(self) -> datetime | None:
+        """Since when the last run doubts that so many jobs are gone; None where it does not."""
+        rows = self._query(
+            "SELECT doubted_since FROM {sync_runs} WHERE {scope} ORDER BY finished_at DESC LIMIT 1"
+        )
+        return _instant(rows[0][0]) if rows else None
 
     def jobs_without_credits(self, ended_after: datetime, asked_before: datetime) -> list[JobRef]:
         """Succeeded jobs without credits that ended and were last asked for in the given time."""
@@ -339,8 +434,7 @@ class WarehouseState:
         return [
             (row[0], row[1])
             for row in self._query(
-                "SELECT t.job_kind, t.job_id FROM {jobs} t JOIN {loads} l"
-                " ON l.load_id = t._dlt_load_id AND l.status = 0 JOIN"
+                f"SELECT t.job_kind, t.job_id FROM {{jobs}} t JOIN {ITS_LOAD} JOIN"
                 " (SELECT job_kind, job_id, MAX(occurred_at_latest) AS ended_at"
                 " FROM {job_status_history} WHERE {scope} AND is_terminal"
                 " GROUP BY job_kind, job_id) h"
@@ -379,12 +473,8 @@ class WarehouseState:
         return (
             row[0]
             for row in self._query(
-                "SELECT t.job_id FROM {jobs} t JOIN {loads} l"
-                " ON l.load_id = t._dlt_load_id AND l.status = 0 JOIN"
-                " (SELECT job_id, is_terminal, ROW_NUMBER() OVER"
-                " (PARTITION BY job_id ORDER BY sequence DESC) AS place"
-                " FROM {job_status_history} WHERE {scope} AND job_kind = %s) h"
-                " ON h.job_id = t.job_id AND h.place = 1"
+                f"SELECT t.job_id FROM {{jobs}} t JOIN {ITS_LOAD}"
+                f" JOIN {sql.last_events('{scope} AND job_kind = %s')} h ON h.job_id = t.job_id"
                 f" WHERE {{t.scope}} AND t.job_kind = %s AND (({ended})"
                 " OR (NOT h.is_terminal AND t.given_up_at IS NOT NULL))",
                 kind,
@@ -403,8 +493,8 @@ class WarehouseState:
     def job_kinds(self, job_ids: Iterable[str]) -> dict[str, set[JobKind]]:
         """The kinds under which the given ids are known."""
         found: dict[str, set[JobKind]] = {}
-        for batch in _batches(sorted(set(job_ids))):
-            marks = ", ".join(["%s"] * len(batch))
+        for batch in sql.batches(sorted(set(job_ids))):
+            marks = sql.placeholders(batch)
             for row in self._query(
                 f"SELECT job_id, job_kind FROM {{jobs}} WHERE {{scope}} AND job_id IN ({marks})",
                 *batch,
@@ -427,8 +517,8 @@ class WarehouseState:
         found: dict[str, datetime] = {}
         if self._client is None:
             return found
-        for batch in _batches(sorted(set(rejection_ids))):
-            marks = ", ".join(["%s"] * len(batch))
+        for batch in sql.batches(sorted(set(rejection_ids))):
+            marks = sql.placeholders(batch)
             for row in self._query(
                 "SELECT rejection_id, observed_at FROM {rejected_records}"
                 f" WHERE rejection_id IN ({marks})",
@@ -438,15 +528,15 @@ class WarehouseState:
         return found
 
     def holds_rows(self, name: str, refs: Iterable[JobRef]) -> bool:
-        """Whether a result table holds rows of any of the given jobs."""
+        """Whether a result table holds rows of any of the given jobs, whichever account's."""
         by_kind: dict[JobKind, list[str]] = {}
         for kind, job_id in refs:
             by_kind.setdefault(kind, []).append(job_id)
         for kind, job_ids in by_kind.items():
-            for batch in _batches(sorted(job_ids), _IDS_AT_ONCE):
-                marks = ", ".join(["%s"] * len(batch))
+            for batch in sql.batches(sorted(job_ids), _IDS_AT_ONCE):
+                marks = sql.placeholders(batch)
                 if self._query(
-                    f"SELECT 1 FROM {{{name}}} WHERE {{scope}} AND job_kind = %s"
+                    f"SELECT 1 FROM {{{name}}} WHERE {{provider}} AND job_kind = %s"
                     f" AND job_id IN ({marks}) LIMIT 1",
                     kind,
                     *batch,
@@ -458,39 +548,21 @@ class WarehouseState:
         """The keys of the rows that a result table holds of the given jobs: job kind, id, own."""
         found: set[tuple[Any, ...]] = set()
         columns = ", ".join(TABLES[name].key[1:])
-        for batch in _batches(sorted(set(refs))):
-            marks = ", ".join(["%s"] * len(batch))
+        for batch in sql.batches(sorted(set(refs))):
+            marks = sql.placeholders(batch)
             rows = self._query(
-                f"SELECT {columns} FROM {{{name}}} WHERE {{scope}} AND job_id IN ({marks})"
+                f"SELECT {columns} FROM {{{name}}} WHERE {{provider}} AND job_id IN ({marks})"
                 f" AND {REMOVED} IS NULL",
                 *(job_id for _, job_id in batch),
             )
             found.update(tuple(row) for row in rows)
         return found
 
-    def _query(self, sql: str, *params: Any) -> list[Any]:
+    def _query(self, text: str, *values: Any) -> list[Any]:
         """Runs a query; a table that isn't there yet is an empty one."""
-        client = self._client
-        if client is None:
+        if self._client is None:
             return []
-        # both are names of this package's own making, so literals are safe
-        provider, account = self._scope
-        text = sql.replace("{scope}", f"provider = '{provider}' AND account = '{account}'")
-        text = text.replace("{t.scope}", f"t.provider = '{provider}' AND t.account = '{account}'")
-        for mark, name in _TABLE_MARKS.items():
-            table = client.make_qualified_table_name(name)
-            if name == "jobs" and self._has_old_rows:
-                table = _NEWEST.format(table=table)
-            text = text.replace(mark, table)
-        try:
-            return list(client.execute_sql(text, *params) or [])
-        except DestinationUndefinedEntity:
-            return []
-
-
-def _batches(values: Sequence[Any], size: int = _BATCH) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
+        return sql.run(self._client, text, *values, texts=self._texts)
 
 
 def _instant(value: Any) -> datetime | None:

@@ -29,12 +29,13 @@ import duckdb
 import psycopg2
 import psycopg2.extras
 from chaos_points import Plan, phase_of
-from conformance_bench import KINDS, RUNNING_WORD, Tables, asks_for_result
-from conformance_checks import assert_complete, assert_history_true, assert_sound
+from conformance_bench import KINDS, RUNNING_WORD, asks_for_result
 
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
+from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
+from dlt_docjobs.testing.warehouse import Tables
 
 DATASET = "docjobs"
 MERGED = ("jobs", *RESULT_TABLES)
@@ -275,8 +276,8 @@ class Figures:
         return "\n".join(
             [
                 f"{sum(self.kills.values())} kills, {self.completions} completions, {self.rows:,} "
-                f"rows compared, none lost, none twice; {self.uncommitted_rows:,} of them came from loads "
-                f"that a kill tore, {self.refetched:,} results were asked for twice",
+                f"rows compared, none lost, none twice; {self.uncommitted_rows:,} of them came "
+                f"from loads that a kill tore, {self.refetched:,} results were asked for twice",
                 *lines,
             ]
         )

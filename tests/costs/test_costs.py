@@ -17,15 +17,16 @@ import dlt
 import pyarrow as pa
 import pytest
 import sniffio
-from dlt_docjobs.sync.engine import Engine
 from shop_support import Shop
 
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.http import Unauthorized
+from dlt_docjobs.loading.engine import Engine
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync import result_rows
 from dlt_docjobs.tables.arrow import ResultBuffer
+from dlt_docjobs.warehouse.state import WarehouseState
 
 BY_JOB = ("pages", "chunks", "segments", "segment_ocr")
 
@@ -70,13 +71,13 @@ def test_jobs_asked_one_by_one_are_looked_up_together(
     shop.add("unsiloed", 30)
     shop.sync("unsiloed")
     asked: list[int] = []
-    lookup = Memory.lookup
+    lookup = WarehouseState.lookup
 
-    def counted(memory: Memory, kind: Any, job_ids: Any) -> Any:
+    def counted(memory: WarehouseState, kind: Any, job_ids: Any) -> Any:
         asked.append(len(job_ids))
         return lookup(memory, kind, job_ids)
 
-    monkeypatch.setattr(Memory, "lookup", counted)
+    monkeypatch.setattr(WarehouseState, "lookup", counted)
     row, _ = shop.sync("unsiloed", max_concurrency=5)
     assert row.requests == 30
     # once to see what is due, then once for each page of answers
@@ -322,7 +323,11 @@ def test_status_imports_no_provider_and_no_client() -> None:
 
 
 def test_a_sync_imports_its_own_provider_and_no_command_line_of_httpx() -> None:
-    modules = imported_by("from dlt_docjobs import llamacloud, run")
+    modules = imported_by(
+        "from dlt_docjobs import llamacloud, run\n"
+        "from dlt_docjobs.providers.registry import provider\n"
+        "provider('llamacloud').api_class()"
+    )
     others = {
         "dlt_docjobs.providers.contextual.api",
         "dlt_docjobs.providers.unsiloed.api",

@@ -19,6 +19,7 @@ from dlt_docjobs.model.vocabulary import EXPIRED, JobKind
 from dlt_docjobs.providers.contextual.api import ContextualApi
 from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
 from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
+from dlt_docjobs.providers.registry import provider as registered
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync.job_rows import JobEntry, JobRows
 from dlt_docjobs.sync.settings import SyncSettings
@@ -43,11 +44,14 @@ def api_of(provider: Provider, **policy: bool) -> ProviderApi:
     return cast(ProviderApi, kinds[provider](cast(Any, None), ContentPolicy(**policy)))
 
 
-def ledger_of(provider: Provider, policy: dict[str, bool] | None = None, **settings: Any) -> Ledger:
+def ledger_of(
+    provider: Provider, policy: dict[str, bool] | None = None, **settings: Any
+) -> JobRows:
     """A ledger with these settings."""
     rules = ContentPolicy(**policy or {})
     return JobRows(
-        api_of(provider, **policy or {}), SyncSettings(provider, policy=rules, **settings)
+        api_of(provider, **policy or {}),
+        SyncSettings(registered(provider), policy=rules, **settings),
     )
 
 
@@ -276,9 +280,9 @@ def _say_unsiloed(life: Life, seen: JobObservation, past: Sequence[Step]) -> Non
 
 @dataclass
 class Warehouse:
-    """The rows of one job, and syncs that go on from them as `Memory` reads them."""
+    """The rows of one job, and syncs that go on from them as `WarehouseState` reads them."""
 
-    ledger: Ledger
+    ledger: JobRows
     kind: JobKind
     row: Job | None = None
     events: list[StatusEvent] = field(default_factory=list)

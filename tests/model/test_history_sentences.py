@@ -1,4 +1,4 @@
-"""Contract 6.5, sentence by sentence."""
+"""What docs/contract.md#status-history promises, sentence by sentence."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.model.history import History, derive_events, derive_expiry, event_id
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import StatusEvent
+from dlt_docjobs.providers.registry import provider as registered
 
 US = timedelta(microseconds=1)
 
@@ -26,15 +27,16 @@ def history(events: list[StatusEvent], looked_at: datetime | None) -> History:
 
 def follow(provider: Provider, *answers: JobObservation) -> list[StatusEvent]:
     """The events of several answers, each of them in a sync of its own."""
+    words = registered(provider).vocabulary
     events: list[StatusEvent] = []
     looked_at: datetime | None = None
     for answer in answers:
         past = history(events, looked_at) if events else None
         if answer.provider_status is None:
             assert past is not None
-            events += derive_expiry(provider, answer, past)
+            events += derive_expiry(provider, words, answer, past)
         else:
-            events += derive_events(provider, answer, past)
+            events += derive_events(provider, words, answer, past)
         looked_at = answer.holds_from
     return events
 
@@ -64,6 +66,25 @@ def test_a_provider_s_timestamp_proves_what_nobody_saw() -> None:
     assert [event.occurred_at for event in events] == [at(1), at(20), at(90)]
     assert [event.previous_status for event in events] == [None, "queued", "running"]
     assert {event.observed_at for event in events} == {at(500)}
+
+
+def test_a_job_that_ends_in_the_instant_of_its_start_has_both_moments_of_the_provider_s() -> None:
+    moments = {"created_at": at(1), "started_at": at(20), "finished_at": at(20)}
+    events = follow("unsiloed", seen("Succeeded", 500, **moments))
+    assert [brief(event) for event in events] == [
+        ("queued", None, 1, 1, "provider"),
+        ("running", None, 20, 20, "provider"),
+        ("succeeded", "Succeeded", 20, 20, "provider"),
+    ]
+
+
+def test_an_end_before_the_start_is_that_of_an_earlier_life() -> None:
+    moments = {"created_at": at(1), "started_at": at(20), "finished_at": at(20) - US}
+    events = follow("unsiloed", seen("Succeeded", 500, **moments))
+    assert [brief(event) for event in events][1:] == [
+        ("running", None, 20, 20, "provider"),
+        ("succeeded", "Succeeded", 20, 500, "observed"),
+    ]
 
 
 def test_a_change_only_seen_by_polling_lies_between_two_observations() -> None:
@@ -205,6 +226,19 @@ def test_a_provider_s_clock_that_is_behind_widens_the_lower_bound() -> None:
     assert brief(running)[2:4] == (-571, 40)
 
 
+@pytest.mark.parametrize(("started", "runs"), [(9, 1), (11.5, 1), (13, 1), (13.5, 2)])
+def test_a_start_up_to_three_seconds_behind_its_sight_is_that_start(
+    started: float, runs: int
+) -> None:
+    # two clocks that the Date header, which is cut to seconds, does not tell apart
+    answers = [
+        seen("Processing", 10, created_at=at(1)),
+        seen("Processing", 40, created_at=at(1), started_at=at(started)),
+    ]
+    events = follow("unsiloed", *answers)
+    assert [event.status for event in events] == ["queued", *["running"] * runs]
+
+
 def test_what_an_answer_took_is_doubt_too() -> None:
     slow = seen("PENDING", 20, created_at=at(1), sent_at=at(12))
     *_, running = follow("llamacloud", slow, seen("RUNNING", 40, created_at=at(1)))
@@ -335,6 +369,14 @@ def test_a_404_is_one_event_between_the_last_answer_and_itself() -> None:
     assert brief(events[-1]) == ("expired", None, 30, 90, "observed")
     assert events[-1].is_terminal and len(events) == 3
     assert events[-1].error_message is None
+
+
+def test_a_404_that_confirms_another_ends_the_job_at_the_first() -> None:
+    events = follow("llamacloud", seen("RUNNING", 10, created_at=at(1)))
+    past, words = history(events, at(30)), registered("llamacloud").vocabulary
+    for first, latest in ((None, 900), (at(90), 90), (at(900), 900), (at(950), 900)):
+        (event,) = derive_expiry("llamacloud", words, seen(None, 900), past, first)
+        assert brief(event) == ("expired", None, 30, latest, "observed")
 
 
 def test_a_job_that_comes_back_after_a_404_has_an_event_for_it() -> None:

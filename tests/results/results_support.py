@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -17,10 +17,6 @@ from dlt_docjobs.tables import TABLES
 MODULES: dict[str, ModuleType] = {
     name: import_module(f"dlt_docjobs.providers.{name}.results")
     for name in ("llamacloud", "contextual", "unsiloed")
-}
-SEGMENT_TYPES: dict[str, Mapping[str, str]] = {
-    name: import_module(f"dlt_docjobs.providers.{name}").PROVIDER.vocabulary.segment_types
-    for name in MODULES
 }
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.json"))
 JSON_COLUMNS = frozenset({"metadata", "provider_bbox"})

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import pytest
-from results_support import FIXTURES, JSON_COLUMNS, SEGMENT_TYPES, Rows, parse
+from results_support import FIXTURES, JSON_COLUMNS, Rows, parse
 
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
 from dlt_docjobs.model.records import JsonText
 from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES
+from dlt_docjobs.providers.registry import provider as provider_of
 
 TABLES = ("pages", "chunks", "segments", "ocr")
 
@@ -38,7 +40,7 @@ def readable(row: NamedTuple) -> dict[str, Any]:
 
 
 def test_there_are_fixtures_for_every_provider() -> None:
-    assert {path.stem.partition("_")[0] for path in FIXTURES} == set(SEGMENT_TYPES)
+    assert {path.stem.partition("_")[0] for path in FIXTURES} == set(PROVIDERS)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -49,7 +51,7 @@ def test_a_result_makes_exactly_these_rows(path: Path, table: str) -> None:
     assert [readable(row) for row in made] == fixture["expected"][table]
 
 
-@pytest.mark.parametrize("provider", SEGMENT_TYPES)
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_fixtures_hold_every_segment_type(provider: str) -> None:
     made = {
         segment["segment_type"]
@@ -57,7 +59,7 @@ def test_the_fixtures_hold_every_segment_type(provider: str) -> None:
         if path.stem.startswith(provider)
         for segment in load(path)["expected"]["segments"]
     }
-    assert made >= set(SEGMENT_TYPES[provider].values()) | {"other"}
+    assert made >= set(provider_of(provider).vocabulary.segment_types.values()) | {"other"}
     assert made <= CANONICAL_SEGMENT_TYPES
 
 

@@ -15,8 +15,11 @@ import pytest
 import dlt_docjobs
 from dlt_docjobs.http import HttpSettings
 from dlt_docjobs.model.outcomes import UsageError
+from dlt_docjobs.providers.registry import provider
+from dlt_docjobs.sources import job_ids, settings
 from dlt_docjobs.sources.source import resolve
 
+LLAMACLOUD, CONTEXTUAL = provider("llamacloud"), provider("contextual")
 KEY = "llx-0123456789abcdef"
 
 DEFAULTS: dict[str, Any] = {
@@ -31,6 +34,10 @@ DEFAULTS: dict[str, Any] = {
     "include_names": True,
     "include_ocr": True,
     "include_extract": True,
+    "job_kinds": None,
+    "gone_after_seconds": 600,
+    "retry_results_days": 7,
+    "believe_gone": False,
     "poll_open_days": 32,
     "retention_days": None,
     "reload": None,
@@ -98,7 +105,7 @@ def test_files_of_ids(tmp_path: Path, name: str, text: str, ids: Any) -> None:
         ("ids.csv", "id,kind\na,parse\n", "no column job_id"),
         ("ids.csv", "job_id,job_kind\n,parse\n", "'' is no job id"),
         ("ids.csv", "note,job_id\nonly a note\n", "'' is no job id"),
-        ("ids.csv", "job_id,job_kind\na,ocr\n", "parse or extract, not 'ocr'"),
+        ("ids.csv", "job_id,job_kind\na,ocr\n", "parse, extract, classify or split, not 'ocr'"),
         ("ids.csv", "job_id,note\na," + "x" * 200_000 + "\n", "is no CSV"),
         ("ids.jsonl", '\n# c\n{"job_id":"a"}\n\n{"job_id":\n', "line 5 of"),
         ("ids.jsonl", '{"job_id":"a"}\n{"id":"b"}\n', "line 2 of"),
@@ -187,7 +194,7 @@ def test_an_iterable_is_read_only_when_the_sync_runs() -> None:
 
 
 def connect(url: str, key: str | None = KEY) -> settings.Connection:
-    return settings.connection("llamacloud", "llamacloud", key, url, HttpSettings())
+    return settings.connection(LLAMACLOUD, "llamacloud", key, url, HttpSettings())
 
 
 @pytest.mark.parametrize(
@@ -266,7 +273,7 @@ def test_a_connection_never_shows_its_key() -> None:
 
 def sync_settings(**values: Any) -> Any:
     values = DEFAULTS | values
-    return settings.sync_settings("contextual", "contextual", values, None, None)
+    return settings.sync_settings(CONTEXTUAL, "contextual", values, None, None)
 
 
 def http_settings(**values: Any) -> Any:
@@ -281,7 +288,32 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert settings.kinds == ("parse", "extract") and settings.account == "default"
     assert (http.max_concurrency, http.max_retries, http.timeout_seconds) == (16, 5, 60)
     assert (http.max_response_mb, http.requests_per_second) == (512, None)
+    assert settings.gone_after == timedelta(minutes=10) and not settings.believe_gone
+    assert settings.retry_results == timedelta(days=7)
     assert sync_settings(include_extract=False).kinds == ("parse",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kinds"),
+    [
+        (None, ("parse", "extract")),
+        ("", ("parse", "extract")),
+        ("parse", ("parse",)),
+        (" Extract , parse ", ("parse", "extract")),
+        ('["extract"]', ("extract",)),
+        (["EXTRACT", "extract"], ("extract",)),
+        (("parse",), ("parse",)),
+    ],
+)
+def test_kinds_of_jobs_are_a_list_or_a_text(wanted: Any, kinds: tuple[str, ...]) -> None:
+    assert sync_settings(job_kinds=wanted).kinds == kinds
+
+
+def test_kinds_of_jobs_that_the_provider_does_not_have_are_refused() -> None:
+    said = refusal(lambda: sync_settings(job_kinds="parse, split"))
+    assert said == "job_kinds of contextual are some of parse, extract, not 'split'"
+    said = refusal(lambda: sync_settings(job_kinds="extract", include_extract=False))
+    assert said == "job_kinds and include_extract leave no jobs of contextual to load"
 
 
 @pytest.mark.parametrize(
@@ -290,6 +322,8 @@ def test_defaults_are_those_of_the_contract() -> None:
         (sync_settings, "lag_seconds", 0, -0.1),
         (sync_settings, "max_jobs_per_package", 1, 0),
         (sync_settings, "poll_open_days", 0, -1),
+        (sync_settings, "gone_after_seconds", 0, -1),
+        (sync_settings, "retry_results_days", 0, -0.5),
         (sync_settings, "retention_days", 0.1, 0),
         (sync_settings, "created_at_resolution_seconds", 1, 0),
         (http_settings, "max_concurrency", 1, 0),
@@ -353,7 +387,9 @@ def test_accounts_that_are_none(name: str) -> None:
 
 
 def test_a_reload_of_nothing_known_is_refused() -> None:
-    assert "failed, skipped or all" in refusal(lambda: sync_settings(reload="everything"))
+    assert "failed, skipped, incomplete or all" in refusal(
+        lambda: sync_settings(reload="everything")
+    )
 
 
 # -- through dlt's own configuration --------------------------------------------------------------
@@ -416,7 +452,7 @@ def test_settings_of_the_environment_reach_the_sync(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("name", ["llamacloud", "contextual", "unsiloed"])
 def test_each_source_is_made_with_a_key_alone(name: str) -> None:
     made = resolve(lambda: getattr(dlt_docjobs, name)())
-    assert made.settings.provider == name and made.settings.start_date is None
+    assert made.settings.provider is provider(name) and made.settings.start_date is None
     assert made.settings.targets is None
     api = made.make_api()
     assert KEY not in repr(api.client) and api.client.base_url.startswith("https://")

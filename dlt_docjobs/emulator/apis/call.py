@@ -150,7 +150,8 @@ class Call:
         at = self.shown(at)
         if form == "offset":
             return at.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat()
-        text = at.strftime("%Y-%m-%dT%H:%M:%S")
+        # strftime writes years before 1000 with fewer digits
+        text = at.replace(tzinfo=None).isoformat(timespec="seconds")
         if form == "nine":
             return f"{text}.{at.microsecond:06d}789Z"
         if style == "offset" and form != "naive":

@@ -58,8 +58,16 @@ PROVIDER: Final = Provider(
     },
     key_headers=_key_headers,
     settings=(
-        Setting("page_size", 1000),
-        Setting("start_date", None, "Lower bound of the very first sync; by default 30 days ago."),
+        Setting("base_url", "https://api.contextual.ai/v1", "Includes `/v1`."),
+        Setting("page_size", 1000, "Parse jobs a list page; extract jobs at most 100."),
+        Setting(
+            "retention_days", None, "How long results stay; by default 30 days for parse jobs."
+        ),
+        Setting(
+            "start_date",
+            None,
+            "Lower bound of the very first sync; by default the 30 days that parse jobs are kept.",
+        ),
         Setting(
             "created_at_resolution_seconds",
             86400,

@@ -47,6 +47,16 @@ PROVIDER: Final = Provider(
         ),
     },
     settings=(
+        Setting(
+            "api_key",
+            None,
+            "Key of one project in one region; falls back to `LLAMA_CLOUD_API_KEY`.",
+        ),
+        Setting(
+            "retention_days",
+            None,
+            "How long results stay, where you know it; LlamaCloud does not say.",
+        ),
         Setting("project_id", None, "Sent with every request where configured."),
         Setting("organization_id", None, "Sent with every request where configured."),
         Setting(

@@ -1,8 +1,8 @@
 """LlamaCloud (LlamaParse, LlamaExtract) v2: `/api/v2/parse`, `/api/v2/extract`.
 
-Rests on PROVIDERS 1. What decides the code: lists filter by creation (inclusive) and answer for
-many `job_ids` at once; their order is unknown; GET wraps a parse job in `job` while lists do not;
-credits arrive after completion.
+Rests on docs/providers/llamacloud.md. What decides the code: lists filter by creation (inclusive)
+and answer for many `job_ids` at once; their order is unknown; GET wraps a parse job in `job` while
+lists do not; credits arrive after completion.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Usage(envelopes.Envelope):
 class _ParseJob(envelopes.Envelope):
     id: envelopes.Identifier
     status: envelopes.StatusText
-    created_at: envelopes.Created = None
+    created_at: envelopes.Instant = None
     updated_at: envelopes.Instant = None
     project_id: envelopes.Text = None
     error_message: envelopes.Text = None
@@ -128,6 +128,7 @@ class LlamaCloudApi(ProviderApi):
             wanted = [seen for seen in page.observations if seen.job_id in missing]
             found.observations.extend(wanted)
             found.rejections.extend(page.rejections)
+            found.clock_offset = page.clock_offset
             missing.difference_update(seen.job_id for seen in wanted)
             if not missing or page.next_token is None or page.next_token == token:
                 break
@@ -144,12 +145,14 @@ class LlamaCloudApi(ProviderApi):
         """One job with the credits that billing has recorded, if it has."""
         return await self._get(kind, job_id, ["usage"])
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job with structured items and page metadata, or with its extraction."""
         if kind == "extract":
             expand = ["configuration", "extract_metadata", "usage"]
             return await self._get(kind, job_id, expand, wants_result=True)
-        if (tier or "").lower() != "fast":
+        if (tier or "").lower() != "fast" and not is_retry:
             try:
                 expand = ["items", "metadata", "usage"]
                 answer = await self._get(kind, job_id, expand, wants_result=True)
@@ -174,7 +177,7 @@ class LlamaCloudApi(ProviderApi):
     async def before_list(self, kind: JobKind, hours: float) -> None:
         """Fetches exact transition times of recent jobs (`job-data-points`), best effort.
 
-        The endpoint comes and goes between releases (PROVIDERS 1.5): any refusal leaves the
+        The endpoint comes and goes between releases: any refusal leaves the
         history to what polling proves.
 
         Args:
@@ -217,11 +220,8 @@ class LlamaCloudApi(ProviderApi):
         endpoint = "/" + "/".join(_path(kind))
         reader = RecordReader(endpoint, kind)
         for item in answers.records_of(body, "items", endpoint):
-            try:
-                reader.observations.append(self._observe(kind, item, {}, answer))
-            except UnreadableRecord as error:
-                reader.reject(str(error), item, answers.as_mapping(item).get("id"))
-        return reader.page(answers.next_token(body, "next_page_token"))
+            reader.read(item, lambda record: self._observe(kind, record, {}, answer), "id")
+        return reader.page(answer, answers.next_token(body, "next_page_token"))
 
     async def _get(
         self, kind: JobKind, job_id: str, expand: Sequence[str], wants_result: bool = False
@@ -232,19 +232,22 @@ class LlamaCloudApi(ProviderApi):
             answer, reading = await self._get_result(path, params)
             with answers.kept_whole(answer):
                 return self._read_document(job_id, reading, answer)
-        answer, body = await self.client.get_json(path, params)
+        answer, body = await self.client.get_json(path, params, is_result=wants_result)
         with answers.kept_whole(answer):
             reply = JobAnswer(self._observe_one(kind, job_id, body, answer), size=len(answer.body))
             if wants_result and self._succeeded(reply.observation):
-                reply.extraction = _read_extraction(body)
+                result = body.get("extract_result")
+                if result is not None:
+                    reply.extraction = Extraction(result, body.get("extract_metadata"))
             return reply
 
     def _read_document(self, job_id: str, reading: Reading, answer: Answer) -> JobAnswer:
         observed = self._observe_one("parse", job_id, reading.rest, answer)
         reply = JobAnswer(observed, size=len(answer.body))
-        if self._succeeded(observed) and (reading.document or reading.error):
-            reply.document = answers.document_of(reading, "items")
-            observed.page_count = reply.document.count("pages")
+        if self._succeeded(observed):
+            reply.document = answers.document_of(reading)
+            if reply.document is not None:
+                observed.page_count = reply.document.count("pages")
         return reply
 
     def _observe_one(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobObservation:
@@ -314,12 +317,6 @@ class LlamaCloudApi(ProviderApi):
 
 def _path(kind: JobKind) -> tuple[str, ...]:
     return ("api", "v2", kind)
-
-
-def _read_extraction(body: Any) -> Extraction:
-    if "extract_result" not in body:
-        raise UnreadableRecord("a completed extract job came without `extract_result`")
-    return Extraction(body["extract_result"], body.get("extract_metadata"))
 
 
 def _items(body: Any) -> list[Any]:

@@ -60,6 +60,9 @@ PROVIDER: Final = Provider(
             "api-key",
             "Header that carries the key: `api-key`, `X-API-Key` or `Authorization`.",
         ),
+        Setting(
+            "retention_days", None, "How long results stay; by default 7 days for extract jobs."
+        ),
         Setting("page_size", 100, "Not used: there is no list."),
         Setting("start_date", None, "Named jobs created before it are left out."),
         Setting(
@@ -68,6 +71,8 @@ PROVIDER: Final = Provider(
             "Ended jobs created this far behind the cursor, or later, are asked for again.",
         ),
     ),
+    # of `/parse` in plain text, JSON-quoted: "Job … not found"
+    error_text=r"\b(job|task)\b",
     key_hint=(
         "Unsiloed's documentation names three headers for the key: try auth_header = "
         '"X-API-Key" or "Authorization"'

@@ -1,8 +1,9 @@
 """Unsiloed AI: `/parse/{job_id}`, `/extract/{job_id}`.
 
-Rests on PROVIDERS 3. What decides the code: no list is published, so the user names the jobs; a
-status costs one request a job (`include_chunks=false`); counts are 0 until they are known; the
-provider's own times prove when processing began and ended; extract answers carry their result.
+Rests on docs/providers/unsiloed.md. What decides the code: no list is published, so the user names
+the jobs; a status costs one request a job (`include_chunks=false`); counts are 0 until they are
+known; the provider's own times prove when processing began and ended; extract answers carry their
+result.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import msgspec
+
 from dlt_docjobs.http import Answer, NotFound
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.vocabulary import FAILED, SUCCEEDED, JobKind
 from dlt_docjobs.providers import answers, envelopes
-from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import (
     Extraction,
     JobAnswer,
@@ -26,7 +28,7 @@ from dlt_docjobs.results import Reading
 
 class _Job(envelopes.Envelope):
     status: envelopes.StatusText
-    created_at: envelopes.Created = None
+    created_at: envelopes.Instant = None
     started_at: envelopes.Instant = None
     finished_at: envelopes.Instant = None
     updated_at: envelopes.Instant = None
@@ -58,10 +60,12 @@ class UnsiloedApi(ProviderApi):
         with answers.kept_whole(answer):
             return JobAnswer(self._observe(kind, job_id, body, answer))
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job with its chunks or extraction; image URLs only come when asked for."""
         if kind == "extract":
-            answer, body = await self.client.get_json((kind, job_id))
+            answer, body = await self.client.get_json((kind, job_id), is_result=True)
             with answers.kept_whole(answer):
                 return self._read_extraction(job_id, body, answer)
         params = [("include_chunks", "true"), ("include_url", "true")]
@@ -73,8 +77,8 @@ class UnsiloedApi(ProviderApi):
         reply = JobAnswer(self._observe("extract", job_id, body, answer), size=len(answer.body))
         if not _has_succeeded(reply):
             return reply
-        if "result" not in body:
-            raise UnreadableRecord("a completed extract job came without `result`")
+        if body.get("result") is None:
+            return reply
         metadata = answers.as_mapping(body.get("metadata"))
         fields = {key: metadata[key] for key in ("order", "schema") if key in metadata}
         reply.extraction = Extraction(body["result"], fields or None)
@@ -85,8 +89,18 @@ class UnsiloedApi(ProviderApi):
         reply = JobAnswer(observed, size=len(answer.body))
         if not _has_succeeded(reply):
             return reply
-        reply.document = answers.document_of(reading, "chunks")
-        pages = reply.document.count("pages")
+        if reading.document is None and reading.rest.get("total_chunks") == 0:
+            # no chunks are a result, if the answer says that there are none
+            value = {**reading.rest, "chunks": []}
+            policy = self.policy
+            reading = results.read_answer(
+                msgspec.json.encode(value),
+                lambda: value,
+                include_content=policy.include_content,
+                include_ocr=policy.include_ocr,
+            )
+        reply.document = answers.document_of(reading)
+        pages = reply.document.count("pages") if reply.document is not None else 0
         if observed.page_count is None and pages:
             observed.page_count = pages
         return reply

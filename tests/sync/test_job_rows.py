@@ -20,6 +20,7 @@ from dlt_docjobs.providers.protocol import ContentPolicy
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync.job_rows import (
     JobEntry,
+    JobRows,
     needs_last_progress,
     stands_for_progress,
 )
@@ -35,7 +36,7 @@ TEXT = "Jane Doe owes 12 EUR"
 
 
 class Desk:
-    """One job, its ledger, and syncs that go on where the last one stopped."""
+    """One job, its rows, and syncs that go on where the last one stopped."""
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class Desk:
     ) -> None:
         rules = ContentPolicy(**policy)
         api = APIS[provider](cast(Any, None), rules)
-        self.ledger = JobRows(api, SyncSettings(provider, policy=rules, **settings or {}))
+        self.job_rows = JobRows(api, SyncSettings(api.provider, policy=rules, **settings or {}))
         self.kind = kind
         self.is_jsonb = is_jsonb
         self.stored: Job | None = None
@@ -70,7 +71,7 @@ class Desk:
                 is_uncommitted,
                 row if is_uncommitted else None,
             )
-        return self.ledger.entry((self.kind, "job-1"), known)
+        return self.job_rows.entry((self.kind, "job-1"), known)
 
     def see(self, status: str | None, **fields: Any) -> Job:
         """One answer, a minute after the last."""
@@ -78,9 +79,9 @@ class Desk:
         fields.setdefault("observed_at", at(self.seconds))
         seen = JobObservation(self.kind, "job-1", status, **fields)
         if status is None:
-            self.ledger.expire(self.entry, seen)
+            self.job_rows.expire(self.entry, seen)
         else:
-            self.ledger.observe(self.entry, seen)
+            self.job_rows.observe(self.entry, seen)
         assert self.entry.row is not None
         return self.entry.row
 
@@ -98,7 +99,7 @@ class Desk:
         self.entry = self._begin(is_uncommitted)
 
     def loads(self, state: str = "loaded", **counts: Any) -> None:
-        self.ledger.conclude(self.entry, state, **counts)
+        self.job_rows.conclude(self.entry, state, **counts)
 
 
 # -- results_state ------------------------------------------------------------------------------
@@ -206,8 +207,67 @@ def test_expired_is_a_status_of_events_only() -> None:
 def test_an_expiry_of_a_job_that_nobody_knew_is_nothing() -> None:
     desk = Desk()
     seen = JobObservation("parse", "job-1", None, at(1))
-    desk.ledger.expire(desk.entry, seen)
+    desk.job_rows.expire(desk.entry, seen)
     assert desk.entry.row is None and desk.entry.events == [] and not desk.entry.must_write
+
+
+# -- 404s -----------------------------------------------------------------------------------------
+
+
+def missing(seconds: float) -> JobObservation:
+    return JobObservation("parse", "job-1", None, at(seconds))
+
+
+def test_a_404_is_confirmed_by_one_that_comes_late_enough() -> None:
+    desk = Desk(settings={"gone_after": timedelta(seconds=100)})
+    desk.sync("RUNNING")
+    assert not desk.job_rows.is_confirmed(desk.entry, missing(90))
+    desk.job_rows.miss(desk.entry, missing(90))
+    assert desk.entry.is_changed and not desk.entry.events
+    # what this run has noted confirms nothing in the same run
+    assert not desk.job_rows.is_confirmed(desk.entry, missing(500))
+    desk.end()
+    assert desk.stored is not None and desk.stored.missing_since == at(90)
+    assert desk.stored.last_observed_at == at(60), "nobody has seen the job"
+    desk.job_rows.miss(desk.entry, missing(189))
+    assert desk.entry.row is not None and desk.entry.row.missing_since == at(90)
+    assert not desk.job_rows.is_confirmed(desk.entry, missing(189))
+    assert desk.job_rows.is_confirmed(desk.entry, missing(190))
+    desk.job_rows.expire(desk.entry, missing(190))
+    event = desk.entry.events[0]
+    assert (event.occurred_at_earliest, event.occurred_at_latest) == (at(60), at(90))
+    assert desk.entry.row.missing_since is None
+
+
+def test_an_answer_takes_back_that_a_job_was_missing() -> None:
+    desk = Desk()
+    desk.sync("RUNNING")
+    desk.job_rows.miss(desk.entry, missing(90))
+    desk.end()
+    row = desk.see("RUNNING")
+    assert row.missing_since is None and desk.entry.is_changed
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind", "days", "settings", "is_forgotten"),
+    [
+        ("llamacloud", "parse", 4000, {}, False),
+        ("llamacloud", "parse", 3, {"retention_days": 2.0}, True),
+        ("unsiloed", "extract", 6.9, {}, False),
+        ("unsiloed", "extract", 7.1, {}, True),
+        ("unsiloed", "parse", 400, {}, False),
+        ("unsiloed", "extract", 7.1, {"retention_days": 8.0}, False),
+        ("contextual", "parse", 30.5, {}, True),
+    ],
+)
+def test_a_provider_forgets_what_is_older_than_it_says(
+    provider: Provider, kind: JobKind, days: float, settings: Any, is_forgotten: bool
+) -> None:
+    desk = Desk(provider, kind, settings=settings)
+    # of a bounded creation the latest moment counts
+    desk.sync("processing", created_at_earliest=at(-9 * 86400), created_at_latest=at(0))
+    seen = JobObservation(kind, "job-1", None, at(days * 86400))
+    assert desk.job_rows.is_forgotten_by_provider(desk.entry, seen) == is_forgotten
 
 
 # -- what stays when a poorer answer comes --------------------------------------------------------
@@ -278,6 +338,43 @@ def test_a_date_that_comes_late_is_exact_from_then_on() -> None:
     assert (row.created_at, row.created_at_precision) == (at(5), "exact")
     assert (row.created_at_earliest, row.created_at_latest) == (at(5), at(5))
     assert desk.sync("RUNNING").created_at == at(5)
+
+
+def test_a_job_is_first_seen_once() -> None:
+    desk = Desk()
+    assert desk.sync("RUNNING").first_seen_at == at(60)
+    assert desk.sync("COMPLETED", created_at=at(5)).first_seen_at == at(60)
+    desk.sync(None)
+    assert desk.sync("COMPLETED").first_seen_at == at(60)
+
+
+def test_dates_that_lie_in_the_future_prove_nothing() -> None:
+    dates = dict.fromkeys(("created_at", "started_at", "finished_at", "updated_at"), at(64))
+    desk = Desk("unsiloed")
+    row = desk.sync("Succeeded", payload={"created_at": "2126-11-01"}, **dates)
+    assert (row.created_at, row.created_at_precision) == (None, "unknown")
+    assert (row.started_at, row.finished_at, row.updated_at) == (None, None, None)
+    assert payload_of(row) == {"created_at": "2126-11-01"}, "what was sent is kept"
+    assert [event.occurred_at_source for event in desk.events] == ["observed"] * 2
+    assert all(event.occurred_at_latest <= at(60) for event in desk.events)
+    # a date that is right is taken from the next answer; clocks may differ by a few seconds
+    row = desk.sync("Succeeded", created_at=at(5))
+    assert (row.created_at, row.created_at_precision) == (at(5), "exact")
+    assert Desk().sync("RUNNING", created_at=at(63)).created_at == at(63)
+    # by a clock that is proven to be ahead it is no future
+    ahead = Desk().sync("RUNNING", created_at=at(3600), clock_offset=timedelta(hours=1))
+    assert ahead.created_at == at(3600)
+
+
+def test_transitions_that_lie_in_the_future_prove_nothing() -> None:
+    desk = Desk()
+    transitions = (("PENDING", at(1)), ("RUNNING", at(30)), ("COMPLETED", at(9000)))
+    desk.see("COMPLETED", created_at=at(1), transitions=transitions)
+    assert [(event.status, event.occurred_at_source) for event in desk.entry.events] == [
+        ("queued", "provider"),
+        ("running", "provider"),
+        ("succeeded", "observed"),
+    ]
 
 
 def test_a_bracket_once_written_stays() -> None:
@@ -559,7 +656,7 @@ def test_what_the_row_says_stands_for_the_last_progress() -> None:
     assert watch(desk, "completed", 100.0, total_fields=4) == 1
 
 
-# -- dates of expiry, giving up --------------------------------------------------------------------
+# -- dates of expiry, giving up -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -599,7 +696,8 @@ def test_when_the_provider_forgets_the_result(
 def test_a_date_that_can_t_be_added_to_expires_never() -> None:
     desk = Desk("unsiloed", "extract")
     last = at(0).replace(year=9999, month=12, day=31)
-    assert desk.sync("processing", created_at=last).results_expire_at is None
+    row = desk.sync("processing", created_at=last, observed_at=last)
+    assert row.created_at == last and row.results_expire_at is None
 
 
 def test_an_open_job_is_given_up_when_it_is_seen_past_its_age_once_more() -> None:
