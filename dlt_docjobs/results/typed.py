@@ -199,7 +199,10 @@ def lenient(record: type[R], sent: Any, level: int = 0) -> R:
             for entry in value:
                 if entry is not None:
                     fits.append(lenient(read, entry, level + 1))
-        (kept if fits is None else fields)[key] = value if fits is None else fits
+        if fits is None:
+            kept[key] = value
+        else:
+            fields[key] = fits
     return struct(kept=kept or None, **fields)
 
 

@@ -167,13 +167,13 @@ def _document(left: Leftovers, include_ocr: bool, found: Found, rest: dict[str, 
         made_up = chunk_contents(len(embeds), of_chunk.to_pylist(), either)
         pairs = zip(embeds, made_up, strict=True)
         embeds = [content if embed is None else embed for embed, content in pairs]
-    of_chunks = [[n for n in numbers[span] if n is not None] for span in spans]
+    on_pages = [[n for n in numbers[span] if n is not None] for span in spans]
     chunk_columns: Columns = {
         "chunk_index": range(len(lengths)),
         "chunk_id": chunk_ids,
         "chunk_kind": pa.repeat("native", len(lengths)),
-        "page_number": [min(of_chunk, default=None) for of_chunk in of_chunks],
-        "last_page_number": [max(of_chunk, default=None) for of_chunk in of_chunks],
+        "page_number": [min(of_one, default=None) for of_one in on_pages],
+        "last_page_number": [max(of_one, default=None) for of_one in on_pages],
         "content": embeds,
         "length": chunks["chunk_length"],
         "segment_count": lengths,
