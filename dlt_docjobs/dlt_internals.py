@@ -31,7 +31,11 @@ from dlt.common.storages.load_package import (
     ParsedLoadJobFileName,
     TPackageJobState,
 )
-from dlt.common.versioned_state import decompress_state
+from dlt.common.versioned_state import (
+    bump_state_version_if_modified,
+    compress_state,
+    decompress_state,
+)
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
@@ -117,7 +121,8 @@ def stop_telemetry() -> None:
 def switch_folder(folder: str) -> None:
     """Lets dlt take another folder for the project: its configuration, its working directories.
 
-    Needed by `docjobs demo`, which must not read the configuration of the folder that it is run in.
+    Needed by `docjobs demo`, which must not read the configuration of the folder that it is run in,
+    and by tests that run commands in a folder of their own.
 
     If it breaks: `switch_context` in `dlt/common/runtime/run_context.py`.
     """
@@ -404,6 +409,36 @@ def stored_resource_state(stored: str, source: str, resource: str) -> Mapping[st
     resources = state.get("sources", {}).get(source, {}).get("resources", {})
     found: Mapping[str, Any] = resources.get(resource, {})
     return found
+
+
+def renamed_state(stored: str, pipeline_name: str, source: str, new_source: str) -> tuple[str, str]:
+    """A pipeline's state, as it stands in `_dlt_pipeline_state`, for a pipeline of another name.
+
+    Needed because an account's cursor is in the state of a pipeline that bears its name, and dlt
+    gives none a new one.
+
+    If it breaks: `dlt/common/versioned_state.py`, `TPipelineState` in `dlt/common/pipeline.py` for
+    the keys, and `_sync_destination` in `dlt/pipeline/pipeline.py`, which reads it back.
+
+    Args:
+        stored: The column `state`.
+        pipeline_name: The new pipeline's name.
+        source: The source's name.
+        new_source: The name that its state gets.
+
+    Returns:
+        The columns `state` and `version_hash`.
+    """
+    state: dict[str, Any] = decompress_state(stored)
+    state["pipeline_name"] = pipeline_name
+    # the schema of the new name is made by its first sync
+    state["schema_names"] = []
+    state["default_schema_name"] = None
+    sources = state.get("sources", {})
+    if source in sources:
+        sources[new_source] = sources.pop(source)
+    _, version_hash, _ = bump_state_version_if_modified(state, exclude_attrs=["_local"])  # type: ignore[arg-type]
+    return compress_state(state), version_hash  # type: ignore[arg-type]
 
 
 # -- dlt's command line -------------------------------------------------------------------------

@@ -21,7 +21,7 @@ class DocjobsCommand:
 
     command = "docjobs"
     help_string = "Load jobs of document-parsing services into a warehouse"
-    description = "LlamaCloud, Contextual AI, Unsiloed AI: jobs, status history, results"
+    description = "Document-parsing services: jobs, status history, chunks and segments"
     docs_url: str | None = None
     parent: str | None = None
     compose = "replace"

@@ -1,4 +1,4 @@
-"""Writes the generated parts of README.md, docs/*.md and .dlt/config.toml from the code.
+"""Writes the generated parts of README.md, the pages in docs/ and .dlt/config.toml from the code.
 
     python docs/generate.py           rewrites what is out of date
     python docs/generate.py --check   rewrites nothing and ends with 1 if anything is out of date
@@ -10,37 +10,36 @@ A part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; NAME
 from __future__ import annotations
 
 import argparse
-import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from dlt_docjobs import contextual, llamacloud, unsiloed
 from dlt_docjobs.cli.arguments import make_parser
-from dlt_docjobs.model.vocabulary import SEGMENT_TYPES, STATUSES, is_terminal
-from dlt_docjobs.sources.config import KEY_VARIABLES
+from dlt_docjobs.model.vocabulary import is_terminal
+from dlt_docjobs.providers import registry
+from dlt_docjobs.providers.declaration import Provider
+from dlt_docjobs.sources import configuration as sources
+from dlt_docjobs.sources.configuration import Key
 from dlt_docjobs.tables import JOB_KEY, TABLES, Table
 from dlt_docjobs.views import VIEWS, View
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CONFIG_FILE: Final = ROOT / ".dlt" / "config.toml"
-PAGES: Final = ("README.md", *(f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md"))))
-SOURCES: Final[dict[str, Callable[..., Any]]] = {
-    "llamacloud": llamacloud,
-    "contextual": contextual,
-    "unsiloed": unsiloed,
+PAGES: Final = (
+    "README.md",
+    *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("docs/**/*.md"))),
+)
+PROVIDERS: Final[dict[str, Provider]] = {
+    name: registry.provider(name) for name in ("llamacloud", "contextual", "unsiloed")
 }
-NAMES: Final = {
-    "llamacloud": "LlamaCloud",
-    "contextual": "Contextual AI",
-    "unsiloed": "Unsiloed AI",
-}
+NAMES: Final = {name: declared.title for name, declared in PROVIDERS.items()}
 # arguments of one call; as configuration they would hold for every sync
-OF_ONE_CALL: Final = ("created_at", "reload", "fetch_results")
+OF_ONE_CALL: Final = ("created_at", "reload", "believe_gone", "fetch_results")
 # what the commented keys without a default show
 EXAMPLES: Final[dict[str, str]] = {
+    "job_kinds": '"parse, extract"',
     "job_ids": '["7d6c9a4e-0000-0000-0000-000000000001"]',
     "job_ids_file": '"unsiloed_ids.csv"',
     "organization_id": '"00000000-0000-0000-0000-000000000000"',
@@ -54,14 +53,6 @@ EXAMPLES: Final[dict[str, str]] = {
 _PART: Final = re.compile(
     r"<!-- generated: (?P<name>[a-z-]+) -->\n.*?<!-- /generated -->", re.DOTALL
 )
-
-
-class Key(NamedTuple):
-    """A configuration key of one source."""
-
-    name: str
-    default: Any
-    meaning: str
 
 
 # -- Markdown -----------------------------------------------------------------------------------
@@ -147,53 +138,43 @@ def _of_view(view: View) -> str:
 
 def statuses() -> str:
     """The canonical statuses and the providers' words for them."""
-    canonical = dict.fromkeys(word for words in STATUSES.values() for word in words.values())
+    words = {name: declared.vocabulary.statuses for name, declared in PROVIDERS.items()}
+    canonical = dict.fromkeys(status for of in words.values() for status in of.values())
     rows = [
         (
             f"`{status}`",
-            *(_words(STATUSES[provider], status) for provider in STATUSES),
+            *(_words(of, status) for of in words.values()),
             "yes" if is_terminal(status) else "no",
         )
         for status in canonical
     ]
-    return _table(("status", *(NAMES[name] for name in STATUSES), "terminal"), rows)
+    return _table(("status", *NAMES.values(), "terminal"), rows)
 
 
 def segment_types() -> str:
     """The canonical segment types and the providers' words for them."""
-    canonical = dict.fromkeys(word for words in SEGMENT_TYPES.values() for word in words.values())
+    words = {name: declared.vocabulary.segment_types for name, declared in PROVIDERS.items()}
+    canonical = dict.fromkeys(kind for of in words.values() for kind in of.values())
     rows = [
-        (f"`{kind}`", *(_words(SEGMENT_TYPES[provider], kind) for provider in SEGMENT_TYPES))
-        for kind in sorted(canonical)
+        (f"`{kind}`", *(_words(of, kind) for of in words.values())) for kind in sorted(canonical)
     ]
-    return _table(("segment_type", *(NAMES[name] for name in SEGMENT_TYPES)), rows)
+    return _table(("segment_type", *NAMES.values()), rows)
 
 
-def _words(vocabulary: dict[str, str], canonical: str) -> str:
+def _words(vocabulary: Mapping[str, str], canonical: str) -> str:
     return ", ".join(word for word, meaning in vocabulary.items() if meaning == canonical)
 
 
 # -- configuration ------------------------------------------------------------------------------
 
 
-def keys_of(provider: str, of_one_call: bool = False) -> dict[str, Key]:
-    """The configuration keys of a source, from its signature and its docstring."""
-    source = SOURCES[provider]
-    meanings = dict(_arguments(inspect.getdoc(source) or ""))
+def keys_of(name: str, of_one_call: bool = False) -> dict[str, Key]:
+    """The configuration keys of a source."""
     return {
-        name: Key(name, parameter.default, meanings[name])
-        for name, parameter in inspect.signature(source).parameters.items()
-        if (name in OF_ONE_CALL) == of_one_call
+        key.name: key
+        for key in sources.arguments_of(PROVIDERS[name])
+        if (key.name in OF_ONE_CALL) == of_one_call
     }
-
-
-def _arguments(docstring: str) -> Iterator[tuple[str, str]]:
-    """The arguments that a Google docstring describes."""
-    section = re.search(r"^Args:\n(?P<body>(?:    .*\n|\n)+)", docstring + "\n", re.MULTILINE)
-    assert section is not None
-    for entry in re.split(r"\n(?=    \w)", section["body"].rstrip()):
-        name, _, meaning = entry.strip().partition(":")
-        yield name, " ".join(meaning.split())
 
 
 def _default(value: Any) -> str:
@@ -205,7 +186,7 @@ def _default(value: Any) -> str:
 def _merged(of_one_call: bool = False) -> list[tuple[str, dict[str, Key]]]:
     """Every key with the providers that take it, in the order of the signatures."""
     found: dict[str, dict[str, Key]] = {}
-    for provider in SOURCES:
+    for provider in PROVIDERS:
         for key in keys_of(provider, of_one_call).values():
             found.setdefault(key.name, {})[provider] = key
     return list(found.items())
@@ -224,12 +205,12 @@ def _by_provider(of: dict[str, Key], say: Callable[[Key], str]) -> str:
 def _key_rows(keys: Iterable[tuple[str, dict[str, Key]]]) -> Iterator[tuple[str, ...]]:
     for name, of in keys:
         default = _by_provider(of, lambda key: _default(key.default))
-        yield f"`{name}`", default, _by_provider(of, lambda key: key.meaning)
+        yield f"`{name}`", default, _by_provider(of, lambda key: key.description)
 
 
 def common_keys() -> str:
     """The keys that every provider takes."""
-    common = [item for item in _merged() if len(item[1]) == len(SOURCES)]
+    common = [item for item in _merged() if len(item[1]) == len(PROVIDERS)]
     return _table(("key", "default", "meaning"), _key_rows(common))
 
 
@@ -237,7 +218,7 @@ def own_keys() -> str:
     """The keys that only some providers take."""
     rows = []
     for name, of in _merged():
-        if len(of) < len(SOURCES):
+        if len(of) < len(PROVIDERS):
             ((key, default, meaning),) = _key_rows([(name, of)])
             rows.append((", ".join(NAMES[provider] for provider in of), key, default, meaning))
     return _table(("provider", "key", "default", "meaning"), rows)
@@ -252,12 +233,12 @@ def key_variables() -> str:
     """Where each provider's key may stand."""
     rows = (
         (
-            NAMES[provider],
-            f"`sources.docjobs.{provider}.api_key`",
-            f"`SOURCES__DOCJOBS__{provider.upper()}__API_KEY`",
-            _code(variables),
+            declared.title,
+            f"`sources.docjobs.{name}.api_key`",
+            f"`SOURCES__DOCJOBS__{name.upper()}__API_KEY`",
+            _code(declared.key_variables),
         )
-        for provider, variables in KEY_VARIABLES.items()
+        for name, declared in PROVIDERS.items()
     )
     return _table(("provider", "secrets.toml", "environment", "else"), rows)
 
@@ -267,18 +248,18 @@ def config_file() -> str:
     lines = [
         "# Configuration of dlt-docjobs. Every key is optional. What is commented out is the",
         "# default or, where there is none, an example. API keys belong into secrets.toml: see",
-        "# example.secrets.toml. Written by docs/generate.py from the source functions.",
+        "# example.secrets.toml. Written by docs/generate.py from the declarations.",
         "",
         "[runtime]",
         "# dlt's anonymous usage statistics; docjobs itself turns them off wherever it runs",
         "dlthub_telemetry = false",
     ]
-    for provider in SOURCES:
+    for provider in PROVIDERS:
         lines += ["", f"[sources.docjobs.{provider}]"]
         for key in keys_of(provider).values():
             if key.name == "api_key":
                 continue
-            lines.append(f"# {key.meaning}")
+            lines.append(f"# {key.description}")
             lines.append(f"# {key.name} = {_toml(key)}")
     return "\n".join(lines) + "\n"
 

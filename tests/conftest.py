@@ -38,7 +38,8 @@ _HOME = _isolate()
 
 # whole syncs and commands, which take long; the others are of parts, and end in a moment
 _LONG = ("chaos", "views", "report", "pipelines", "docs", "cli", "conformance", "costs")
-_LONG += ("benchmarks", "orchestration", "loading", "sync", "locks", "warehouse", "emulator")
+_LONG += ("benchmarks", "orchestration", "elsewhere", "loading", "sync", "locks", "warehouse")
+_LONG += ("emulator",)
 
 
 def pytest_configure(config: pytest.Config) -> None:

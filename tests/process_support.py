@@ -6,37 +6,15 @@ a test is of what is done, and not of how a process starts or ends, it need not 
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
-
-import pytest
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.testing.process import inside
 
-
-@contextmanager
-def inside(folder: Path, env: Mapping[str, str]) -> Iterator[None]:
-    """This process as if it had been started in the folder, with these variables and no others."""
-    before = Container()[PluggableRunContext].context.run_dir
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for name in set(os.environ) - set(env):
-            patch.delenv(name)
-        for name, value in env.items():
-            patch.setenv(name, value)
-        # dlt made its logger and found its folders when it was imported
-        Container()[PluggableRunContext].reload(str(folder))
-        try:
-            yield
-        finally:
-            patch.undo()
-            Container()[PluggableRunContext].reload(before)
+__all__ = ["inside", "repeated", "stop_together"]
 
 
 @contextmanager

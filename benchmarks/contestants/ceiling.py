@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from benchmarks.contestants.task import Task, read_task, report
 from benchmarks.jobs import API_KEY
+from dlt_docjobs.emulator.vocabulary import canonical_segment_type
 from dlt_docjobs.model.history import event_id
-from dlt_docjobs.model.vocabulary import canonical_segment_type
 from dlt_docjobs.tables import REMOVED, TABLES
 
 _JOBS_PER_INSERT: Final = 100

@@ -67,7 +67,7 @@ def is_missing(destination: AnyDestination) -> bool:
 
 
 def refuse_files(destination: AnyDestination, dataset: str, instead: str) -> None:
-    """Refuses to delete rows where there are only files, with or without a table format.
+    """Refuses to delete or change rows where there are only files, with or without a table format.
 
     Args:
         destination: Where.
@@ -81,8 +81,8 @@ def refuse_files(destination: AnyDestination, dataset: str, instead: str) -> Non
         return
     raise UsageError(
         f"the destination {destination.destination_name} keeps files, and no row of a file can be "
-        f"deleted from here. Instead, {instead}delete the folder of the dataset {dataset}, with "
-        "all accounts in it; the next sync loads what the providers still have"
+        f"deleted or changed from here. Instead, {instead}delete the folder of the dataset "
+        f"{dataset}, with all accounts in it; the next sync loads what the providers still have"
     )
 
 

@@ -13,21 +13,28 @@ from dlt.extract.reference import SourceFactory
 from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
-import dlt_docjobs
 from dlt_docjobs import dlt_internals
 from dlt_docjobs.accounts.destinations import make_destination
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.suggestions import suggest
-from dlt_docjobs.model.vocabulary import PROVIDERS, Provider
-from dlt_docjobs.sources.config import KEY_VARIABLES, SECTION, account_of, find_key
+from dlt_docjobs.providers.declaration import Provider
+from dlt_docjobs.providers.registry import provider, provider_names, providers, split_name
+from dlt_docjobs.sources.settings import SECTION, account_of, find_key
+from dlt_docjobs.sources.source import factory
+from dlt_docjobs.warehouse.accounts import Naming
 from dlt_docjobs.warehouse.connection import install_defaults
 
 
 class Account(NamedTuple):
-    """One account of one provider: `llamacloud`, or `llamacloud:eu`."""
+    """One account of one provider: `PROVIDER`, or `PROVIDER:ACCOUNT`."""
 
-    provider: Provider
+    provider: str
     name: str = "default"
+
+    @property
+    def declared(self) -> Provider:
+        """What the provider declares of itself."""
+        return provider(self.provider)
 
     @property
     def source_name(self) -> str:
@@ -40,6 +47,11 @@ class Account(NamedTuple):
         return f"docjobs_{self.source_name}"
 
     @property
+    def naming(self) -> Naming:
+        """All its names."""
+        return Naming(self.name, self.source_name, self.pipeline_name)
+
+    @property
     def working_dir(self) -> Path:
         """Where the pipeline works, whether it has done so yet or not."""
         return Path(dlt.current.run_context().get_data_entity("pipelines")) / self.pipeline_name
@@ -50,10 +62,10 @@ class Account(NamedTuple):
 
     def source(self, **arguments: Any) -> DltSource:
         """The source, with configuration from the account's own section."""
-        factory: SourceFactory[Any, DltSource] = getattr(dlt_docjobs, self.provider)
+        make: SourceFactory[Any, DltSource] = factory(self.provider)
         if self.name != "default":
-            factory = factory.clone(name=self.source_name)
-        return factory(**arguments)
+            make = make.clone(name=self.source_name)
+        return make(**arguments)
 
     def has_key(self) -> bool:
         """Whether a key is configured."""
@@ -61,7 +73,7 @@ class Account(NamedTuple):
         if self.name != "default":
             # the usual variable's key is the default account's
             return bool(configured)
-        return bool(find_key(self.provider, configured))
+        return bool(find_key(self.declared, configured))
 
 
 def parse_account(text: str) -> Account:
@@ -70,14 +82,9 @@ def parse_account(text: str) -> Account:
     Raises:
         UsageError: There is no such provider.
     """
-    provider, _, name = text.partition(":")
-    if provider not in PROVIDERS:
-        names = f"{', '.join(PROVIDERS[:-1])} or {PROVIDERS[-1]}"
-        raise UsageError(
-            f"unknown provider {provider!r}: it is {names}{suggest(provider, PROVIDERS)}"
-        )
-    known: Provider = next(one for one in PROVIDERS if one == provider)
-    return Account(known, account_of(known, f"{provider}_{name}") if name else "default")
+    of, _, name = text.partition(":")
+    known = provider(of).name
+    return Account(known, account_of(known, f"{known}_{name}") if name else "default")
 
 
 def chosen_accounts(texts: list[str]) -> list[Account]:
@@ -101,7 +108,7 @@ def chosen_accounts(texts: list[str]) -> list[Account]:
         return named
     found = [account for account in known if account.has_key()]
     if not found:
-        variables = ", ".join(names[0] for names in KEY_VARIABLES.values())
+        variables = ", ".join(one.key_variables[0] for one in providers().values())
         raise UsageError(
             f"no API key is configured: set one of {variables}, or api_key under "
             "[sources.docjobs.PROVIDER] in .dlt/secrets.toml; `docjobs demo` needs none"
@@ -119,12 +126,9 @@ def configured_accounts() -> list[Account]:
     for variable in os.environ:
         if variable.startswith(prefix):
             sections.add(variable.removeprefix(prefix).split("__")[0].lower())
-    found: list[Account] = []
-    for provider in PROVIDERS:
-        found.append(Account(provider))
-        names = (name.partition("_") for name in sorted(sections))
-        found += [Account(provider, name) for of, _, name in names if of == provider and name]
-    return found
+    found = {Account(name) for name in provider_names()}
+    found.update(Account(*parts) for name in sections if (parts := split_name(name)) is not None)
+    return sorted(found, key=lambda one: (one.provider, one.name != "default", one.name))
 
 
 _NAMES: Final = re.compile(r"`[^`]*`|\"[^\"]*\"")

@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program's name; None takes `sys.argv`.
 
     Returns:
-        The exit code (contract 4).
+        The exit code: docs/contract.md#exit-codes.
     """
     from dlt_docjobs.cli.arguments import make_parser
 

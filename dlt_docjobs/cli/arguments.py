@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from dlt_docjobs.model.suggestions import suggest
+from dlt_docjobs.providers.registry import provider_names, providers
 
 FOLLOW_SECONDS: Final = 10.0
 SHELLS: Final = ("bash", "zsh", "fish")
@@ -62,16 +64,23 @@ def _with_values(words: list[str]) -> list[str]:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of `docjobs`."""
+    declared = providers().values()
+    titles = _listed([one.title for one in declared], "and")
+    variables = ", ".join(one.key_variables[0] for one in declared)
     parser = _Parser(
         prog="docjobs",
-        description="Loads jobs of LlamaCloud, Contextual AI and Unsiloed AI into a warehouse: "
-        "jobs, status history, chunks and segments.",
-        epilog="Keys: LLAMA_CLOUD_API_KEY, CONTEXTUAL_API_KEY, UNSILOED_API_KEY, or "
-        ".dlt/secrets.toml.",
+        description=f"Loads jobs of {titles} into a warehouse: jobs, status history, chunks and "
+        "segments.",
+        epilog=f"Keys: {variables}, or .dlt/secrets.toml.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     add_commands(parser)
     return parser
+
+
+def _listed(names: Iterable[str], last: str) -> str:
+    *others, end = names
+    return f"{', '.join(others)} {last} {end}" if others else end
 
 
 class _Version(argparse.Action):
@@ -89,6 +98,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     _add_sync(commands)
     _add_check(commands)
     _add_status(commands)
+    _add_rename(commands)
     _add_reset(commands)
     _add_forget(commands)
     _add_views(commands)
@@ -124,7 +134,7 @@ def _add_providers(command: argparse.ArgumentParser) -> None:
         "providers",
         metavar="PROVIDER",
         nargs="*",
-        help="llamacloud, contextual or unsiloed, or PROVIDER:ACCOUNT; none: every one with a key",
+        help=f"{_listed(provider_names(), 'or')}, or PROVIDER:ACCOUNT; none: every one with a key",
     )
 
 
@@ -143,9 +153,14 @@ def _add_sync(commands: Any) -> None:
     )
     command.add_argument(
         "--reload",
-        choices=("failed", "skipped", "all"),
+        choices=("failed", "skipped", "incomplete", "all"),
         help="fetch these results again, in a window or for the ids of a file; without either, "
-        "of all jobs known",
+        "of all jobs known; incomplete: those of which rows are missing",
+    )
+    command.add_argument(
+        "--believe-gone",
+        action="store_true",
+        help="believe that jobs are gone though many answer 404 at once",
     )
     command.add_argument(
         "--job-ids-file",
@@ -195,6 +210,16 @@ def _add_status(commands: Any) -> None:
     )
     _add_destination(command)
     command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_rename(commands: Any) -> None:
+    command = _command(
+        commands, "rename", "give an account's rows and cursor another name, after asking"
+    )
+    command.add_argument("old", metavar="PROVIDER:OLD", help="the account as the warehouse has it")
+    command.add_argument("new", metavar="PROVIDER:NEW", help="as its section is named by now")
+    _add_destination(command)
+    command.add_argument("--yes", action="store_true", help="don't ask")
 
 
 def _add_reset(commands: Any) -> None:
@@ -250,7 +275,7 @@ def _add_demo(commands: Any) -> None:
 
 def _add_emulate(commands: Any) -> None:
     command = _command(
-        commands, "emulate", "serve the three providers' APIs on loopback, for trying and testing"
+        commands, "emulate", "serve the providers' APIs on loopback, for trying and testing"
     )
     command.add_argument(
         "--port", metavar="N", type=int, default=8765, help="0 for any free one (default: 8765)"

@@ -10,7 +10,7 @@ from typing import Any
 from dlt_docjobs.accounts.pipelines import Account, chosen_accounts, make_pipeline
 from dlt_docjobs.cli.errors import explain
 from dlt_docjobs.providers.protocol import ProviderApi
-from dlt_docjobs.sources.build import resolved_config
+from dlt_docjobs.sources.source import resolve
 from dlt_docjobs.warehouse.accounts import account_status
 from dlt_docjobs.warehouse.connection import connect
 
@@ -25,8 +25,8 @@ def check(args: argparse.Namespace) -> int:
 
 def _check_provider(account: Account) -> int:
     try:
-        arguments: dict[str, Any] = {"job_ids": []} if account.provider == "unsiloed" else {}
-        config = resolved_config(lambda: account.source(**arguments))
+        arguments: dict[str, Any] = {"job_ids": []} if account.declared.unlisted else {}
+        config = resolve(lambda: account.source(**arguments))
         asyncio.run(_ask(config.make_api()))
     except Exception as error:
         return _failed(str(account), error)

@@ -11,6 +11,7 @@ COMMANDS: Final = {
     "sync": "dlt_docjobs.cli.sync",
     "check": "dlt_docjobs.cli.check",
     "status": "dlt_docjobs.cli.status",
+    "rename": "dlt_docjobs.cli.rename",
     "reset": "dlt_docjobs.cli.erase",
     "forget": "dlt_docjobs.cli.erase",
     "views": "dlt_docjobs.cli.views",

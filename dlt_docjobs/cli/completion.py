@@ -6,7 +6,7 @@ import argparse
 
 from dlt_docjobs.cli.arguments import make_parser
 from dlt_docjobs.model.outcomes import UsageError
-from dlt_docjobs.model.vocabulary import PROVIDERS
+from dlt_docjobs.providers.registry import provider_names
 
 _FILES = ("--job-ids-file", "--out")
 
@@ -22,8 +22,8 @@ def completion(args: argparse.Namespace) -> int:
     parser = make_parser()
     for command in _commands(parser):
         for action in command._actions:
-            if action.dest in ("provider", "providers"):
-                action.choices = PROVIDERS
+            if action.dest in ("provider", "providers", "old", "new"):
+                action.choices = provider_names()
             elif set(action.option_strings) & set(_FILES):
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
     script = shtab.complete(parser, args.shell)

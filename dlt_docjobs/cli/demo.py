@@ -21,9 +21,7 @@ from dlt_docjobs.loading.run import run
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.report import ReportRefused, write_report
-from dlt_docjobs.sources.contextual import contextual
-from dlt_docjobs.sources.llamacloud import llamacloud
-from dlt_docjobs.sources.unsiloed import unsiloed
+from dlt_docjobs.sources.source import source
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import install_views
 
@@ -105,19 +103,19 @@ def _sync_all(emulator: Emulator, file: Path, folder: str) -> list[SyncRun]:
     ]
     url, key = emulator.base_urls, emulator.api_key
     sources = {
-        "llamacloud": llamacloud(api_key=key, base_url=url["llamacloud"]),
-        "contextual": contextual(api_key=key, base_url=url["contextual"]),
-        "unsiloed": unsiloed(api_key=key, base_url=url["unsiloed"], job_ids=targets),
+        "llamacloud": source("llamacloud", api_key=key, base_url=url["llamacloud"]),
+        "contextual": source("contextual", api_key=key, base_url=url["contextual"]),
+        "unsiloed": source("unsiloed", api_key=key, base_url=url["unsiloed"], job_ids=targets),
     }
     rows = []
-    for name, source in sources.items():
+    for name, made in sources.items():
         pipeline = dlt.pipeline(
             f"docjobs_{name}",
             destination=dlt.destinations.duckdb(str(file)),
             dataset_name="docjobs",
             pipelines_dir=folder,
         )
-        rows.append(run(pipeline, source))
+        rows.append(run(pipeline, made))
     return rows
 
 
@@ -146,8 +144,8 @@ def _without_configuration(folder: str) -> Iterator[None]:
 
 def _print_sync(title: str, rows: list[SyncRun]) -> None:
     print(f"{title}:")
-    for line in output.table(rows, terminal.Paint(sys.stdout)):
-        print(f"  {line}", flush=True)
+    console = terminal.console(sys.stdout)
+    terminal.show(console, output.table(console, rows), indent="  ")
 
 
 def _print_tables(file: Path) -> None:
@@ -166,7 +164,7 @@ def _print_query(file: Path, question: str, query: str) -> None:
     with duckdb.connect(str(file), read_only=True) as connection:
         cursor = connection.execute(query)
         names = [column[0] for column in cursor.description or []]
-        cells = [[str(cell) for cell in row] for row in cursor.fetchall()]
+        cells = [[(str(cell), "") for cell in row] for row in cursor.fetchall()]
     print()
-    for line in terminal.columns(names, cells, frozenset(), terminal.Paint(sys.stdout)):
-        print(f"  {line}")
+    console = terminal.console(sys.stdout)
+    terminal.show(console, terminal.table(console, names, cells), indent="  ")

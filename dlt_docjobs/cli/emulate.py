@@ -7,7 +7,8 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from dlt_docjobs.model.outcomes import UsageError
-from dlt_docjobs.sources.config import KEY_VARIABLES, SECTION
+from dlt_docjobs.providers.registry import provider
+from dlt_docjobs.sources.settings import SECTION
 
 if TYPE_CHECKING:
     from dlt_docjobs.emulator import Emulator
@@ -48,13 +49,12 @@ def emulate(args: argparse.Namespace) -> int:
 def _introduce(emulator: Emulator) -> None:
     """The variables that point `docjobs` at it, ready to be copied into a shell."""
     print(f"Serving on {emulator.origin} until Ctrl-C. In another shell:\n")
-    for provider, url in emulator.base_urls.items():
-        variable = f"SOURCES__{SECTION}__{provider}__BASE_URL".upper()
-        print(f"export {KEY_VARIABLES[provider][0]}={emulator.api_key}")  # type: ignore[index]
-        print(f"export {variable}={url}")
-    # the provider without a list: some of its jobs are named, so that a sync finds them
-    named = [job.job_id for job in emulator.jobs("unsiloed", "parse")[:_NAMED]]
-    if named:
-        variable = f"SOURCES__{SECTION}__unsiloed__JOB_IDS".upper()
-        print(f"export {variable}='{json.dumps(named)}'")
+    for name, url in emulator.base_urls.items():
+        declared, prefix = provider(name), f"SOURCES__{SECTION}__{name}".upper()
+        print(f"export {declared.key_variables[0]}={emulator.api_key}")
+        print(f"export {prefix}__BASE_URL={url}")
+        # where there is no list: some jobs are named, so that a sync finds them
+        named = [job.job_id for kind in declared.unlisted[:1] for job in emulator.jobs(name, kind)]
+        if named:
+            print(f"export {prefix}__JOB_IDS='{json.dumps(named[:_NAMED])}'")
     print("docjobs sync", flush=True)

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
-from dlt_docjobs.sync.session import RunRequest
+from dlt_docjobs.sync.request import RunRequest
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dlt_docjobs.cli import terminal
 from dlt_docjobs.model.outcomes import EXIT_BUSY, EXIT_DONE, EXIT_PARTIAL
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import format_instant
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 JSON_FIELDS: Final = (
     "provider",
@@ -49,7 +52,6 @@ _FIGURES: Final = {
     "requests": "requests",
 }
 _TROUBLE: Final = ("pending", "rejected")
-_PLAIN: Final = terminal.Paint(io.StringIO())
 
 
 def as_json(rows: Sequence[SyncRun], exit_code: int) -> dict[str, Any]:
@@ -71,55 +73,43 @@ def account_name(row: SyncRun) -> str:
 
 def print_runs(rows: Sequence[SyncRun]) -> None:
     """What became of each provider's run: a table, and all of them in a sentence."""
-    paint = terminal.Paint(sys.stdout)
-    for text in table(rows, paint, terminal.width() if terminal.is_terminal(sys.stdout) else None):
-        print(text)
-    print(paint(sentence(rows), "bold"), flush=True)
+    console = terminal.console(sys.stdout)
+    terminal.show(console, table(console, rows))
+    terminal.show(console, terminal.text(sentence(rows), "bold"))
 
 
-def table(rows: Sequence[SyncRun], paint: terminal.Paint, wide: int | None = None) -> list[str]:
-    """The runs as lines of a table.
-
-    Args:
-        rows: The runs.
-        paint: For the outcomes.
-        wide: Columns of the terminal: where they don't suffice, what is 0 everywhere is left out.
-    """
-    names = list(_FIGURES)
-    lines = _table(rows, names, paint)
-    if wide is not None and any(len(line) > wide for line in _table(rows, names, _PLAIN)):
-        names = [
-            name for name in names if any(getattr(row, _FIGURES[name]) for row in rows)
-        ] or names[:1]
-        lines = _table(rows, names, paint)
-    return lines
+def table(console: Console, rows: Sequence[SyncRun]) -> Table:
+    """The runs as a table; where that is too wide, what is 0 everywhere is left out."""
+    made = _table(console, rows, list(_FIGURES))
+    if terminal.wanted(console, made).maximum <= console.width:
+        return made
+    names = [name for name in _FIGURES if any(getattr(row, _FIGURES[name]) for row in rows)]
+    return _table(console, rows, names or ["new"])
 
 
-def _table(rows: Sequence[SyncRun], names: Sequence[str], paint: terminal.Paint) -> list[str]:
-    head = ("provider", *names, "seconds", "outcome")
+def _table(console: Console, rows: Sequence[SyncRun], names: Sequence[str]) -> Table:
     cells = [
         (
-            account_name(row),
-            *(_figure(getattr(row, _FIGURES[name]), name) for name in names),
-            f"{row.duration_seconds:,.1f}",
+            (account_name(row), ""),
+            *(
+                terminal.figure(getattr(row, _FIGURES[name]), is_trouble=name in _TROUBLE)
+                for name in names
+            ),
+            (f"{row.duration_seconds:,.1f}", ""),
             _outcome(row),
         )
         for row in rows
     ]
-    return terminal.columns(head, cells, frozenset((*names, "seconds")), paint)
-
-
-def _figure(value: int, name: str) -> terminal.Cell:
-    style = "" if value else "dim"
-    return terminal.Cell(f"{value:,}", "yellow" if value and name in _TROUBLE else style)
+    head = ("provider", *names, "seconds", "outcome")
+    return terminal.table(console, head, cells, (*names, "seconds"), "outcome")
 
 
 def _outcome(row: SyncRun) -> terminal.Cell:
     if row.exit_code == EXIT_DONE:
-        return terminal.Cell("ok" if _has_changed([row]) else "nothing changed", "green")
+        return "ok" if _has_changed([row]) else "nothing changed", "green"
     if row.exit_code == EXIT_PARTIAL:
-        return terminal.Cell("in part", "yellow")
-    return terminal.Cell("busy" if row.exit_code == EXIT_BUSY else "failed", "red")
+        return "in part", "yellow"
+    return "busy" if row.exit_code == EXIT_BUSY else "failed", "red"
 
 
 def _has_changed(rows: Sequence[SyncRun]) -> bool:

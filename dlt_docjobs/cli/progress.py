@@ -10,14 +10,18 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import IO, Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from dlt_docjobs.cli import terminal
 from dlt_docjobs.http import Wait
-from dlt_docjobs.sync.session import RunRequest, Session
+from dlt_docjobs.sync.request import RunRequest
+from dlt_docjobs.sync.session import Session
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
 
 LIVE_EVERY: Final = 0.2
 LINES_EVERY: Final = 5.0
@@ -27,105 +31,41 @@ _TELLING: Final = 2.0
 _BAR: Final = 20
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """How far a run is at one moment.
 
     Attributes:
         jobs: Jobs listed.
+        open_jobs: Jobs that have not ended.
         results: Results fetched.
         known: Results to fetch that are known of, but for those that come with a job's status.
-        pending: Of these, neither fetched nor refused yet.
-        open_jobs: Jobs that have not ended.
-        requests: Requests sent.
+        ended: Of these, fetched or refused.
         is_listed: Whether every result to fetch is known of, so that an end can be foretold.
         is_loading: Whether what was fetched is being loaded.
     """
 
     jobs: int
+    open_jobs: int
     results: int
     known: int
-    pending: int
-    open_jobs: int
-    requests: int
+    ended: int
     is_listed: bool
     is_loading: bool
 
     @classmethod
     def of(cls, session: Session) -> Standing:
         """As the session has it now; other threads go on meanwhile."""
-        known, ended = session.results_known, session.results_ended
+        context = session.context
+        results, figures = context.results, context.figures
         return cls(
-            jobs=session.figures.jobs_listed,
-            results=session.figures.results_loaded,
-            known=known,
-            pending=max(known - ended, 0),
-            open_jobs=len(session.open_refs),
-            requests=session.api.counters.requests,
-            is_listed=session.is_listed,
-            is_loading=session.is_loading,
+            figures.jobs_listed,
+            len(context.looked.open_refs),
+            figures.results_loaded,
+            results.known,
+            min(results.known, results.ended),
+            context.is_listed,
+            session.is_loading,
         )
-
-
-class Pulse:
-    """At what rate a run goes on, over the last seconds."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, Standing]] = deque()
-
-    def beat(self, now: float, standing: Standing) -> None:
-        """Remembers how far it was."""
-        self._seen.append((now, standing))
-        while self._seen[0][0] < now - _MEASURED:
-            self._seen.popleft()
-
-    def rate(self, of: Callable[[Standing], int]) -> float | None:
-        """Things a second; None where too little was seen."""
-        (begin, first), (end, last) = self._seen[0], self._seen[-1]
-        if end - begin < 1:
-            return None
-        return (of(last) - of(first)) / (end - begin)
-
-
-def describe(standing: Standing, pulse: Pulse, wait: str = "") -> list[str]:
-    """A run's standing in short parts, the most important ones first."""
-    jobs = [f"{standing.jobs:,} listed"]
-    if standing.open_jobs:
-        jobs.append(f"{standing.open_jobs:,} open")
-    results = [f"{standing.results:,} results fetched"] if standing.results else []
-    if standing.is_loading:
-        return ["loading what was fetched", *results, *jobs]
-    if standing.pending:
-        results.append(f"{standing.pending:,} pending")
-    if fetched := pulse.rate(lambda seen: seen.results):
-        results.append(f"{_rate(fetched)} results/s")
-    elif not standing.pending and (listed := pulse.rate(lambda seen: seen.jobs)):
-        jobs.append(f"{_rate(listed)} jobs/s")
-    ended = pulse.rate(lambda seen: seen.known - seen.pending)
-    if standing.is_listed and standing.pending and ended and not wait:
-        results.append(f"{_about(standing.pending / ended)} left")
-    return [*([wait] if wait else []), *results, *jobs]
-
-
-def _rate(a_second: float) -> str:
-    return f"{a_second:,.0f}" if a_second >= 10 else f"{a_second:.1f}"
-
-
-def _about(seconds: float) -> str:
-    if seconds < 60:
-        return f"about {math.ceil(seconds)} s"
-    if seconds < 3600:
-        return f"about {math.ceil(seconds / 60)} min"
-    return f"about {seconds / 3600:.1f} h"
-
-
-def bar(standing: Standing) -> str:
-    """How much of what is known of has been fetched; empty where nothing is known of."""
-    if standing.is_loading or not standing.is_listed or not standing.known:
-        return ""
-    share = (standing.known - standing.pending) / standing.known
-    full = int(_BAR * share)
-    return f"[{'#' * full}{'-' * (_BAR - full)}] {int(100 * share)}% "
 
 
 class ProgressView:
@@ -146,14 +86,12 @@ class ProgressView:
         self._name = name
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
-        self._is_live = terminal.is_terminal(self._stream)
-        self._paint = terminal.Paint(self._stream)
-        self._pulse = Pulse()
+        self._live = _make_live(self._stream) if terminal.moves_its_cursor(self._stream) else None
+        # of the last seconds
+        self._seen: deque[tuple[float, Standing]] = deque()
         self._session: Session | None = None
-        self._wait: tuple[float, Wait] | None = None
-        self._told = clock()
-        self._told_of: Standing | None = None
-        self._is_drawn = False
+        self._wait: tuple[float, str] = (0.0, "")
+        self._told: tuple[float, Standing | None] = (clock(), None)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="docjobs-progress", daemon=True)
 
@@ -168,79 +106,122 @@ class ProgressView:
     def waits(self, wait: Wait) -> None:
         """The client makes a pause: told when it is long, or every request has to wait."""
         if wait.pauses_all or wait.seconds >= _TELLING:
-            self._wait = (self._clock() + wait.seconds, wait)
-            if not self._is_live and wait.seconds >= _TELLING:
-                self._say(f"{self._name}: {wait}")
+            self._wait = (self._clock() + wait.seconds, wait.reason)
+            if self._live is None and wait.seconds >= _TELLING:
+                self._say(str(wait))
 
     def __enter__(self) -> ProgressView:
         """Begins to look."""
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Stops looking, and takes the live line away."""
         self._ended.set()
         self._thread.join()
-        if self._is_drawn:
-            self._write("\r\x1b[K")
+        if self._live is not None:
+            with self._while_read():
+                self._live.stop()
 
     def _run(self) -> None:
-        every = LIVE_EVERY if self._is_live else 1.0
-        while not self._ended.wait(every):
+        while not self._ended.wait(1.0 if self._live is None else LIVE_EVERY):
             self.look()
 
     def look(self) -> None:
         """Looks at the run once, and shows what is worth it."""
         if self._session is None:
             return
-        now = self._clock()
-        standing = Standing.of(self._session)
-        self._pulse.beat(now, standing)
-        parts = describe(standing, self._pulse, self._waiting(now))
-        if self._is_live:
-            self._draw(standing, parts)
-        else:
-            self._log(now, parts, standing)
-
-    def _waiting(self, now: float) -> str:
-        """Why nothing happens at the moment, with the seconds that are left."""
-        if self._wait is None:
-            return ""
-        until, wait = self._wait
-        if until <= now:
-            self._wait = None
-            return ""
-        return f"{wait.reason}: resuming in {math.ceil(until - now)} s"
-
-    def _draw(self, standing: Standing, parts: list[str]) -> None:
-        text = f"{bar(standing)}{', '.join(parts)}"
-        room = terminal.width() - len(self._name) - 3
-        name = self._paint(self._name, "bold")
-        self._write(f"\r\x1b[K{name}: {terminal.shortened(text, room)}")
-        self._is_drawn = True
-
-    def _log(self, now: float, parts: list[str], standing: Standing) -> None:
-        if now - self._told < LINES_EVERY:
+        now, standing = self._clock(), Standing.of(self._session)
+        self._seen.append((now, standing))
+        while self._seen[0][0] < now - _MEASURED:
+            self._seen.popleft()
+        said = ", ".join(self._parts(now, standing))
+        if self._live is not None:
+            with self._while_read():
+                self._draw(self._live, standing, said)
             return
-        # requests are sent while nothing happens
-        same = replace(standing, requests=0)
-        if same == self._told_of and now - self._told < UNCHANGED_EVERY:
-            return
-        self._told, self._told_of = now, same
-        self._say(f"{self._name}: {', '.join(parts)} ({standing.requests:,} requests)")
+        told_at, told = self._told
+        if now - told_at >= (UNCHANGED_EVERY if standing == told else LINES_EVERY):
+            self._told = now, standing
+            self._say(f"{said} ({self._session.context.api.counters.requests:,} requests)")
 
-    def _say(self, line: str) -> None:
-        self._write(f"{line}\n")
+    def _parts(self, now: float, standing: Standing) -> list[str]:
+        """A run's standing in short parts, the most important ones first."""
+        until, reason = self._wait
+        wait = [f"{reason}: resuming in {math.ceil(until - now)} s"] if until > now else []
+        jobs = [f"{standing.jobs:,} listed"]
+        if standing.open_jobs:
+            jobs.append(f"{standing.open_jobs:,} open")
+        results = [f"{standing.results:,} results fetched"] if standing.results else []
+        if standing.is_loading:
+            return ["loading what was fetched", *results, *jobs]
+        pending = standing.known - standing.ended
+        if pending:
+            results.append(f"{pending:,} pending")
+        if fetched := self._rate(lambda seen: seen.results):
+            results.append(f"{_shown(fetched)} results/s")
+        elif not pending and (listed := self._rate(lambda seen: seen.jobs)):
+            jobs.append(f"{_shown(listed)} jobs/s")
+        ended = self._rate(lambda seen: seen.ended)
+        if standing.is_listed and pending and ended and not wait:
+            results.append(f"{_about(pending / ended)} left")
+        return [*wait, *results, *jobs]
 
-    def _write(self, text: str) -> None:
+    def _rate(self, of: Callable[[Standing], int]) -> float:
+        """Things a second; 0 where too little was seen."""
+        (begin, first), (end, last) = self._seen[0], self._seen[-1]
+        return (of(last) - of(first)) / (end - begin) if end - begin >= 1 else 0.0
+
+    def _draw(self, live: Live, standing: Standing, said: str) -> None:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        cells: list[RenderableType] = [terminal.text(f"{self._name}:", "bold", no_wrap=True)]
+        if standing.is_listed and standing.known and not standing.is_loading:
+            bar = ProgressBar(standing.known, standing.ended, _BAR, complete_style="green")
+            share = f"{100 * standing.ended // standing.known}%"
+            cells += [bar, terminal.text(share, no_wrap=True)]
+        cells.append(terminal.text(said, no_wrap=True))
+        line = Table.grid(padding=(0, 1))
+        line.add_row(*cells)
+        if not live.is_started:
+            live.start()
+            # it would stay hidden where a second signal ends the process
+            live.console.show_cursor(True)
+        live.update(line, refresh=True)
+
+    def _say(self, said: str) -> None:
+        with self._while_read():
+            print(f"{self._name}: {said}", file=self._stream, flush=True)
+
+    @contextmanager
+    def _while_read(self) -> Iterator[None]:
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            yield
         except (OSError, ValueError):
             # who reads has gone: the sync goes on
             self._ended.set()
+
+
+def _make_live(stream: IO[str]) -> Live:
+    from rich.live import Live
+
+    return Live(
+        console=terminal.console(stream),
+        auto_refresh=False,
+        transient=True,
+        # it may be a file
+        redirect_stdout=False,
+    )
+
+
+def _shown(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
+def _about(seconds: float) -> str:
+    if seconds < 60:
+        return f"about {math.ceil(seconds)} s"
+    if seconds < 3600:
+        return f"about {math.ceil(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import dlt
@@ -18,7 +18,6 @@ from dlt_docjobs.accounts.destinations import is_missing, make_destination
 from dlt_docjobs.cli import terminal
 from dlt_docjobs.model.outcomes import EXIT_PARTIAL, UsageError
 from dlt_docjobs.model.times import UTC, format_instant
-from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.warehouse.accounts import account_status
 
 # the table's columns of figures, and the keys of `account_status` that they show
@@ -42,15 +41,14 @@ def status(args: argparse.Namespace) -> int:
     if not accounts:
         print(f"nothing has been synced into {args.dataset} yet: run `docjobs sync`")
         return 0
-    accounts = sorted(accounts, key=lambda one: PROVIDERS.index(one["provider"]))
-    paint = terminal.Paint(sys.stdout)
+    console = terminal.console(sys.stdout)
     head = ("account", *_FIGURES, "last sync", "cursor (UTC)")
     rows = [_row(account) for account in accounts]
-    for line in terminal.columns(head, rows, frozenset(_FIGURES), paint):
-        print(line)
+    terminal.show(console, terminal.table(console, head, rows, _FIGURES, "last sync"))
     for account in accounts:
         for note in _notes(account):
-            print(f"{paint(_name(account), 'bold')}: {note}")
+            name = terminal.text(_name(account), "bold")
+            terminal.show(console, name + terminal.text(f": {note}"))
     return 0
 
 
@@ -85,12 +83,9 @@ def _name(account: dict[str, Any]) -> str:
     return name if account["account"] == "default" else f"{name}:{account['account']}"
 
 
-def _row(account: dict[str, Any]) -> list[str]:
+def _row(account: dict[str, Any]) -> list[terminal.Cell]:
     figures = [
-        terminal.Cell(
-            f"{account[key]:,}",
-            "yellow" if account[key] and label in _TROUBLE else "" if account[key] else "dim",
-        )
+        terminal.figure(account[key], is_trouble=label in _TROUBLE)
         for label, key in _FIGURES.items()
     ]
     cursor = account["cursor"]
@@ -99,8 +94,8 @@ def _row(account: dict[str, Any]) -> list[str]:
     if not account["last_run_ok"]:
         is_partial = account["last_run_exit_code"] == EXIT_PARTIAL
         outcome, style = ("in part", "yellow") if is_partial else ("failed", "red")
-    last = terminal.Cell(f"{_ago(account['last_run_at'])}, {outcome}", style)
-    return [_name(account), *figures, last, listed]
+    last = (f"{_ago(account['last_run_at'])}, {outcome}", style)
+    return [(_name(account), ""), *figures, last, (listed, "")]
 
 
 def _notes(account: dict[str, Any]) -> Iterator[str]:
@@ -118,6 +113,23 @@ def _notes(account: dict[str, Any]) -> Iterator[str]:
             f"{results} not loaded{until}. `docjobs sync` fetches what is pending, "
             "`docjobs sync --reload failed` or `skipped` the rest"
         )
+    if account["missing_jobs"]:
+        yield (
+            f"{account['missing_jobs']:,} missing since {account['missing_since']:%Y-%m-%d %H:%M} "
+            "UTC: they answer 404, and a later sync that meets it again calls them expired"
+        )
+    if account["retried_results"]:
+        yield (
+            f"{account['retried_results']:,} results are asked for again each day, the first since "
+            f"{account['retried_since']:%Y-%m-%d %H:%M} UTC"
+        )
+    if doubted := account["doubted_since"]:
+        yield f"most known jobs answer 404 since {doubted:%Y-%m-%d %H:%M} UTC: it is not believed"
+        if datetime.now(UTC) - doubted > timedelta(days=1):
+            yield (
+                "if they are gone indeed, and it is neither the key nor base_url: `docjobs sync "
+                f"{_name(account)} --believe-gone`"
+            )
     if account["given_up_jobs"]:
         yield f"{account['given_up_jobs']:,} open too long to be asked for any more (given up)"
 

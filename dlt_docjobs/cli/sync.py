@@ -8,15 +8,13 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import dlt
-from dlt.extract.source import DltSource
-from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs._version import __version__
 from dlt_docjobs.accounts.destinations import make_destination
@@ -27,7 +25,7 @@ from dlt_docjobs.cli.interrupt import Interrupt
 from dlt_docjobs.cli.progress import ProgressView
 from dlt_docjobs.loading.failures import record_failure
 from dlt_docjobs.loading.run import run
-from dlt_docjobs.locks.gate import SYNC_WAITS, alone, lake_turn, takes_turns
+from dlt_docjobs.locks.gate import takes_turns
 from dlt_docjobs.locks.local import SyncLocked
 from dlt_docjobs.model.outcomes import (
     EXIT_BUSY,
@@ -39,8 +37,9 @@ from dlt_docjobs.model.outcomes import (
 )
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import UTC, parse_instant
-from dlt_docjobs.sources.config import read_job_ids
-from dlt_docjobs.sync.session import RunRequest, Session
+from dlt_docjobs.sources.job_ids import read_job_ids
+from dlt_docjobs.sync.request import RunRequest
+from dlt_docjobs.sync.session import Session
 
 _WORST_FIRST: Final = (EXIT_USAGE, EXIT_REFUSED, EXIT_BUSY, EXIT_PARTIAL)
 _LOADED: Final = (EXIT_DONE, EXIT_PARTIAL)
@@ -126,7 +125,7 @@ def _check_job_ids(args: argparse.Namespace, chosen: Sequence[Account]) -> None:
         names = ", ".join(str(account) for account in chosen)
         raise UsageError(f"--job-ids-file names jobs of one provider: say which ({names})")
     is_window = args.since is not None or args.until is not None
-    if is_window and chosen[0].provider != "unsiloed":
+    if is_window and not chosen[0].declared.unlisted:
         raise UsageError("--job-ids-file and --since or --until each say which jobs: choose one")
 
 
@@ -143,6 +142,8 @@ def _source_arguments(args: argparse.Namespace) -> dict[str, Any]:
         arguments["job_ids_file"] = args.job_ids_file
     if args.reload is not None:
         arguments["reload"] = args.reload
+    if args.believe_gone:
+        arguments["believe_gone"] = True
     if args.no_results:
         arguments["fetch_results"] = False
     return arguments
@@ -156,6 +157,7 @@ def _sync_account(
     view = ProgressView(str(account)) if args.progress == "log" else None
     if view is not None:
         view.watch(request)
+        request.on_gate_wait = lambda: _tell_of_wait(account)
     interrupt.watch(request)
     pipeline = source = None
     is_unanswered = False
@@ -170,7 +172,7 @@ def _sync_account(
         progress = "tqdm" if args.progress == "tqdm" else None
         pipeline = make_pipeline(account, args.destination, args.dataset, progress)
         source = account.source(**_source_arguments(args))
-        with _turn(pipeline, source, account, request, view is not None), view or nullcontext():
+        with view or nullcontext():
             return run(pipeline, source, request=request, on_session=began)
     except (Exception, KeyboardInterrupt) as error:
         number = signal_of(error)
@@ -196,34 +198,12 @@ def _sync_account(
         return row
 
 
-@contextmanager
-def _turn(
-    pipeline: Pipeline, source: DltSource, account: Account, request: RunRequest, is_told: bool
-) -> Iterator[None]:
-    """The sync's turn beside partitions of a backfill, and beside who else loads into a lake."""
-
-    def tell() -> None:
-        if is_told:
-            print(
-                f"docjobs sync: {account}: waiting for partitions of a backfill to end",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def left() -> float:
-        if request.deadline is None:
-            return SYNC_WAITS
-        # the rest is for its work, and for the accounts that come after it
-        return min(SYNC_WAITS, (request.deadline - time.monotonic()) / 2)
-
-    def is_over() -> bool:
-        return request.stop_reason is not None
-
-    with (
-        alone(pipeline, account.source_name, wait_seconds=left(), is_over=is_over, on_wait=tell),
-        lake_turn(pipeline, source, wait_seconds=left(), is_over=is_over),
-    ):
-        yield
+def _tell_of_wait(account: Account) -> None:
+    print(
+        f"docjobs sync: {account}: waiting for partitions of a backfill to end",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _row(

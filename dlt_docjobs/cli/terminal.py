@@ -1,14 +1,24 @@
-"""What a terminal can show: colours where it has them, tables in columns, its width."""
+"""What a terminal can show: colours where it has them, tables in columns, one line that lives.
+
+rich is imported where something is drawn: `--help` and a sync in cron have no need of it.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
-import unicodedata
-from collections.abc import Sequence
-from typing import IO, Final
+from collections.abc import Collection, Sequence
+from typing import IO, TYPE_CHECKING, Final
 
-_CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+if TYPE_CHECKING:
+    from rich.console import Console, JustifyMethod, RenderableType
+    from rich.measure import Measurement
+    from rich.table import Table
+    from rich.text import Text
+
+# a text, and its style in rich's words; none leaves it
+Cell = tuple[str, str]
+
+_ENDLESS: Final = 10_000
 
 
 def is_terminal(stream: IO[str]) -> bool:
@@ -20,82 +30,89 @@ def is_terminal(stream: IO[str]) -> bool:
         return False
 
 
-def has_colours(stream: IO[str]) -> bool:
-    """Whether to colour: on a terminal that can, unless NO_COLOR says not to."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return is_terminal(stream)
+def moves_its_cursor(stream: IO[str]) -> bool:
+    """Whether a line can be drawn over another."""
+    return is_terminal(stream) and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
-def width() -> int:
-    """Columns of the terminal; of COLUMNS, where it is set."""
-    return shutil.get_terminal_size((100, 24)).columns
-
-
-class Paint:
-    """Colours words, or leaves them as they are.
-
-    Args:
-        stream: Where they will stand.
+def console(stream: IO[str]) -> Console:
+    """rich on a stream: on a terminal in colours, unless NO_COLOR is set; else plain and as wide
+    as it comes, so that it can be searched.
     """
+    from rich.console import Console
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._is_on = has_colours(stream)
-
-    def __call__(self, text: str, style: str) -> str:
-        """The text in a style: `bold`, `dim`, `red`, `green` or `yellow`; none leaves it."""
-        if not self._is_on or not style:
-            return text
-        return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
-
-
-class Cell(str):
-    """A table's cell with a style."""
-
-    style: str
-
-    def __new__(cls, text: str, style: str = "") -> Cell:
-        """The text, and how to paint it."""
-        cell = super().__new__(cls, text)
-        cell.style = style
-        return cell
+    is_seen = is_terminal(stream)
+    return Console(
+        file=stream,
+        # not what FORCE_COLOR says: what is piped is read by programs
+        force_terminal=is_seen,
+        # rich's own NO_COLOR leaves bold and dim
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+        width=None if is_seen else _ENDLESS,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
-def columns(
-    head: Sequence[str], rows: Sequence[Sequence[str]], numbers: frozenset[str], paint: Paint
-) -> list[str]:
-    """A table's lines, aligned: texts to the left, numbers to the right.
+def text(said: str, style: str = "", *, no_wrap: bool | None = None) -> Text:
+    """A text without control codes, should a provider have sent some."""
+    from rich.text import Text
+
+    clean = "".join(sign if sign.isprintable() else " " for sign in said)
+    return Text.assemble((clean, style), no_wrap=no_wrap)
+
+
+def figure(value: int, *, is_trouble: bool = False) -> Cell:
+    """A number as a table's cell: grey where it is 0, yellow where it is trouble."""
+    return f"{value:,}", "dim" if not value else "yellow" if is_trouble else ""
+
+
+def table(
+    to: Console,
+    head: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    numbers: Collection[str] = (),
+    wraps: str = "",
+) -> Table:
+    """A table, aligned: texts to the left, numbers to the right.
 
     Args:
+        to: Where it will stand.
         head: The columns' names.
         rows: Their cells.
         numbers: Names of the columns that hold numbers.
-        paint: For the head and cells with a style.
+        wraps: The column whose texts are wrapped where the terminal is too narrow.
     """
-    widths = [max(map(_width, column)) for column in zip(head, *rows, strict=True)]
-    lines = []
-    for row in ([Cell(name, "dim") for name in head], *rows):
-        parts = []
-        for name, cell, wide in zip(head, row, widths, strict=True):
-            space = " " * (wide - _width(cell))
-            painted = paint(cell, cell.style if isinstance(cell, Cell) else "")
-            parts.append(space + painted if name in numbers else painted + space)
-        lines.append("  ".join(parts).rstrip())
-    return lines
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="")
+    texts = [[text(*cell) for cell in row] for row in ([(name, "dim") for name in head], *rows)]
+    for name, *column in zip(head, *texts, strict=True):
+        widest = max(cell.cell_len for cell in column)
+        justify: JustifyMethod = "right" if name in numbers else "left"
+        made.add_column(column[0], justify=justify, width=None if name == wraps else widest)
+    for row in texts[1:]:
+        made.add_row(*row)
+    if wanted(to, made).minimum > to.width:
+        # rich would cut off what does not fit; the terminal wraps lines
+        made.width = wanted(to, made).maximum
+    return made
 
 
-def shortened(text: str, wide: int) -> str:
-    """The text's beginning, as much as fits into so many columns."""
-    if _width(text) <= wide:
-        return text
-    while text and _width(text) > wide - 1:
-        text = text[:-1]
-    return f"{text}…" if wide > 0 else ""
+def wanted(to: Console, made: Table) -> Measurement:
+    """Columns that a table takes, with and without wrapped texts."""
+    return to.measure(made, options=to.options.update(width=_ENDLESS))
 
 
-def _width(text: str) -> int:
-    """Columns that a text takes on a terminal."""
-    return sum(
-        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1
-        for sign in text
-    )
+def show(to: Console, what: RenderableType, indent: str = "") -> None:
+    """Prints something, without blanks at the ends of lines.
+
+    Raises:
+        BrokenPipeError: Who reads has gone; where rich itself writes, it ends the process instead.
+    """
+    to.file.flush()
+    with to.capture() as captured:
+        to.print(what, crop=False)
+    for line in captured.get().splitlines():
+        print(f"{indent}{line.rstrip()}", file=to.file, flush=True)

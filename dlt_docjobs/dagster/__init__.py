@@ -1,6 +1,6 @@
 """Assets, checks and a schedule for Dagster: `pip install 'dlt-docjobs[dagster]'`.
 
-defs = docjobs_definitions("llamacloud", destination="postgres", start="2026-01-01")
+defs = docjobs_definitions("PROVIDER", destination="postgres", start="2026-01-01")
 """
 
 from dlt_docjobs.dagster.definitions import docjobs_assets, docjobs_checks, docjobs_definitions

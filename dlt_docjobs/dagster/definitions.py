@@ -10,16 +10,14 @@ from dlt_docjobs.dagster.checks import account_checks
 from dlt_docjobs.dagster.metadata import run_metadata
 from dlt_docjobs.dagster.window import load_window, rows_written
 from dlt_docjobs.loading.run import run
-from dlt_docjobs.locks.gate import alone
 from dlt_docjobs.locks.local import SyncLocked
 from dlt_docjobs.model.outcomes import EXIT_PARTIAL, EXIT_REFUSED, UsageError
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.tables import TABLES
 
 Every = Literal["day", "hour"]
 
-# Unsiloed AI has no list, and nothing to be partitioned by
-_PARTITIONED: Final = ("llamacloud", "contextual")
 _RETRY: Final = dg.RetryPolicy(
     max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
 )
@@ -41,12 +39,12 @@ def docjobs_assets(
     """The tables of one account as assets: kept current by a sync, and filled by partitions.
 
     Args:
-        account: `llamacloud`, `contextual` or `unsiloed`, or `PROVIDER:ACCOUNT`.
+        account: `PROVIDER`, or `PROVIDER:ACCOUNT`.
         destination: Any of dlt's; its credentials come from dlt's configuration.
         dataset: The dataset.
-        start: Date of the first partition, such as `2026-01-01`; None makes no partitions. Not
-            for Unsiloed AI, which has no list. Of Contextual AI only parse jobs are partitioned:
-            its extract jobs are listed as a whole, so the sync loads them.
+        start: Date of the first partition, such as `2026-01-01`; None makes no partitions. Only
+            kinds of jobs whose list can be filtered by the creation are partitioned. The others,
+            which are listed whole or named, are the sync's to load.
         every: A partition a `day` or an `hour`, in UTC.
         workers: Partitions that run at once; the pool's limit is set to it by you.
         requests_per_second: Ceiling of the provider's account, shared evenly by the workers.
@@ -63,8 +61,11 @@ def docjobs_assets(
     of = parse_account(account)
     if workers < 1:
         raise UsageError(f"workers is at least 1, not {workers}")
-    if start is not None and of.provider not in _PARTITIONED:
-        raise UsageError(f"{of.provider} has no list, so there is nothing to partition")
+    if start is not None and not _partitioned_kinds(of):
+        raise UsageError(
+            f"{of.provider} has no list that can be filtered by the creation, so there is nothing "
+            "to partition"
+        )
     found = [_sync_asset(of, destination, dataset, retry_policy, requests_per_second, arguments)]
     if start is not None:
         share = None if requests_per_second is None else requests_per_second / workers
@@ -175,10 +176,8 @@ def _sync_asset(
     def sync(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         pipeline = make_pipeline(of, destination, dataset)
         try:
-            with alone(pipeline, of.source_name):
-                source = of.source(**_with_rate(arguments, rate))
-                row = run(pipeline, source)
-                written = rows_written(pipeline, row.run_id)
+            row = run(pipeline, of.source(**_with_rate(arguments, rate)))
+            written = rows_written(pipeline, row.run_id)
         except SyncLocked as error:
             raise dg.RetryRequested(max_retries=10, seconds_to_wait=_WAIT) from error
         yield from _results(context, specs, row, written)
@@ -199,8 +198,7 @@ def _partitions(
     specs = _specs(of, dataset, "backfill")
     kinds = {"day": dg.DailyPartitionsDefinition, "hour": dg.HourlyPartitionsDefinition}
     first = start if every == "day" or "-" in start[10:] else f"{start[:10]}-00:00"
-    if of.provider == "contextual":
-        arguments["include_extract"] = False
+    arguments.setdefault("job_kinds", _partitioned_kinds(of))
 
     @dg.multi_asset(
         name=f"{of.pipeline_name}_load_window",
@@ -226,6 +224,11 @@ def _partitions(
         yield from _results(context, specs, row, written)
 
     return backfill
+
+
+def _partitioned_kinds(of: Account) -> list[JobKind]:
+    kinds = of.declared.kinds.items()
+    return [name for name, kind in kinds if kind.list is not None and kind.list.filters]
 
 
 def _with_rate(arguments: dict[str, Any], rate: float | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dlt_docjobs.accounts.pipelines import Account
 from dlt_docjobs.loading.run import run
 from dlt_docjobs.locks.gate import lake_turn, one_at_a_time, shared
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.connection import connect, install_defaults, prepare
@@ -57,7 +58,7 @@ def load_window(
     with shared(pipeline, account.source_name), lake_turn(pipeline, source):
         with one_at_a_time(pipeline, dataset_name):
             _create_tables(pipeline, account.source_name, table_format)
-        row = run(pipeline, source)
+        row = run(pipeline, source, request=RunRequest(holds_gate=True))
         written = rows_written(pipeline, row.run_id)
         _leave_nothing(pipeline)
     return row, written

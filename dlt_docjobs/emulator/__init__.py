@@ -5,8 +5,8 @@
         emulator.advance(seconds=3600)
         emulator.jobs("unsiloed", "parse")
 
-It is written from the providers' documents (PROVIDERS.md); where these leave something open, it
-does what is harder for a client. See `Faults` for what can go wrong.
+It is written from the providers' documentation (docs/providers/); where that leaves something
+open, it does what is harder for a client. See `Faults` for what can go wrong.
 """
 
 from __future__ import annotations

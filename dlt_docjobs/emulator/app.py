@@ -18,8 +18,8 @@ from dlt_docjobs.emulator.apis.call import Call
 from dlt_docjobs.emulator.encoding import encode
 from dlt_docjobs.emulator.faults import Faults
 from dlt_docjobs.emulator.mischief import bend
+from dlt_docjobs.emulator.vocabulary import PROVIDERS, Provider
 from dlt_docjobs.emulator.world import World
-from dlt_docjobs.model.vocabulary import PROVIDERS, Provider
 
 Handler = Callable[[Call], Answer]
 

@@ -19,8 +19,9 @@ from dlt_docjobs.emulator.control import control_routes
 from dlt_docjobs.emulator.faults import Faults
 from dlt_docjobs.emulator.front import Front
 from dlt_docjobs.emulator.truth import RequestRecord, TrueJob
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.emulator.world import World
-from dlt_docjobs.model.vocabulary import JobKind, Provider
+from dlt_docjobs.model.vocabulary import JobKind
 
 API_KEY: Final = "emulator-key"
 """The one key that all three providers accept."""
@@ -158,7 +159,7 @@ class Emulator:
         return f"http://{_HOST}:{self._port}"
 
     @property
-    def base_urls(self) -> dict[str, str]:
+    def base_urls(self) -> dict[Provider, str]:
         """Provider to base URL."""
         return {provider: self.origin + path for provider, path in _PATHS.items()}
 

@@ -1,4 +1,4 @@
-"""Counts what a result holds, as contract 5 and 6.2 count it."""
+"""Counts what a result holds: rows as in docs/contract.md#tables, by canonical segment type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from dlt_docjobs.emulator.contents import content
 from dlt_docjobs.emulator.jobs import Job
 from dlt_docjobs.emulator.truth import ResultFacts
-from dlt_docjobs.model.vocabulary import canonical_segment_type
+from dlt_docjobs.emulator.vocabulary import canonical_segment_type
 
 
 def count_facts(job: Job) -> ResultFacts:

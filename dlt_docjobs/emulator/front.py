@@ -19,7 +19,7 @@ from dlt_docjobs.emulator.clock import Clock
 from dlt_docjobs.emulator.encoding import encode
 from dlt_docjobs.emulator.faults import Faults
 from dlt_docjobs.emulator.truth import RequestRecord
-from dlt_docjobs.model.vocabulary import PROVIDERS
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]

@@ -8,14 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from dlt_docjobs.emulator.truth import ResultFacts, Transition
-from dlt_docjobs.model.vocabulary import (
-    RUNNING,
-    SUCCEEDED,
-    JobKind,
-    Provider,
-    canonical_status,
-    is_terminal,
-)
+from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
+from dlt_docjobs.model.vocabulary import RUNNING, SUCCEEDED, JobKind, is_terminal
 
 Combination = tuple[Provider, JobKind]
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.model.times import format_instant
-from dlt_docjobs.model.vocabulary import JobKind, Provider, is_terminal
+from dlt_docjobs.model.vocabulary import JobKind, is_terminal
 
 
 class Transition(NamedTuple):
@@ -23,7 +24,7 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True)
 class ResultFacts:
-    """What a result holds, counted as contract 5 counts."""
+    """What a result holds, counted as docs/contract.md#tables has it."""
 
     pages: int = 0
     """Pages of the result, failed ones included."""
@@ -123,6 +124,18 @@ class TrueJob:
     def segments_by_type(self) -> dict[str, int]:
         """Segments by canonical type."""
         return self.facts.segments_by_type
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows the result makes in each table."""
+        facts, is_parse = self.facts, self.job_kind == "parse"
+        return {
+            "pages": facts.pages if is_parse else 0,
+            "chunks": facts.chunk_count if is_parse else 0,
+            "segments": facts.segment_count if is_parse else 0,
+            "segment_ocr": facts.ocr_count if is_parse else 0,
+            "extraction_results": int(not is_parse and self.status == "succeeded"),
+        }
 
     def status_at(self, instant: datetime) -> Transition | None:
         """The transition that had brought the status of an instant; None before the creation."""

@@ -17,7 +17,8 @@ from dlt_docjobs.emulator.facts import count_facts
 from dlt_docjobs.emulator.jobs import BILLING, Combination, Job, Step
 from dlt_docjobs.emulator.lives import Life, draw_hanging_life, draw_life, path_to
 from dlt_docjobs.emulator.truth import ResultFacts, TrueJob
-from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status, is_terminal
+from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
+from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, is_terminal
 
 _OPEN_SHARE: Final = 0.075
 """Of the jobs at start, those that are still open."""

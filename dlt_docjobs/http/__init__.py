@@ -4,6 +4,7 @@ Knows httpx; knows no provider and nothing of dlt.
 """
 
 from dlt_docjobs.http.answers import Answer
+from dlt_docjobs.http.bodies import ErrorForm
 from dlt_docjobs.http.client import ApiClient
 from dlt_docjobs.http.clock import Clock, SystemClock
 from dlt_docjobs.http.decoding import decode_json
@@ -11,6 +12,7 @@ from dlt_docjobs.http.errors import (
     ApiError,
     DeadlineReached,
     Forbidden,
+    HostRefused,
     InvalidBaseUrl,
     InvalidIdentifier,
     InvalidRequest,
@@ -23,6 +25,8 @@ from dlt_docjobs.http.errors import (
     Unauthorized,
     Unreachable,
     UnreadableBody,
+    UnrecognisedAnswer,
+    UnsendableRequest,
 )
 from dlt_docjobs.http.logs import quiet_http_logs
 from dlt_docjobs.http.pace import Wait
@@ -35,7 +39,9 @@ __all__ = [
     "ApiError",
     "Clock",
     "DeadlineReached",
+    "ErrorForm",
     "Forbidden",
+    "HostRefused",
     "HttpSettings",
     "InvalidBaseUrl",
     "InvalidIdentifier",
@@ -51,6 +57,8 @@ __all__ = [
     "Unauthorized",
     "Unreachable",
     "UnreadableBody",
+    "UnrecognisedAnswer",
+    "UnsendableRequest",
     "Wait",
     "decode_json",
     "normalise_base_url",

@@ -23,7 +23,7 @@ class Answer:
         sent_at: Our clock when the request left.
         received_at: Our clock when the last byte had come.
         clock_offset: The provider's clock minus ours, as far as the `Date` header proves a
-            difference; zero up to 2 seconds and where the header is absent.
+            difference, zero up to 2 seconds; None where the header is absent or unreadable.
         endpoint: The path that was asked for, without host and query.
     """
 
@@ -32,7 +32,7 @@ class Answer:
     content_type: str
     sent_at: datetime
     received_at: datetime
-    clock_offset: timedelta
+    clock_offset: timedelta | None
     endpoint: str = ""
 
     def __repr__(self) -> str:
@@ -56,8 +56,8 @@ def parse_http_date(text: str | None) -> datetime | None:
 
 def clock_offset(
     date: str | None, age: str | None, sent_at: datetime, received_at: datetime
-) -> timedelta:
-    """How far the provider's clock is ahead of ours (behind: negative).
+) -> timedelta | None:
+    """How far the provider's clock is ahead of ours (behind: negative); None where it is unknown.
 
     The provider wrote `Date` at some moment between sending and receiving. Only the part of the
     difference that no such moment explains is counted, and the header's resolution is taken off.
@@ -70,13 +70,13 @@ def clock_offset(
     """
     earliest = parse_http_date(date)
     if earliest is None:
-        return _NO_OFFSET
+        return None
     try:
         if age and age.strip().isdigit():
             earliest += timedelta(seconds=int(age))
         latest = earliest + _DATE_RESOLUTION
     except (OverflowError, ValueError):
-        return _NO_OFFSET
+        return None
     offset = _NO_OFFSET
     if earliest > received_at:
         offset = earliest - received_at

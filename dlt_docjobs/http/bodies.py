@@ -6,11 +6,13 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from dlt_docjobs.http.decoding import looks_like_html
 
 MAX_DETAIL: Final = 200
+_LONGEST_TEXT: Final = 1000
 _PIECE: Final = 2**20
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
@@ -69,6 +71,54 @@ class Inflater:
         """Raises `BrokenBody` where the compressed stream did not come to its end."""
         if self._stream is not None and self._fed and not self._stream.eof:
             raise BrokenBody("the compressed body was cut off")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorForm:
+    """In what form an API says what is wrong.
+
+    Attributes:
+        keys: A JSON object that has one of these, not null; None for any JSON object with a value.
+        text: A regular expression that is found, whatever its case, in a text, be it plain or
+            JSON; empty where the API never answers so.
+    """
+
+    keys: frozenset[str] | None = None
+    text: str = ""
+
+    def fits(self, body: bytes, content_type: str) -> bool:
+        """Whether an error's body may be the API's own.
+
+        Args:
+            body: The body's beginning.
+            content_type: The `Content-Type` header.
+        """
+        if looks_like_html(body, content_type):
+            return False
+        said = _value(body)
+        if isinstance(said, dict):
+            keys = said if self.keys is None else self.keys
+            return any(said.get(key) is not None for key in keys)
+        if not self.text or not isinstance(said, str):
+            return False
+        return re.search(self.text, said[:_LONGEST_TEXT], re.IGNORECASE) is not None
+
+
+def form_of(body: bytes, content_type: str) -> str:
+    """What a body is, in a few words for a message."""
+    if not body.strip():
+        return "an empty body"
+    if looks_like_html(body, content_type):
+        return "an HTML page"
+    return "plain text" if isinstance(_value(body), str) else "JSON of another form"
+
+
+def _value(body: bytes) -> Any:
+    """A body's JSON value; its text where it is not JSON."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace")
 
 
 def describe_error_body(body: bytes, content_type: str, secrets: Iterable[str] = ()) -> str:

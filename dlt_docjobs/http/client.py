@@ -1,4 +1,7 @@
-"""The one client through which every request goes: GET only, one origin, bounded in every way."""
+"""The one client through which every request goes: GET only, bounded in every way.
+
+With the key it asks one origin only. A result that lies elsewhere is asked for without it.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,19 @@ import random as _random
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+import anyio
+
 from dlt_docjobs.http.answers import Answer, clock_offset
-from dlt_docjobs.http.bodies import BrokenBody, Inflater, describe_error_body
+from dlt_docjobs.http.bodies import BrokenBody, ErrorForm, Inflater, describe_error_body, form_of
 from dlt_docjobs.http.clock import Clock, SystemClock
 from dlt_docjobs.http.decoding import decode_json
+from dlt_docjobs.http.elsewhere import Elsewhere, Resolve, resolve
 from dlt_docjobs.http.errors import (
     ApiError,
     DeadlineReached,
@@ -27,30 +33,28 @@ from dlt_docjobs.http.errors import (
     Throttled,
     Unreachable,
     UnreadableBody,
-    error_for_status,
+    UnrecognisedAnswer,
+    UnsendableRequest,
     is_retried,
 )
 from dlt_docjobs.http.lean_httpx import httpx
 from dlt_docjobs.http.logs import quiet_http_logs
 from dlt_docjobs.http.pace import Pace, Wait, backoff, retry_after
+from dlt_docjobs.http.routes import DEFAULT_HEADERS, ApiRoute, Route
 from dlt_docjobs.http.settings import HttpSettings, RequestCounters
-from dlt_docjobs.http.urls import normalise_base_url, origin, quote_path, quote_query
+from dlt_docjobs.http.urls import normalise_base_url, request_url
 
 T = TypeVar("T")
 
-_MAX_REDIRECTS: Final = 3
 _MAX_THROTTLES: Final = 20
 _MAX_UNREADABLE_RETRIES: Final = 2
 _ERROR_BODY_BYTES: Final = 2**16
-# Slower than this for longer than the timeout is as good as silence
-_SLOWEST_BODY: Final = 1024
+# In how many timeouts an answer has to be there to its last byte, however steadily it comes
+_ANSWER_TIMEOUTS: Final = 5
+_RESULT_TIMEOUTS: Final = 60
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SYSTEM_CLOCK: Final = SystemClock()
-_DEFAULT_HEADERS: Final = {
-    "accept": "application/json",
-    "accept-encoding": "gzip",
-    "user-agent": "dlt-docjobs",
-}
+_ANY_OBJECT: Final = ErrorForm()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +68,14 @@ class _Setback:
 class ApiClient:
     """Sends GET requests to one API; an asynchronous context manager.
 
-    It repeats what is worth repeating, keeps to the provider's pace, follows no redirect to
-    another origin, and reads no more of an answer than it is allowed to.
+    It repeats what is worth repeating, keeps to the provider's pace, takes the key to no other
+    origin, and reads no more of an answer than it is allowed to.
 
     Attributes:
         base_url: The normalised URL that paths are appended to.
         settings: The limits.
         counters: What was sent so far.
+        error_form: In what form the API says 404.
         deadline: Seconds on the clock's `monotonic` after which no request starts and which no
             wait crosses; None for none. May be set at any time.
         on_wait: Called before each pause worth telling; None for nobody. May be set at any time.
@@ -87,6 +92,9 @@ class ApiClient:
         clock: Clock = _SYSTEM_CLOCK,
         on_wait: Callable[[Wait], None] | None = None,
         region_hint: str = "",
+        error_form: ErrorForm = _ANY_OBJECT,
+        result_hosts: Sequence[str] = (),
+        resolve: Resolve = resolve,
         random: Callable[[], float] = _random.random,
     ) -> None:
         """Prepares the client; nothing is opened before it is entered.
@@ -100,6 +108,9 @@ class ApiClient:
             clock: Instead of the machine's, for tests.
             on_wait: Called before each pause worth telling.
             region_hint: What a 401 may mean beside a wrong key.
+            error_form: In what form the API says 404; in any other it is somebody else's.
+            result_hosts: Other hosts on which results may lie, as names or `*.name`.
+            resolve: Instead of the system's resolver, for tests.
             random: Numbers in [0, 1) for the jitter.
 
         Raises:
@@ -109,14 +120,18 @@ class ApiClient:
         self.base_url = normalise_base_url(base_url)
         self.settings = settings
         self.counters = RequestCounters() if counters is None else counters
+        self.error_form = error_form
         self.deadline: float | None = None
-        self._headers = _DEFAULT_HEADERS | {k.lower(): _sendable(k, v) for k, v in headers.items()}
+        self._headers = DEFAULT_HEADERS | {k.lower(): _sendable(k, v) for k, v in headers.items()}
         self._secrets = _secrets(headers)
         self._transport = transport
         self._clock = clock
         self.on_wait = on_wait
         self._region_hint = region_hint
         self._random = random
+        self._elsewhere = Elsewhere(
+            self.base_url, result_hosts, transport=transport, resolve=resolve
+        )
         self._timeout = httpx.Timeout(settings.timeout_seconds).as_dict()
         self._pace = Pace(clock, settings.requests_per_second, random)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
@@ -152,16 +167,23 @@ class ApiClient:
         """Closes every connection."""
         if self._exit is not None:
             self._idle = []
+            await self._elsewhere.aclose()
             await self._exit.aclose()
 
     async def get(
-        self, path_segments: Sequence[str], params: Sequence[tuple[str, str]] = ()
+        self,
+        path_segments: Sequence[str],
+        params: Sequence[tuple[str, str]] = (),
+        *,
+        is_result: bool = False,
     ) -> Answer:
         """Asks for one thing until there is an answer or no hope.
 
         Args:
             path_segments: The path below `base_url`, each segment unquoted.
             params: The query string's parameters, in their order; a name may stand repeatedly.
+            is_result: Whether the answer is asked for a job's result. It may then be large, and
+                has sixty times `timeout_seconds`, and not five times, to come to its end.
 
         Returns:
             The answer, whose status is 2xx.
@@ -170,19 +192,26 @@ class ApiClient:
             InvalidIdentifier: A segment must not be put into a path.
             ApiError: One of its subclasses, see `dlt_docjobs.http.errors`.
         """
-        return await self._get(self._url(path_segments, params), is_retry=False)
+        route = self._route(path_segments, params)
+        return await self._get(route, self._limit(is_result), is_retry=False)
 
     async def get_json(
-        self, path_segments: Sequence[str], params: Sequence[tuple[str, str]] = ()
+        self,
+        path_segments: Sequence[str],
+        params: Sequence[tuple[str, str]] = (),
+        *,
+        is_result: bool = False,
     ) -> tuple[Answer, Any]:
         """Asks for a JSON value; see `get_decoded`."""
-        return await self.get_decoded(path_segments, params, _decoded)
+        return await self.get_decoded(path_segments, params, _decoded, is_result=is_result)
 
     async def get_decoded(
         self,
         path_segments: Sequence[str],
         params: Sequence[tuple[str, str]],
         decode: Callable[[Answer], Awaitable[T]],
+        *,
+        is_result: bool = False,
     ) -> tuple[Answer, T]:
         """Asks as `get` does, and decodes the body; an unreadable one is asked for again, twice.
 
@@ -191,14 +220,40 @@ class ApiClient:
             params: See `get`.
             decode: Makes of the answer what is returned; raises `UnreadableBody` as `decode_json`
                 does.
+            is_result: See `get`.
 
         Raises:
             UnreadableBody: The body is still not JSON; the error holds it.
         """
-        url = self._url(path_segments, params)
+        route = self._route(path_segments, params)
+        return await self._get_decoded(route, self._limit(is_result), decode)
+
+    async def get_elsewhere(
+        self, url: str, decode: Callable[[Answer], Awaitable[T]]
+    ) -> tuple[Answer, T]:
+        """Asks for a result that an answer has named the URL of, and decodes its body.
+
+        It goes out without the key and without any other of the client's headers, to the hosts of
+        `result_hosts` and to that of `base_url` only, and never into a private network; limits,
+        repeats and pace are those of every request. The URL, which may be signed, stands in no
+        error and no log. The answer's clock is that host's, not the provider's.
+
+        Args:
+            url: The URL.
+            decode: See `get_decoded`.
+
+        Raises:
+            HostRefused: It leads to where no result may be fetched from.
+            ApiError: As of `get_decoded`, but none that stands for the whole provider.
+        """
+        return await self._get_decoded(self._elsewhere.route(url), self._limit(True), decode)
+
+    async def _get_decoded(
+        self, route: Route, limit: float, decode: Callable[[Answer], Awaitable[T]]
+    ) -> tuple[Answer, T]:
         failures = 0
         while True:
-            answer = await self._get(url, is_retry=failures > 0)
+            answer = await self._get(route, limit, is_retry=failures > 0)
             try:
                 return answer, await decode(answer)
             except UnreadableBody as error:
@@ -209,14 +264,29 @@ class ApiClient:
                 reason = error.reason
             await self._wait(backoff(failures, self._random), reason, answer.endpoint)
 
-    def _url(self, segments: Sequence[str], params: Sequence[tuple[str, str]]) -> httpx.URL:
-        query = f"?{quote_query(params)}" if params else ""
-        return httpx.URL(self.base_url + quote_path(segments) + query)
+    def _route(self, segments: Sequence[str], params: Sequence[tuple[str, str]]) -> Route:
+        url = request_url(self.base_url, segments, params)
+        return ApiRoute(url, self._headers, self._region_hint)
 
-    async def _get(self, url: httpx.URL, *, is_retry: bool) -> Answer:
+    def _limit(self, is_result: bool) -> float:
+        """Seconds that an answer may take in all."""
+        timeouts = _RESULT_TIMEOUTS if is_result else _ANSWER_TIMEOUTS
+        return timeouts * self.settings.timeout_seconds
+
+    async def _get(self, route: Route, limit: float, *, is_retry: bool) -> Answer:
+        try:
+            return await self._repeat(route, limit, is_retry=is_retry)
+        except ApiError as error:
+            understood = route.understood(error)
+            if understood is error:
+                raise
+        # out here, so that no chained exception says what it doesn't
+        raise understood
+
+    async def _repeat(self, route: Route, limit: float, *, is_retry: bool) -> Answer:
         errors = throttles = 0
         while True:
-            outcome = await self._attempt(url, is_retry=is_retry or errors + throttles > 0)
+            outcome = await self._attempt(route, limit, is_retry=is_retry or errors + throttles > 0)
             if isinstance(outcome, Answer):
                 return outcome
             error = outcome.error
@@ -227,16 +297,15 @@ class ApiClient:
                     raise error
                 continue
             errors += 1
-            if errors > self.settings.max_retries:
+            if errors > self.settings.max_retries or isinstance(error, UnsendableRequest):
                 raise error
             seconds = backoff(errors, self._random) if outcome.wait is None else outcome.wait
             await self._wait(seconds, error.reason, error.endpoint)
 
-    async def _attempt(self, url: httpx.URL, *, is_retry: bool) -> Answer | _Setback:
-        endpoint = url.raw_path.partition(b"?")[0].decode("ascii")
+    async def _attempt(self, route: Route, limit: float, *, is_retry: bool) -> Answer | _Setback:
         try:
             async with self._slot() as http:
-                outcome = await self._follow(http, url, endpoint, is_retry)
+                outcome = await self._follow(http, route, limit, is_retry)
         except DeadlineReached:
             raise
         except ApiError as error:
@@ -247,43 +316,48 @@ class ApiClient:
         return outcome
 
     async def _follow(
-        self, http: httpx.AsyncClient, url: httpx.URL, endpoint: str, is_retry: bool
+        self, http: httpx.AsyncClient, route: Route, limit: float, is_retry: bool
     ) -> Answer | _Setback:
-        visited = [url]
+        visited = [route.url]
         while True:
-            await self._turn(endpoint)
+            await self._turn(route.endpoint)
             self.counters.requests += 1
             self.counters.retries += is_retry
-            outcome = await self._exchange(http, visited[-1], endpoint)
+            outcome = await self._exchange(http, route, visited, limit)
             if not isinstance(outcome, httpx.URL):
                 return outcome
             if outcome in visited:
-                raise RedirectRefused(endpoint, "the redirects go round in a circle")
-            if len(visited) > _MAX_REDIRECTS:
-                raise RedirectRefused(endpoint, f"more than {_MAX_REDIRECTS} redirects")
+                raise RedirectRefused(route.endpoint, "the redirects go round in a circle")
+            if len(visited) > route.max_redirects:
+                raise RedirectRefused(route.endpoint, f"more than {route.max_redirects} redirects")
             visited.append(outcome)
 
     async def _exchange(
-        self, http: httpx.AsyncClient, url: httpx.URL, endpoint: str
+        self, http: httpx.AsyncClient, route: Route, visited: Sequence[httpx.URL], limit: float
     ) -> Answer | _Setback | httpx.URL:
-        """Sends one request; a URL is where the answer redirects to."""
+        """Sends one request, for no longer than the limit; a URL is where it redirects to."""
+        url, endpoint = visited[-1], route.endpoint
         # Built here, not by httpx's client: no cookies, and no credentials from a netrc file
         request = httpx.Request(
-            "GET", url, headers=self._headers, extensions={"timeout": self._timeout}
+            "GET", url, headers=route.headers, extensions={"timeout": self._timeout}
         )
         sent_at, sent = self._clock.now(), self._clock.monotonic()
         status: int | None = None
+        # In real time, as the socket's own timeouts: the clock that is handed in tells it only
+        ends_at = anyio.current_time() + limit
         try:
-            response = await http.send(request, stream=True, auth=None, follow_redirects=False)
+            with _until(ends_at):
+                response = await route.send(http, request, visited[-2] if visited[1:] else None)
             status = response.status_code
             try:
                 # From the monotonic clock, so that a wall clock set back cannot turn time round
                 headed_at = sent_at + timedelta(seconds=self._clock.monotonic() - sent)
                 if status in _REDIRECTS:
-                    return _redirect_target(url, response, endpoint)
+                    return _redirect_target(route, url, response)
                 if not 200 <= status < 300:
-                    return await self._refused(response, endpoint, sent)
-                body = await self._body(response, endpoint, sent)
+                    return await self._refused(response, route, sent, ends_at)
+                with _until(ends_at):
+                    body = await self._body(response, endpoint)
             finally:
                 await response.aclose()
         except BrokenBody as error:
@@ -303,7 +377,7 @@ class ApiClient:
             endpoint=endpoint,
         )
 
-    async def _body(self, response: httpx.Response, endpoint: str, sent: float) -> bytes:
+    async def _body(self, response: httpx.Response, endpoint: str) -> bytes:
         limit = self.settings.max_response_bytes
         too_large = ResponseTooLarge(
             endpoint,
@@ -314,41 +388,43 @@ class ApiClient:
         if announced.isdigit() and int(announced) > limit:
             raise too_large
         pieces: list[bytes] = []
-        size = received = 0
+        size = 0
         inflater = Inflater(response.headers.get("content-encoding", ""))
         async for data in _raw(response):
-            received += len(data)
             for piece in inflater.feed(data):
                 size += len(piece)
                 if size > limit:
                     raise too_large
                 pieces.append(piece)
-            elapsed = self._clock.monotonic() - sent
-            if elapsed > self.settings.timeout_seconds and received < elapsed * _SLOWEST_BODY:
-                raise httpx.ReadTimeout("the body trickles")
         inflater.finish()
         return b"".join(pieces)
 
-    async def _refused(self, response: httpx.Response, endpoint: str, sent: float) -> _Setback:
+    async def _refused(
+        self, response: httpx.Response, route: Route, sent: float, ends_at: float
+    ) -> _Setback:
         status = response.status_code
-        body = await _error_body(response)
+        # What an error says is not worth more than one timeout
+        soon = anyio.current_time() + self.settings.timeout_seconds
+        body = await _error_body(response, min(soon, ends_at)) if route.tells_why else b""
         content_type = response.headers.get("content-type", "")
-        error = error_for_status(
-            status,
-            endpoint,
-            detail=describe_error_body(body, content_type, self._secrets),
-            body_text=body.decode("utf-8", "replace"),
-            region_hint=self._region_hint,
-        )
+        detail = describe_error_body(body, content_type, self._secrets)
+        error = route.error(status, detail, body.decode("utf-8", "replace"))
+        is_of_api = not route.tells_why or self.error_form.fits(body, content_type)
+        if isinstance(error, NotFound) and not is_of_api:
+            form = form_of(body, content_type)
+            reason = f"{status} with {form}, which is not the API's answer"
+            detail = "" if detail == form else detail
+            error = UnrecognisedAnswer(route.endpoint, reason, status=status, detail=detail)
         wait = retry_after(response.headers, self._clock.now())
         if status == 429:
             self.counters.throttled += 1
         if isinstance(error, Throttled):
             pause = self._pace.throttled(sent, wait)
             if pause is not None:
-                self._tell(Wait("429", pause, endpoint, pauses_all=True))
+                self._tell(Wait("429", pause, route.endpoint, pauses_all=True))
             return _Setback(error)
-        if is_retried(status) and not error.is_fatal:
+        is_unsure = isinstance(error, UnrecognisedAnswer)
+        if is_unsure or (is_retried(status) and not error.is_fatal):
             return _Setback(error, wait)
         if isinstance(error, NotFound):
             self._pace.succeeded()
@@ -405,8 +481,8 @@ async def _decoded(answer: Answer) -> Any:
     return decode_json(answer)
 
 
-def _redirect_target(url: httpx.URL, response: httpx.Response, endpoint: str) -> httpx.URL:
-    status = response.status_code
+def _redirect_target(route: Route, url: httpx.URL, response: httpx.Response) -> httpx.URL:
+    status, endpoint = response.status_code, route.endpoint
     location = response.headers.get("location")
     if not location:
         raise RedirectRefused(endpoint, f"{status}, a redirect to nowhere", status=status)
@@ -414,13 +490,7 @@ def _redirect_target(url: httpx.URL, response: httpx.Response, endpoint: str) ->
         target = url.join(location).copy_with(fragment=None)
     except (httpx.InvalidURL, ValueError):
         raise RedirectRefused(endpoint, f"{status}, an invalid redirect", status=status) from None
-    if origin(target) != origin(url) or target.userinfo:
-        where = f"{target.scheme}://{target.raw_host.decode('ascii')}"
-        raise RedirectRefused(
-            endpoint,
-            f"{status}, a redirect to another origin ({where}), to which the key must not go",
-            status=status,
-        )
+    route.check(target, url, status)
     return target
 
 
@@ -432,27 +502,37 @@ async def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
         yield data
 
 
-async def _error_body(response: httpx.Response) -> bytes:
+def _until(ends_at: float) -> AbstractContextManager[object]:
+    """Raises `TimeoutError` at a moment of the event loop's time."""
+    return anyio.fail_after(ends_at - anyio.current_time())
+
+
+async def _error_body(response: httpx.Response, ends_at: float) -> bytes:
     """The beginning of an error's body; what is broken in it takes nothing from the status."""
     body = b""
     try:
         inflater = Inflater(response.headers.get("content-encoding", ""))
-        async for data in _raw(response):
-            for piece in inflater.feed(data):
-                body += piece
-                if len(body) >= _ERROR_BODY_BYTES:
-                    return body[:_ERROR_BODY_BYTES]
+        with _until(ends_at):
+            async for data in _raw(response):
+                for piece in inflater.feed(data):
+                    body += piece
+                    if len(body) >= _ERROR_BODY_BYTES:
+                        return body[:_ERROR_BODY_BYTES]
     except (httpx.HTTPError, httpx.StreamError, OSError, BrokenBody):
         pass
     return body
 
 
 def _transport_error(error: Exception, endpoint: str, status: int | None) -> ApiError:
-    if status is not None and not isinstance(error, httpx.TimeoutException):
+    is_late = isinstance(error, (httpx.TimeoutException, TimeoutError))
+    if status is not None and not is_late:
         return ServerError(endpoint, "the answer was cut off or broken", status=status)
+    if isinstance(error, httpx.LocalProtocolError):
+        # Its words are left out: they may hold a header's value
+        return UnsendableRequest(endpoint, "the request is not valid HTTP")
     if isinstance(error, httpx.ConnectTimeout):
         return Unreachable(endpoint, "no connection in time")
-    if isinstance(error, httpx.TimeoutException):
+    if is_late:
         return Unreachable(endpoint, "no answer in time", connected=True)
     if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
         # The system's own words (refused, unknown host, certificate): no URL and no header in it

@@ -103,10 +103,23 @@ class InvalidRequest(ApiError):
     default_hint = "Check the configured values that go into the request (ids, page_size, dates)"
 
 
+class UnsendableRequest(ApiError):
+    """A request that HTTP does not allow, because of a page token, say: nothing was sent."""
+
+
 class ServerError(ApiError):
     """The provider answered, but even after all retries with nothing usable."""
 
     default_hint = "The provider is in trouble: try again later"
+
+
+class UnrecognisedAnswer(ApiError):
+    """A 404 in another form than the API's own: a proxy's or a gateway's, say.
+
+    It says nothing of what was asked for, and so is a failed request, as a 503 is.
+    """
+
+    default_hint = "Check that base_url leads to the API itself, or try again later"
 
 
 class Throttled(ApiError):
@@ -141,6 +154,15 @@ class RedirectRefused(ApiError):
     """A redirect to another origin (the key must not go there), or too many of them."""
 
     default_hint = "Set base_url to the address where the API itself answers"
+
+
+class HostRefused(ApiError):
+    """A result's URL leads to where none may be fetched from; no request was sent there."""
+
+    default_hint = (
+        "The provider's declaration names the hosts of its results (`result_hosts`); a host within "
+        "your own network is never asked"
+    )
 
 
 class ResponseTooLarge(ApiError):
@@ -181,8 +203,10 @@ _BY_STATUS: dict[int, tuple[type[ApiError], str]] = {
     405: (InvalidRequest, "405, GET is not allowed"),
     410: (NotFound, "410, gone"),
     413: (InvalidRequest, "413, the request is too large"),
+    414: (InvalidRequest, "414, the URL is too long"),
     422: (InvalidRequest, "422, a value in the request is not accepted"),
     429: (Throttled, "429, too many requests"),
+    431: (InvalidRequest, "431, the request's headers or URL are too long"),
 }
 
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})

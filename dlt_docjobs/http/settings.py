@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Limits of one client; the contract's configuration keys of the same names.
+    """Limits of one client: the configuration keys of the same names.
 
     Attributes:
         max_concurrency: Requests in flight at once.
         requests_per_second: A ceiling; None for none. A 429 slows the client down either way.
         max_retries: Repeats of one request after errors. Waiting out a 429 is not counted here.
-        timeout_seconds: For connecting, and for every silence while reading.
+        timeout_seconds: For connecting, and for every silence while reading. Five times that is
+            for a whole answer, sixty times for one that is asked for a job's result.
         max_response_mb: A larger body, counted in MiB after decompression, is refused.
     """
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from dlt_docjobs.http.errors import InvalidBaseUrl, InvalidIdentifier
+from dlt_docjobs.http.errors import InvalidBaseUrl, InvalidIdentifier, UnsendableRequest
 from dlt_docjobs.http.lean_httpx import httpx
 
 _OTHER_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\d)")
+# httpx's own limit
+_LONGEST_URL: Final = 65536
 _PRINTABLE_ASCII = re.compile(r"[!-~]+")
 
 
@@ -88,6 +91,37 @@ def quote_path(segments: Sequence[str]) -> str:
 def quote_query(params: Sequence[tuple[str, str]]) -> str:
     """The query string of these parameters, in their order; `+` becomes `%2B`."""
     return urlencode(params, quote_via=quote, safe="")
+
+
+def request_url(
+    base_url: str, segments: Sequence[str], params: Sequence[tuple[str, str]]
+) -> httpx.URL:
+    """The URL to ask at.
+
+    Args:
+        base_url: As `normalise_base_url` leaves it.
+        segments: See `quote_path`.
+        params: See `quote_query`.
+
+    Raises:
+        InvalidIdentifier: A segment must not be put into a path, or is too long for one.
+        UnsendableRequest: A parameter cannot be put into a URL.
+    """
+    path = base_url + quote_path(segments)
+    try:
+        return httpx.URL(f"{path}?{quote_query(params)}" if params else path)
+    except UnicodeEncodeError:
+        reason = "a parameter is no valid Unicode text"
+    except httpx.InvalidURL:
+        # What httpx leaves to refuse in quoted text is its length
+        longest = max(segments, key=len)
+        if len(path) > _LONGEST_URL:
+            raise InvalidIdentifier(
+                f"an id of {len(longest):,} characters is too long for a URL: {_shown(longest)}"
+            ) from None
+        name, value = max(params, key=lambda param: len(param[1]))
+        reason = f"the URL is too long: {name} has {len(value):,} characters"
+    raise UnsendableRequest(urlsplit(path).path, reason)
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -4,7 +4,9 @@ A package says what has changed since the warehouse was read. Loaded into anothe
 older copy of it, or one that another machine has gone on with, it would bring a cursor and
 `loaded` results without the rows beneath them. So each extraction notes the load that it builds
 on; where that is not the newest one any more, the package is dropped and its jobs are asked for
-again.
+again. It also notes the account's generation, which is another one as soon as rows were erased
+(`warehouse.generations`), and what of a document it was allowed to hold: where less is allowed by
+now, the package is dropped as well.
 
 A process that dies leaves a package in a state that dlt does not always find its way out of:
 
@@ -17,7 +19,9 @@ A process that dies leaves a package in a state that dlt does not always find it
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,29 +29,94 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs import dlt_internals
+from dlt_docjobs.providers.protocol import ContentPolicy
+from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.connection import connect
+from dlt_docjobs.warehouse.generations import FIRST, generation_of
 
 # statements that a load makes for itself: they may be run twice
 _STATEMENTS: Final = frozenset({"sql", "reference", "model"})
 _LOG = logging.getLogger(__name__)
 
 
-def note_base(pipeline: Pipeline, client: SqlClientBase[Any] | None, source_name: str) -> None:
-    """Remembers the load that the package being extracted builds on."""
-    _path(pipeline).write_text(_last_load(client, source_name), encoding="utf-8")
+def note_base(
+    pipeline: Pipeline,
+    client: SqlClientBase[Any] | None,
+    source_name: str,
+    settings: SyncSettings,
+) -> None:
+    """Remembers what the package being extracted builds on.
+
+    Args:
+        pipeline: The pipeline.
+        client: A connection to its dataset; None where there is none yet.
+        source_name: The source's name.
+        settings: The sync's.
+    """
+    note = {
+        "base": _last_load(client, source_name),
+        "generation": generation_of(client, settings.provider.name, settings.account),
+        "policy": asdict(settings.policy),
+    }
+    _path(pipeline).write_text(json.dumps(note), encoding="utf-8")
 
 
-def drop_misplaced_packages(pipeline: Pipeline, source_name: str) -> None:
-    """Drops waiting packages that were made for another state of the warehouse."""
-    path = _path(pipeline)
-    if not pipeline.has_pending_data or not path.exists():
+def drop_misplaced_packages(
+    pipeline: Pipeline, source_name: str, settings: SyncSettings | None
+) -> None:
+    """Drops waiting packages that may not be loaded any more: their jobs are asked for again.
+
+    Args:
+        pipeline: The pipeline.
+        source_name: The source's name.
+        settings: What is allowed now; None where the source is not one of this package's.
+    """
+    if not pipeline.has_pending_data:
         return
+    note = _read_note(_path(pipeline))
     with connect(pipeline) as client:
-        is_misplaced = path.read_text(encoding="utf-8") != _last_load(client, source_name)
-    if is_misplaced:
-        _LOG.warning("the warehouse has changed: what waited to be loaded is asked for again")
+        reason = _reason_to_drop(note, client, source_name, settings)
+    if reason is not None:
+        _LOG.warning("%s: what waited to be loaded is dropped and asked for again", reason)
         dlt_internals.drop_pending_packages(pipeline)
+
+
+def _reason_to_drop(
+    note: dict[str, Any],
+    client: SqlClientBase[Any] | None,
+    source_name: str,
+    settings: SyncSettings | None,
+) -> str | None:
+    base = note.get("base")
+    if base is not None and base != _last_load(client, source_name):
+        return "the warehouse has changed"
+    if settings is None:
+        return None
+    generation = generation_of(client, settings.provider.name, settings.account)
+    if note.get("generation", FIRST) != generation:
+        return f"rows of {source_name} were erased or renamed since"
+    # what a package of an older version was allowed to hold is not known
+    allowed = note.get("policy", asdict(ContentPolicy()))
+    stricter = [
+        name
+        for name, is_included in asdict(settings.policy).items()
+        if allowed.get(name, True) and not is_included
+    ]
+    return f"{', '.join(stricter)} was set to false since" if stricter else None
+
+
+def _read_note(path: Path) -> dict[str, Any]:
+    """What `note_base` wrote; empty where nothing did."""
+    if not path.exists():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    try:
+        note = json.loads(text)
+    except ValueError:
+        note = None
+    # an older version wrote the load alone, a number with a fraction or nothing
+    return note if isinstance(note, dict) else {"base": text}
 
 
 def mend_broken_packages(pipeline: Pipeline) -> None:

@@ -21,6 +21,7 @@ from dlt.extract.resource import DltResource
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs import dlt_internals
+from dlt_docjobs.loading.job_source import JobResources
 from dlt_docjobs.loading.pending import note_base
 from dlt_docjobs.loading.run import RunHandle, current_run
 from dlt_docjobs.locks.destination import warehouse_lock
@@ -31,13 +32,13 @@ from dlt_docjobs.providers.protocol import ProviderApi
 from dlt_docjobs.sync.package import Package
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.result_rows import Batch
-from dlt_docjobs.sync.session import Session, Wanted
-from dlt_docjobs.sync.settings import SyncSettings, Window
+from dlt_docjobs.sync.session import Session
+from dlt_docjobs.sync.settings import SyncSettings, Wanted, Window
 from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
 from dlt_docjobs.warehouse.connection import connect
 from dlt_docjobs.warehouse.merging import Merging, merging_of
 from dlt_docjobs.warehouse.migration import add_missing_columns
-from dlt_docjobs.warehouse.state import WarehouseState
+from dlt_docjobs.warehouse.state import Owner, WarehouseState
 
 _LOG = logging.getLogger(__name__)
 # what the resources say of themselves before a pipeline runs them
@@ -66,7 +67,7 @@ def build_resources(
     created_at: Any,
     fetch_results: bool,
     table_format: str | None = None,
-) -> list[DltResource]:
+) -> JobResources:
     """The resources of one source.
 
     Args:
@@ -101,15 +102,15 @@ def build_resources(
             with _connected(pipeline, handle) as client:
                 if client is not None and handle.session is None:
                     add_missing_columns(pipeline, client)
-                memory = WarehouseState(
+                state_there = WarehouseState(
                     client,
-                    settings.provider,
+                    settings.provider.name,
                     settings.account,
                     has_old_rows=merging.replaces is None,
                 )
-                memory.open()
-                note_base(pipeline, client, source_name)
-                missing = [name for name in selected if not memory.has_table(name)]
+                state_there.open()
+                note_base(pipeline, client, source_name, settings)
+                missing = [name for name in selected if not state_there.has_table(name)]
                 if missing:
                     empty = {name: TABLES[name].arrow_schema.empty_table() for name in missing}
                     yield _Tables(empty, merging, replaces=True)
@@ -117,56 +118,62 @@ def build_resources(
                 if session is None:
                     if merging.limit is not None:
                         _LOG.warning("%s: %s", pipeline.destination.destination_name, merging.limit)
-                    session = handle.begin(_new_session(handle, memory, pipeline, created_at))
+                    session = handle.begin(_new_session(handle, state_there, pipeline, created_at))
                 tables = selected if fetch_results else selected - set(RESULT_TABLES)
                 wanted = Wanted(frozenset(tables), settings.policy.include_ocr)
-                session.attach(memory)
+                session.attach(state_there)
+                outlet = _Outlet()
                 package = Package(
                     session,
                     wanted,
-                    _Outlet(),
+                    outlet,
                     replaces=merging.inserts is None,
                     by_row=merging.by_row,
                     reads_ahead=handle.is_managed,
                 )
                 try:
-                    yield from _drive(session, package, wanted, merging)
+                    yield from _drive(handle, package, outlet, wanted, merging)
                 finally:
                     session.detach()
             # what is written now could meet what another sync has written meanwhile
             handle.lock.confirm()
-            if session.window is None:
-                state["progress"] = session.progress.dump()
-                if session.progress.cursor is not None:
-                    created_at.advance(session.progress.cursor)
-            if not handle.is_managed and session.fatal is not None:
+            if session.context.window is None:
+                state["progress"] = session.context.kept_progress.dump()
+                if (cursor := session.context.kept_progress.cursor) is not None:
+                    created_at.advance(cursor)
+            fatal = session.context.outcome.fatal
+            if not handle.is_managed and fatal is not None:
                 # nobody would see the refusal in a table that says ok
-                raise SyncFailed(session.fatal, EXIT_REFUSED)
+                raise SyncFailed(fatal, EXIT_REFUSED)
         finally:
             locks.close()
-            if not handle.is_managed and handle.session is not None:
-                handle.session.close()
+            if not handle.is_managed:
+                handle.close()
 
     def _new_session(
-        handle: RunHandle, memory: WarehouseState, pipeline: Pipeline, created_at: Any
+        handle: RunHandle, known: WarehouseState, pipeline: Pipeline, created_at: Any
     ) -> Session:
         window = None
         if created_at.end_value is not None:
             window = Window(
                 parse_instant(created_at.start_value), parse_instant(created_at.end_value)
             )
-        if not settings_have_jobs(settings, memory):
+        if not settings_have_jobs(settings, known):
+            name = settings.provider.name
             raise NoJobsNamed(
-                f"{settings.provider} publishes no list of jobs, and none is known yet: name them "
-                f"with job_ids or job_ids_file under [sources.docjobs.{settings.provider}], or "
-                "with --job-ids-file"
+                f"{name} publishes no list of jobs, and none is known yet: name them with "
+                f"job_ids or job_ids_file under [sources.docjobs.{name}], or with --job-ids-file"
             )
-        progress = _committed_progress(memory, pipeline)
+        progress = _committed_progress(known, pipeline)
         return Session(settings, make_api(), handle.request, progress, window)
 
     root = dlt.resource(observations, name=OBSERVATIONS, selected=False)
     default = _DEFAULT._replace(table_format=table_format)
-    return [_leaf(root, table, default) for table in TABLES.values()]
+    resources = JobResources(_leaf(root, table, default) for table in TABLES.values())
+    resources.settings = settings
+    is_scheduled = created_at.allow_external_schedulers and dlt.current.interval() is not None
+    resources.is_window = created_at.end_value is not None or is_scheduled
+    return resources
 
 
 @contextlib.contextmanager
@@ -179,9 +186,9 @@ def _connected(pipeline: Pipeline, handle: RunHandle) -> Iterator[SqlClientBase[
         yield handle.client if handle.client.has_dataset() else None
 
 
-def settings_have_jobs(settings: SyncSettings, memory: WarehouseState) -> bool:
+def settings_have_jobs(settings: SyncSettings, known: WarehouseState) -> bool:
     """Whether there is anything that a sync could ask for."""
-    return settings.provider != "unsiloed" or settings.targets is not None or not memory.is_empty
+    return bool(settings.provider.lists) or settings.targets is not None or not known.is_empty
 
 
 def _leaf(root: DltResource, table: Table, default: Merging) -> DltResource:
@@ -226,18 +233,22 @@ def _refuse_to_destroy(pipeline: Pipeline) -> None:
         raise refusal("write_disposition='replace'")
 
 
-def _committed_progress(memory: WarehouseState, pipeline: Pipeline) -> Progress:
+def _committed_progress(known: WarehouseState, pipeline: Pipeline) -> Progress:
     """How far the lists were read, as the warehouse has it.
 
     The working directory's own copy outlives a warehouse that was deleted, restored or exchanged;
-    so where the destination holds no committed state, or no job, the lists start anew.
+    so where the destination holds no committed state, or no job, the lists start anew. So they do
+    where jobs that were another account's may be free by now.
     """
-    stored = memory.stored_state(pipeline.pipeline_name)
-    if stored is None or not memory.has_committed_jobs():
+    stored = known.stored_state(pipeline.pipeline_name)
+    if stored is None or not known.has_committed_jobs():
         return Progress.fresh()
     source_name = dlt.current.source().name
     state = dlt_internals.stored_resource_state(stored, source_name, OBSERVATIONS)
-    return Progress.load(state.get("progress"))
+    progress = Progress.load(state.get("progress"))
+    if all(known.is_owner(Owner(*beside)) for beside in progress.beside.items()):
+        return progress
+    return Progress.fresh()
 
 
 class _Outlet:
@@ -251,13 +262,11 @@ class _Outlet:
 
 
 def _drive(
-    session: Session, package: Package, wanted: Wanted, merging: Merging
+    handle: RunHandle, package: Package, outlet: _Outlet, wanted: Wanted, merging: Merging
 ) -> Iterator[_Tables]:
     """Runs a package in a thread of its own and yields its batches as they come."""
-    outlet = package.emit
-    assert isinstance(outlet, _Outlet)
     inbox = outlet.queue
-    session.engine.start(_fill(package, outlet))
+    handle.engine.start(_fill(package, outlet))
     ended = False
     try:
         while True:
@@ -276,7 +285,7 @@ def _drive(
                 yield _Tables(tables, merging, package.replaces)
     finally:
         if not ended:
-            session.request.stop_reason = session.request.stop_reason or "abandoned"
+            handle.request.stop_reason = handle.request.stop_reason or "abandoned"
             while isinstance(inbox.get(), dict):
                 continue
 

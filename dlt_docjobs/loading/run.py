@@ -18,15 +18,19 @@ from dlt.load.exceptions import LoadClientJobRetry
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs.loading.engine import Engine
 from dlt_docjobs.loading.failures import write_kept_failures
+from dlt_docjobs.loading.job_source import JobSource
 from dlt_docjobs.loading.pending import drop_misplaced_packages, mend_broken_packages
 from dlt_docjobs.loading.private import close_working_directory, private_files
 from dlt_docjobs.locks.destination import Held, lock_kind, warehouse_lock
+from dlt_docjobs.locks.gate import SYNC_WAITS, alone, lake_turn, shared
 from dlt_docjobs.locks.local import SyncLocked, pipeline_lock, turn
 from dlt_docjobs.model.outcomes import UsageError, refusal
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.reader.helper import OBJECTS_PER_COLLECTION
-from dlt_docjobs.sync.session import RunRequest, Session
+from dlt_docjobs.sync.request import RunRequest
+from dlt_docjobs.sync.session import Session
 from dlt_docjobs.warehouse.connection import (
     first_failure_ends_load,
     forget_loaded_packages,
@@ -46,6 +50,8 @@ class RunHandle:
     """What ties the packages of one run together.
 
     Attributes:
+        session: What the run asks and has learnt, once it has begun.
+        engine: Runs what is asynchronous in it.
         is_managed: Whether `run` loops over packages; if not, one `pipeline.run` is the run.
         client: A connection that is open as long as the run, where there is one.
         lock: The run's lock in the destination.
@@ -53,6 +59,7 @@ class RunHandle:
 
     request: RunRequest = field(default_factory=RunRequest)
     session: Session | None = None
+    engine: Engine = field(default_factory=Engine)
     is_managed: bool = False
     on_session: Callable[[Session], None] | None = None
     client: SqlClientBase[Any] | None = None
@@ -79,6 +86,17 @@ class RunHandle:
         if self.on_session is not None:
             self.on_session(session)
         return session
+
+    def close(self) -> None:
+        """Ends the run: closes the session, the threads and the event loop."""
+        session, self.session = self.session, None
+        if session is None:
+            return
+        try:
+            if not self.engine.is_closed:
+                self.engine.close(session.close())
+        finally:
+            session.context.warehouse.close()
 
 
 _current: ContextVar[RunHandle | None] = ContextVar("docjobs_run", default=None)
@@ -146,7 +164,13 @@ def run(
     def stop(reason: str) -> None:
         handle.request.stop_reason = handle.request.stop_reason or reason
 
-    with private_files(), pipeline_lock(pipeline), _rarer_collections(), _as_current(handle):
+    with (
+        private_files(),
+        _gate(pipeline, source, handle.request),
+        pipeline_lock(pipeline),
+        _rarer_collections(),
+        _as_current(handle),
+    ):
         try:
             prepare(pipeline)
             close_working_directory(pipeline)
@@ -170,14 +194,47 @@ def run(
                 raise cause from None
             raise
         finally:
-            if handle.session is not None:
-                handle.session.close()
+            handle.close()
+
+
+@contextmanager
+def _gate(pipeline: Pipeline, source: DltSource, request: RunRequest) -> Iterator[None]:
+    """The run's place beside partitions of a backfill, and beside who else loads into a lake."""
+    if request.holds_gate:
+        yield
+        return
+
+    def left() -> float:
+        if request.deadline is None:
+            return SYNC_WAITS
+        # the rest is for the run's work, and for the accounts that come after it
+        return min(SYNC_WAITS, (request.deadline - request.clock.monotonic()) / 2)
+
+    def is_over() -> bool:
+        return request.stop_reason is not None
+
+    def tell() -> None:
+        _LOG.warning("waiting for partitions of a backfill of %s to end", source.name)
+
+    if isinstance(source, JobSource) and source.is_window:
+        place = shared(pipeline, source.name, wait_seconds=left())
+    else:
+        place = alone(
+            pipeline,
+            source.name,
+            wait_seconds=left(),
+            is_over=is_over,
+            on_wait=request.on_gate_wait or tell,
+        )
+    with place, lake_turn(pipeline, source, wait_seconds=left(), is_over=is_over):
+        yield
 
 
 def _run_packages(
     pipeline: Pipeline, source: DltSource, handle: RunHandle, run_options: dict[str, Any]
 ) -> SyncRun:
-    drop_misplaced_packages(pipeline, source.name)
+    settings = source.settings if isinstance(source, JobSource) else None
+    drop_misplaced_packages(pipeline, source.name, settings)
     mend_broken_packages(pipeline)
     while pipeline.has_pending_data:
         # nobody knows any more whether it is a window's
@@ -192,7 +249,7 @@ def _run_packages(
         handle.lock.confirm()
         session = handle.session
         assert session is not None
-        if session.done or (session.must_stop and not session.ahead.holds_any):
+        if session.done or (session.context.must_stop and not session.ahead.holds_any):
             return session.row()
         # a package and its rows hold each other, and Python would not look for a long time
         gc.collect()

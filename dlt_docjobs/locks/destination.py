@@ -23,10 +23,10 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.http import Clock, SystemClock
+from dlt_docjobs.locks import LockKind
 from dlt_docjobs.locks.advisory import AdvisoryLock
 from dlt_docjobs.locks.lease import RENEWED_SECONDS, Lease
 from dlt_docjobs.locks.local import SyncLocked, wait_until
-from dlt_docjobs.sync.session import LockKind
 from dlt_docjobs.warehouse.connection import prepare
 
 _LOG = logging.getLogger(__name__)

@@ -16,10 +16,12 @@ Locks of the operating system: they go with the process, however that ends, and 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import fasteners
 from dlt.extract.source import DltSource
@@ -32,6 +34,11 @@ PARTITION_WAITS: Final = 60.0
 SYNC_WAITS: Final = TURN_SECONDS
 
 _A_MOMENT: Final = 0.2
+
+Mode = Literal["shared", "exclusive"]
+
+_guard: Final = threading.Lock()
+_inside: Final[dict[Path, _Inside]] = {}
 
 
 @contextmanager
@@ -48,14 +55,13 @@ def shared(
     Raises:
         SyncLocked: The usual sync of the account is running still, or still waits for its turn.
     """
-    gate = _gate(pipeline, account)
-    door = _door(pipeline, account)
-    if not wait_until(lambda: _through(door, gate), seconds=wait_seconds):
+    path, door = _gate(pipeline, account), _door(pipeline, account)
+    if not wait_until(lambda: _through(door, path), seconds=wait_seconds):
         raise SyncLocked(f"the sync of {account} is running; partitions wait for its end")
     try:
         yield
     finally:
-        gate.release_read_lock()
+        _leave(path)
 
 
 @contextmanager
@@ -79,19 +85,18 @@ def alone(
     Raises:
         SyncLocked: Partitions of the account are running still, or another sync runs or waits.
     """
-    gate = _gate(pipeline, account)
-    door = _door(pipeline, account)
+    path, door = _gate(pipeline, account), _door(pipeline, account)
     busy = SyncLocked(f"another sync of {account} is at work; this one did nothing")
-    # a partition stands in it for a moment
+    # a partition that comes in holds it for a moment
     if not door.acquire(timeout=_A_MOMENT):
         _close(door)
         raise busy
     try:
 
         def is_ours() -> bool:
-            if gate.acquire_write_lock(blocking=False):
+            if _enter(path, "exclusive"):
                 return True
-            if not _is_open_to_partitions(gate):
+            if not _is_open_to_partitions(path):
                 raise busy
             return False
 
@@ -104,7 +109,7 @@ def alone(
     try:
         yield
     finally:
-        gate.release_write_lock()
+        _leave(path)
 
 
 @contextmanager
@@ -159,28 +164,61 @@ def one_at_a_time(pipeline: Pipeline, dataset_name: str) -> Iterator[None]:
         yield
 
 
-def _through(
-    door: fasteners.InterProcessLock, gate: fasteners.InterProcessReaderWriterLock
-) -> bool:
+@dataclass(slots=True)
+class _Inside:
+    """This process's own hold of a gate: the system's locks are a process's, not a thread's."""
+
+    mode: Mode
+    lock: fasteners.InterProcessReaderWriterLock
+    threads: int = 1
+
+
+def _enter(path: Path, mode: Mode) -> bool:
+    """Takes a gate if it is free; threads of one process hold it together in the same mode."""
+    with _guard:
+        inside = _inside.get(path)
+        if inside is not None:
+            if inside.mode == mode:
+                inside.threads += 1
+            return inside.mode == mode
+        lock = fasteners.InterProcessReaderWriterLock(path)
+        take = lock.acquire_read_lock if mode == "shared" else lock.acquire_write_lock
+        if not take(blocking=False):
+            _close(lock)
+            return False
+        _inside[path] = _Inside(mode, lock)
+        return True
+
+
+def _leave(path: Path) -> None:
+    with _guard:
+        inside = _inside[path]
+        inside.threads -= 1
+        if inside.threads:
+            return
+        del _inside[path]
+        if inside.mode == "shared":
+            inside.lock.release_read_lock()
+        else:
+            inside.lock.release_write_lock()
+
+
+def _through(door: fasteners.InterProcessLock, path: Path) -> bool:
     """Whether a partition came in: nobody stood in the door, and no sync is inside."""
     if not door.acquire(blocking=False):
         _close(door)
         return False
     try:
-        is_in = bool(gate.acquire_read_lock(blocking=False))
-        if not is_in:
-            _close(gate)
-        return is_in
+        return _enter(path, "shared")
     finally:
         door.release()
 
 
-def _is_open_to_partitions(gate: fasteners.InterProcessReaderWriterLock) -> bool:
+def _is_open_to_partitions(path: Path) -> bool:
     """Whether it is partitions that hold the gate, and no other sync."""
-    if not gate.acquire_read_lock(blocking=False):
-        _close(gate)
+    if not _enter(path, "shared"):
         return False
-    gate.release_read_lock()
+    _leave(path)
     return True
 
 
@@ -188,8 +226,8 @@ def _door(pipeline: Pipeline, account: str) -> fasteners.InterProcessLock:
     return fasteners.InterProcessLock(_path(pipeline, f"{account}.docjobs.door"))
 
 
-def _gate(pipeline: Pipeline, account: str) -> fasteners.InterProcessReaderWriterLock:
-    return fasteners.InterProcessReaderWriterLock(_path(pipeline, f"{account}.docjobs.gate"))
+def _gate(pipeline: Pipeline, account: str) -> Path:
+    return _path(pipeline, f"{account}.docjobs.gate")
 
 
 def _close(lock: fasteners.InterProcessLock | fasteners.InterProcessReaderWriterLock) -> None:

@@ -1,4 +1,4 @@
-"""What a text or a JSON value loses before it is stored (contract 1, `include_content`).
+"""What a text or a JSON value loses before it is stored: docs/contract.md#stored-values.
 
 Three things no warehouse holds: U+0000, lone surrogates, and NaN in JSON. Two things must not be
 kept: the query string of a signed URL, which opens a private document to whoever reads it, and

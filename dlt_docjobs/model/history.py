@@ -1,4 +1,6 @@
-"""Status history is evidence: from observations to events with bounds (contract 6.5).
+"""Status history is evidence: from observations to events with bounds.
+
+What the events promise: docs/contract.md#status-history.
 
 An event is written once and never again, so what it claims has to be true for good. Three kinds
 of proof exist, strongest first: a timestamp of the provider's for just this change (exact), two
@@ -9,7 +11,7 @@ moves for other reasons too and so only bounds the last change from above.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -20,14 +22,12 @@ from dlt_docjobs.model.vocabulary import (
     EXPIRED,
     QUEUED,
     RUNNING,
-    Provider,
-    canonical_status,
+    Vocabulary,
     is_terminal,
 )
 
 PROVIDER = "provider"
 OBSERVED = "observed"
-_PENDING: Final = "PENDING"
 # Clocks that differ by less look alike: the Date header tells 2 s, and is cut to seconds
 _CLOCK_DOUBT: Final = timedelta(seconds=3)
 
@@ -60,41 +60,53 @@ def event_id(provider: str, job_kind: str, job_id: str, sequence: int) -> str:
 
 
 def derive_events(
-    provider: Provider, observation: JobObservation, history: History | None
+    provider: str,
+    vocabulary: Vocabulary,
+    observation: JobObservation,
+    history: History | None,
 ) -> list[StatusEvent]:
     """The events that an observation proves beyond those already written.
 
     Args:
-        provider: Whose vocabulary the observation speaks.
+        provider: The provider's name, part of each event's key.
+        vocabulary: The provider's words.
         observation: What an answer said.
         history: The job's past, None at the first sight.
 
     Returns:
         New events in order, sequences continuing after `history`; empty where nothing changed.
     """
-    chain = _Chain(provider, observation, history)
-    status = canonical_status(provider, observation.provider_status)
+    chain = _Chain(provider, vocabulary, observation, history)
+    status = vocabulary.status(observation.provider_status)
     if history is None:
         chain.add_creation(status)
-    for fact in _facts(provider, observation, status):
+    for fact in _facts(vocabulary, observation, status):
         chain.add_fact(fact, status)
     chain.add_observed(status)
     return chain.events
 
 
 def derive_expiry(
-    provider: Provider, observation: JobObservation, history: History
+    provider: str,
+    vocabulary: Vocabulary,
+    observation: JobObservation,
+    history: History,
+    first_missing: datetime | None = None,
 ) -> list[StatusEvent]:
     """The event of a 404 for a job that the provider knew; empty if it is written already.
 
     Args:
-        provider: Whose job it is.
+        provider: The provider's name.
+        vocabulary: The provider's words.
         observation: The empty observation (`provider_status` None) of the 404.
         history: The job's past.
+        first_missing: When the first of several 404s came: the job was gone by then.
     """
+    if first_missing is not None and first_missing < observation.observed_at:
+        observation = replace(observation, observed_at=first_missing, sent_at=None)
     if history.last.status == EXPIRED:
         return []
-    chain = _Chain(provider, observation, history)
+    chain = _Chain(provider, vocabulary, observation, history)
     chain.append_bracket(EXPIRED, None)
     return chain.events
 
@@ -107,15 +119,13 @@ class _Fact(NamedTuple):
     word: str | None = None
 
 
-def _facts(provider: Provider, observation: JobObservation, status: str) -> list[_Fact]:
+def _facts(vocabulary: Vocabulary, observation: JobObservation, status: str) -> list[_Fact]:
     """Exact moments in the answer, oldest first.
 
     A job that is queued again may still carry the times of its earlier life: those lie before
     the last event and are skipped there.
     """
-    facts = [
-        _Fact(canonical_status(provider, word), at, word) for word, at in observation.transitions
-    ]
+    facts = [_Fact(vocabulary.status(word), at, word) for word, at in observation.transitions]
     if not facts and status != QUEUED:
         started, finished = observation.started_at, observation.finished_at
         if started is not None:
@@ -134,10 +144,15 @@ class _Chain:
     """A job's events so far, to which an observation adds."""
 
     def __init__(
-        self, provider: Provider, observation: JobObservation, history: History | None
+        self,
+        provider: str,
+        vocabulary: Vocabulary,
+        observation: JobObservation,
+        history: History | None,
     ) -> None:
         self.events: list[StatusEvent] = []
         self._provider = provider
+        self._vocabulary = vocabulary
         self._observation = observation
         self._history = history
         self._tail = history.last if history else None
@@ -175,14 +190,15 @@ class _Chain:
         if fact.status == tail.status:
             if at <= _written_until(tail):
                 return
-            # to be pending is to be created; so is the word that a job was first seen with
+            # the initial status is the creation; so is the word that a job was first seen with
             if fact.status == QUEUED and (
-                _same_word(fact.word, _PENDING) or _same_word(fact.word, tail.provider_status)
+                self._vocabulary.is_initial(fact.word)
+                or self._vocabulary.is_same(fact.word, tail.provider_status)
             ):
                 return
         elif _precedes(fact.status, at, tail):
             return
-        says_so = fact.word is None or _same_word(fact.word, seen.provider_status)
+        says_so = fact.word is None or self._vocabulary.is_same(fact.word, seen.provider_status)
         raw = seen.provider_status if fact.status == status and says_so else None
         self._append(fact.status, raw, at, at, at, PROVIDER)
 
@@ -193,7 +209,10 @@ class _Chain:
         assert tail is not None
         if self.events and tail.status == status and tail.provider_status is not None:
             return
-        if not self.events and _same_word(raw, tail.provider_status):
+        if not self.events and self._vocabulary.is_same(raw, tail.provider_status):
+            return
+        if tail.status == status and self._vocabulary.is_vague(tail.provider_status):
+            # what was seen before may have been this already
             return
         self.append_bracket(status, raw)
 
@@ -202,7 +221,9 @@ class _Chain:
         seen, tail = self._observation, self._tail
         assert tail is not None
         earliest = tail.occurred_at_earliest
-        if self._history and self._history.last_observed_at and not self.events:
+        # a vague word leaves open whether a job that has not ended had changed by then
+        is_sure = is_terminal(status) or not self._vocabulary.vague
+        if is_sure and self._history and self._history.last_observed_at and not self.events:
             last_seen = seen.earlier(self._history.last_observed_at)
             earliest = max(earliest, last_seen) if earliest else last_seen
         latest = seen.holds_until
@@ -238,7 +259,7 @@ class _Chain:
     ) -> None:
         seen = self._observation
         sequence = self._tail.sequence + 1 if self._tail else 0
-        says_so = canonical_status(self._provider, seen.provider_status) == status
+        says_so = self._vocabulary.status(seen.provider_status) == status
         event = StatusEvent(
             event_id=event_id(self._provider, seen.job_kind, seen.job_id, sequence),
             sequence=sequence,
@@ -283,9 +304,3 @@ def _written_until(tail: StatusEvent) -> datetime:
     if is_seen_only and tail.provider_status is not None:
         return max(tail.occurred_at_latest, tail.observed_at + _CLOCK_DOUBT)
     return tail.occurred_at_latest
-
-
-def _same_word(one: str | None, other: str | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one.strip().lower() == other.strip().lower()

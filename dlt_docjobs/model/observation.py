@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from dlt_docjobs.model.times import shifted
 from dlt_docjobs.model.vocabulary import JobKind
 
 NO_OFFSET: Final = timedelta(0)
@@ -25,7 +26,7 @@ class JobObservation:
         sent_at: Our clock when it was asked for. The answer holds for some moment between the
             two: a change after it may have happened before `observed_at`, never before this.
         clock_offset: The provider's clock minus ours, zero unless the `Date` header proved more
-            than 2 s.
+            than 2 s; None where the answer did not tell the time, which counts as zero.
         created_at_earliest: Lower bound of the creation where the provider dates no creation.
         created_at_latest: Upper bound of it.
         expires_at: When the provider itself says that the result goes.
@@ -40,7 +41,7 @@ class JobObservation:
     job_id: str
     provider_status: str | None
     observed_at: datetime
-    clock_offset: timedelta = NO_OFFSET
+    clock_offset: timedelta | None = None
     sent_at: datetime | None = None
     created_at: datetime | None = None
     created_at_earliest: datetime | None = None
@@ -73,6 +74,11 @@ class JobObservation:
     payload: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def ref(self) -> tuple[JobKind, str]:
+        """The job's kind and id."""
+        return (self.job_kind, self.job_id)
+
+    @property
     def holds_from(self) -> datetime:
         """The earliest moment that the answer may speak of, on our clock."""
         return self.sent_at or self.observed_at
@@ -80,13 +86,15 @@ class JobObservation:
     @property
     def holds_until(self) -> datetime:
         """The latest moment that the answer may speak of, by whichever clock is ahead."""
-        ahead = self.clock_offset + self._doubt if self.clock_offset > NO_OFFSET else NO_OFFSET
-        return self.observed_at + ahead
+        offset = self.clock_offset or NO_OFFSET
+        ahead = offset + self._doubt if offset > NO_OFFSET else NO_OFFSET
+        return shifted(self.observed_at, ahead)
 
     def earlier(self, instant: datetime) -> datetime:
         """An instant on our clock, by whichever clock is behind."""
-        behind = self.clock_offset - self._doubt if self.clock_offset < NO_OFFSET else NO_OFFSET
-        return instant + behind
+        offset = self.clock_offset or NO_OFFSET
+        behind = offset - self._doubt if offset < NO_OFFSET else NO_OFFSET
+        return shifted(instant, behind)
 
     @property
     def _doubt(self) -> timedelta:

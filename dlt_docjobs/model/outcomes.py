@@ -26,7 +26,7 @@ class SyncFailed(Exception):
     """A sync could not do its work.
 
     Attributes:
-        exit_code: As of the command line (contract 4).
+        exit_code: As of the command line: docs/contract.md#exit-codes.
     """
 
     def __init__(self, message: str, exit_code: int) -> None:

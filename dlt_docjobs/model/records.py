@@ -1,8 +1,8 @@
 """The rows of the result tables, and so the one place where their columns are written.
 
-Each class is one table of the public contract (section 5) without the columns that every
-job-level table shares: `provider`, `account`, `job_kind`, `job_id` in front and `run_id` behind,
-which `dlt_docjobs.tables` adds. A field's annotation is the column's type, its `Annotated` text
+Each class is one table of docs/contract.md#tables without the columns that every job-level table
+shares: `provider`, `account`, `job_kind`, `job_id` in front and `run_id` behind, which
+`dlt_docjobs.tables` adds. A field's annotation is the column's type, its `Annotated` text
 the column's description; Arrow schemas, dlt hints and the documentation are made from these.
 
 Plain `NamedTuple`s because a sync makes millions of them: no validation, no dictionary a row.
@@ -87,20 +87,6 @@ class OcrElement(NamedTuple):
     provider_bbox: Annotated[JsonText | None, "As sent; Unsiloed's is relative to the segment"]
 
 
-class ParsedDocument(NamedTuple):
-    """Everything that a parse job's result says, as rows."""
-
-    pages: list[Page]
-    chunks: list[Chunk]
-    segments: list[Segment]
-    ocr: list[OcrElement]
-
-    @property
-    def failed_page_count(self) -> int:
-        """Pages that the provider could not parse."""
-        return sum(page.is_failed for page in self.pages)
-
-
 class Job(NamedTuple):
     """One document-processing job, its latest state."""
 
@@ -135,13 +121,18 @@ class Job(NamedTuple):
     fields_processed: Annotated[int | None, "Schema fields done"]
     total_fields: Annotated[int | None, "Schema fields in all"]
     results_state: Annotated[
-        str, "not_ready, none, pending, loaded, skipped, failed or expired (contract 6.3)"
+        str, "How the result stands: not_ready, none, pending, loaded, skipped, failed or expired"
     ]
     results_expire_at: Annotated[datetime | None, "When the provider forgets the result: earliest"]
     given_up_at: Annotated[datetime | None, "When polling this open job was given up"]
     config: Annotated[JsonText | None, "Configuration the job ran with, secrets redacted"]
     user_metadata: Annotated[JsonText | None, "Metadata the user attached"]
     payload: Annotated[JsonText | None, "The whole answer about the job except its results"]
+    first_seen_at: Annotated[datetime | None, "Our clock when the job was first seen"]
+    missing_since: Annotated[
+        datetime | None, "The first of the 404s that no later one has confirmed yet; null where "
+        "the last answer was none"
+    ]  # fmt: skip
     last_observed_at: Annotated[
         datetime, "Our clock when the last answer written was asked for; a finished job that has "
         "not changed is not written again"
@@ -192,7 +183,7 @@ class RejectedRecord(NamedTuple):
     """Whatever could not be read, whole."""
 
     rejection_id: Annotated[str, "Hash of provider, account, endpoint, job and payload"]
-    provider: Annotated[str, "llamacloud, contextual or unsiloed"]
+    provider: Annotated[str, "Name of the provider"]
     account: Annotated[str, "Name under which the provider's account is configured"]
     endpoint: Annotated[str, "Path of the request"]
     job_kind: Annotated[str | None, "parse or extract, where known"]
@@ -207,7 +198,7 @@ class SyncRun(NamedTuple):
     """One execution of the sync for one provider."""
 
     run_id: Annotated[str, "Key"]
-    provider: Annotated[str, "llamacloud, contextual or unsiloed"]
+    provider: Annotated[str, "Name of the provider"]
     account: Annotated[str, "Name under which the provider's account is configured"]
     ok: Annotated[bool, "True where the exit code is 0"]
     exit_code: Annotated[int, "As of the command line; 137 where the run was broken off"]
@@ -226,6 +217,10 @@ class SyncRun(NamedTuple):
     cursor: Annotated[datetime | None, "created_at up to which everything has been listed"]
     open_jobs: Annotated[int, "Jobs whose last event is not terminal, after the run"]
     pending_results: Annotated[int, "Results still to fetch, after the run"]
+    missing_jobs: Annotated[int | None, "Known jobs that answered 404, not confirmed yet"]
+    doubted_since: Annotated[
+        datetime | None, "Since when so many known jobs answer 404 at once that it is not believed"
+    ]  # fmt: skip
     duration_seconds: Annotated[float, "Seconds until the last answer"]
     started_at: Annotated[datetime, "Our clock"]
     finished_at: Annotated[datetime, "Our clock, end of fetching"]
@@ -266,6 +261,8 @@ class SyncRun(NamedTuple):
             cursor=None,
             open_jobs=0,
             pending_results=0,
+            missing_jobs=0,
+            doubted_since=None,
             duration_seconds=round((finished_at - started_at).total_seconds(), 3),
             started_at=started_at,
             finished_at=finished_at,

@@ -1,19 +1,19 @@
-"""The canonical vocabularies: status, terminal or not, and segment type (contract 6.1, 6.2).
+"""Canonical words for statuses and segment types, and how a provider's own are mapped to them.
 
-The tables are data: a word that a provider adds is one entry here, and one that nobody has
-added yet is `unknown` (status, not terminal) or `other` (segment type), never an error.
+A provider declares its words as data (`Vocabulary`). One that nobody has declared yet is
+`unknown` (status, not terminal) or `other` (segment type), never an error.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
-Provider = Literal["llamacloud", "contextual", "unsiloed"]
-JobKind = Literal["parse", "extract"]
+JobKind = Literal["parse", "extract", "classify", "split"]
 
-PROVIDERS: Final[tuple[Provider, ...]] = ("llamacloud", "contextual", "unsiloed")
-JOB_KINDS: Final[tuple[JobKind, ...]] = ("parse", "extract")
+JOB_KINDS: Final[tuple[JobKind, ...]] = ("parse", "extract", "classify", "split")
 
 QUEUED: Final = "queued"
 RUNNING: Final = "running"
@@ -25,73 +25,11 @@ EXPIRED: Final = "expired"
 UNKNOWN: Final = "unknown"
 
 TERMINAL_STATUSES: Final[frozenset[str]] = frozenset({SUCCEEDED, FAILED, CANCELLED, EXPIRED})
-
-STATUSES: Final[dict[Provider, dict[str, str]]] = {
-    "llamacloud": {
-        "pending": QUEUED,
-        "throttled": QUEUED,
-        "running": RUNNING,
-        "completed": SUCCEEDED,
-        "failed": FAILED,
-        "cancelled": CANCELLED,
-    },
-    "contextual": {
-        "pending": QUEUED,
-        "processing": RUNNING,
-        "retrying": RETRYING,
-        "completed": SUCCEEDED,
-        "failed": FAILED,
-        "cancelled": CANCELLED,
-    },
-    "unsiloed": {
-        "starting": QUEUED,
-        "queued": QUEUED,
-        "awaitingupload": QUEUED,
-        "processing": RUNNING,
-        "succeeded": SUCCEEDED,
-        "completed": SUCCEEDED,
-        "review": SUCCEEDED,
-        "failed": FAILED,
-        "cancelled": CANCELLED,
-    },
-}
-
-SEGMENT_TYPES: Final[dict[Provider, dict[str, str]]] = {
-    "llamacloud": {
-        "heading": "section_header",
-        "text": "text",
-        "list": "list",
-        "table": "table",
-        "image": "picture",
-        "code": "code",
-        "link": "link",
-        "header": "page_header",
-        "footer": "page_footer",
-    },
-    "contextual": {
-        "heading": "section_header",
-        "text": "text",
-        "table": "table",
-        "figure": "picture",
-    },
-    "unsiloed": {
-        "title": "title",
-        "sectionheader": "section_header",
-        "text": "text",
-        "listitem": "list_item",
-        "table": "table",
-        "picture": "picture",
-        "figure": "picture",
-        "caption": "caption",
-        "formula": "formula",
-        "footnote": "footnote",
-        "pageheader": "page_header",
-        "header": "page_header",
-        "pagefooter": "page_footer",
-        "footer": "page_footer",
-        "keyvaluepair": "key_value",
-        "signature": "signature",
-    },
+CANONICAL_STATUSES: Final[frozenset[str]] = TERMINAL_STATUSES | {
+    QUEUED,
+    RUNNING,
+    RETRYING,
+    UNKNOWN,
 }
 
 OTHER: Final = "other"
@@ -101,14 +39,8 @@ CANONICAL_SEGMENT_TYPES: Final[frozenset[str]] = frozenset(
     | {"signature", OTHER}
 )
 
-_SPACING = re.compile(r"[\s_]+")
-
-
-def canonical_status(provider: Provider, provider_status: str | None) -> str:
-    """The canonical status of what a provider said; `unknown` for a word not listed here."""
-    if provider_status is None:
-        return UNKNOWN
-    return STATUSES[provider].get(provider_status.strip().lower(), UNKNOWN)
+# of the hyphens those that Unicode calls so, the soft one too
+_SPACING = re.compile(r"[\s_\-\u00ad\u2010\u2011]+")
 
 
 def is_terminal(status: str) -> bool:
@@ -116,12 +48,77 @@ def is_terminal(status: str) -> bool:
     return status in TERMINAL_STATUSES
 
 
-def canonical_segment_type(provider: Provider, provider_type: str | None) -> str:
-    """The canonical type of a segment; `other` for a word not listed here.
+@dataclass(frozen=True)
+class Vocabulary:
+    """A provider's words. Case and surrounding blanks never matter.
 
-    Two rules need more than the word: Contextual's heading with `hierarchy_level` 0 is a `title`,
-    and what stands in a LlamaCloud list, a list apart, is a `list_item`. The parsers apply them.
+    Attributes:
+        statuses: Each status word of the provider's, in lower case, with its canonical status.
+        segment_types: Each segment type, in lower case and without blanks, underscores and
+            hyphens, with its canonical type.
+        synonyms: Status words that say the same as another one, which stands behind them: a
+            change from one to the other is no event. For a provider whose lists and answers use
+            different words for the same moment.
+        initial: The status word in which every job begins, where exact transitions name it: its
+            moment is the creation's, and no event of its own.
+        vague: Status words that only say that a job has not ended, whatever it does. They never
+            take back a word that says more, and no change is read from one to such a word.
     """
-    if provider_type is None:
-        return OTHER
-    return SEGMENT_TYPES[provider].get(_SPACING.sub("", provider_type).lower(), OTHER)
+
+    statuses: Mapping[str, str]
+    segment_types: Mapping[str, str] = field(default_factory=dict)
+    synonyms: Mapping[str, str] = field(default_factory=dict)
+    initial: str | None = None
+    vague: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuses words that could never be met, and canonical ones that there are not."""
+        for words, canonical in (
+            (self.statuses, CANONICAL_STATUSES - {EXPIRED}),
+            (self.segment_types, CANONICAL_SEGMENT_TYPES),
+        ):
+            for word, meant in words.items():
+                if meant not in canonical:
+                    raise ValueError(f"{word!r} is declared as {meant!r}, which is no such word")
+        for word in (*self.statuses, *self.synonyms, *self.synonyms.values(), *self.vague):
+            if word != _folded(word):
+                raise ValueError(f"the status {word!r} is declared in lower case")
+        for word in self.segment_types:
+            if word != _squeezed(word):
+                raise ValueError(
+                    f"the segment type {word!r} is declared in lower case, without blanks"
+                )
+
+    def status(self, word: str | None) -> str:
+        """The canonical status; `unknown` for a word that is not declared."""
+        return UNKNOWN if word is None else self.statuses.get(_folded(word), UNKNOWN)
+
+    def segment_type(self, word: str | None) -> str:
+        """The canonical segment type; `other` for a word that is not declared."""
+        return OTHER if word is None else self.segment_types.get(_squeezed(word), OTHER)
+
+    def is_same(self, one: str | None, other: str | None) -> bool:
+        """Whether two status words say the same."""
+        if one is None or other is None:
+            return one is other
+        return self._plain(one) == self._plain(other)
+
+    def is_initial(self, word: str | None) -> bool:
+        """Whether a status word is the one in which every job begins."""
+        return word is not None and _folded(word) == self.initial
+
+    def is_vague(self, word: str | None) -> bool:
+        """Whether a status word only says that the job has not ended."""
+        return word is not None and _folded(word) in self.vague
+
+    def _plain(self, word: str) -> str:
+        folded = _folded(word)
+        return self.synonyms.get(folded, folded)
+
+
+def _folded(word: str) -> str:
+    return word.strip().lower()
+
+
+def _squeezed(word: str) -> str:
+    return _SPACING.sub("", word).lower()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,20 +38,14 @@ def kept_whole(answer: Answer) -> Iterator[None]:
         raise UnreadableRecord(str(error), decode_json(answer)) from None
 
 
-def document_of(reading: Reading, key: str) -> Document:
-    """The result that an answer about a completed parse job has to hold.
-
-    Args:
-        reading: The answer.
-        key: Where it holds it.
+def document_of(reading: Reading) -> Document | None:
+    """The result that an answer about a completed parse job holds; None where it is not there yet.
 
     Raises:
-        UnreadableRecord: There is none, or none that can be read.
+        UnreadableRecord: There is one, but it can't be read.
     """
     if reading.error is not None:
         raise UnreadableRecord(reading.error)
-    if reading.document is None:
-        raise UnreadableRecord(f"a completed parse job came without `{key}`")
     return reading.document
 
 
@@ -84,7 +78,7 @@ def records_of(body: Any, key: str, endpoint: str) -> list[Any]:
 
 
 def next_token(body: Any, key: str) -> str | None:
-    """The token of the next page; absent, null and "" all mean the end (trap 22).
+    """The token of the next page; absent, null and "" all mean the end: documentations differ.
 
     Raises:
         UnreadableRecord: There is one, but of a kind that can't be sent back.
@@ -99,18 +93,39 @@ def next_token(body: Any, key: str) -> str | None:
 
 @dataclass(slots=True)
 class RecordReader:
-    """Reads the records of a list answer one by one: the unreadable go aside, the rest go on."""
+    """Reads the records of a list answer one by one: the unreadable go aside, the rest go on.
+
+    Attributes:
+        endpoint: The list's path.
+        kind: Whose jobs it shows; None of a list that several kinds share.
+    """
 
     endpoint: str
-    kind: JobKind
+    kind: JobKind | None
     observations: list[JobObservation] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+
+    def read(self, record: Any, observe: Callable[[Any], JobObservation], *keys: str) -> None:
+        """Reads a record; one that can't be read, for whatever reason, costs itself.
+
+        Args:
+            record: A job as the list has it.
+            observe: Makes an observation of it.
+            keys: Under one of these its id stands.
+        """
+        try:
+            self.observations.append(observe(record))
+        except Exception as error:
+            is_told = isinstance(error, UnreadableRecord)
+            text = str(error) if is_told else f"{type(error).__name__} while it was read"
+            named = as_mapping(record)
+            self.reject(text, record, next(filter(None, map(named.get, keys)), None))
 
     def reject(self, error: str, payload: Any, job_id: Any = None) -> None:
         """Sets a record aside."""
         identifier = clean_text(job_id) if isinstance(job_id, str) and job_id else None
         self.rejections.append(Rejection(self.endpoint, self.kind, identifier, error, payload))
 
-    def page(self, token: str | None = None) -> JobPage:
-        """What was read."""
-        return JobPage(self.observations, self.rejections, token)
+    def page(self, answer: Answer, token: str | None = None) -> JobPage:
+        """What was read, of which answer."""
+        return JobPage(self.observations, self.rejections, token, answer.clock_offset)

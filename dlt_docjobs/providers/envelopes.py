@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from dlt_docjobs.model.cleaning import clean_text
 from dlt_docjobs.model.times import parse_instant
+from dlt_docjobs.model.values import to_float, to_int, to_text
 from dlt_docjobs.providers.answers import UnreadableRecord, type_name
-
-INT64_MAX: Final = 2**63 - 1
 
 
 def _lenient_text(value: Any) -> str | None:
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    return None
-
-
-def _lenient_number(value: Any) -> float | None:
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _lenient_count(value: Any) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if abs(value) <= INT64_MAX else None
-    number = _lenient_number(value)
-    if number is None or not number.is_integer() or abs(number) > INT64_MAX:
-        return None
-    return int(number)
+    text = to_text(value)
+    return None if text is None else clean_text(text)
 
 
 def _lenient_instant(value: Any) -> datetime | None:
@@ -55,28 +26,17 @@ def _lenient_instant(value: Any) -> datetime | None:
         return None
 
 
-def _identifier(value: Any) -> str:
+def _required(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("is missing or no text")
     return clean_text(value)
 
 
-def _status(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("is missing or no text")
-    return clean_text(value)
-
-
-def _created(value: Any) -> datetime | None:
-    return parse_instant(value)
-
-
-Identifier = Annotated[str, BeforeValidator(_identifier)]
-StatusText = Annotated[str, BeforeValidator(_status)]
-Created = Annotated[datetime | None, BeforeValidator(_created)]
+Identifier = Annotated[str, BeforeValidator(_required)]
+StatusText = Annotated[str, BeforeValidator(_required)]
 Text = Annotated[str | None, BeforeValidator(_lenient_text)]
-Number = Annotated[float | None, BeforeValidator(_lenient_number)]
-Count = Annotated[int | None, BeforeValidator(_lenient_count)]
+Number = Annotated[float | None, BeforeValidator(to_float)]
+Count = Annotated[int | None, BeforeValidator(to_int)]
 Instant = Annotated[datetime | None, BeforeValidator(_lenient_instant)]
 Anything = Any
 
@@ -84,9 +44,9 @@ Anything = Any
 class Envelope(BaseModel):
     """A job as an answer carries it.
 
-    Tolerant by design (PROVIDERS trap 32): unknown keys are ignored, optional fields of a wrong
+    Tolerant, since APIs add fields and words: unknown keys are ignored, optional fields of a wrong
     type are null here, and both are whole in the payload. Only what a job cannot be without is
-    required: its id, its status, and a creation time that, if it is there, is one.
+    required: its id and its status.
     """
 
     model_config = ConfigDict(extra="ignore")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from dlt_docjobs.http import Answer, ApiClient, InvalidRequest, RequestCounters
 from dlt_docjobs.model.cleaning import without_content
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.vocabulary import JobKind, Provider
+from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.reader.reader import Reader
 from dlt_docjobs.results import Document, ReadAnswer, Reading
 
@@ -35,11 +36,17 @@ class Rejection:
 
 @dataclass(slots=True, repr=False)
 class JobPage:
-    """One page of a job list, or one bulk answer about given jobs."""
+    """One page of a job list, or one bulk answer about given jobs.
+
+    Attributes:
+        clock_offset: The answer's: how the provider's clock stands, which an empty page tells too;
+            None where it told nothing.
+    """
 
     observations: list[JobObservation]
     rejections: list[Rejection]
     next_token: str | None = None
+    clock_offset: timedelta | None = None
 
 
 @dataclass(slots=True, repr=False)
@@ -89,14 +96,14 @@ class ListRange:
 class ProviderApi(ABC):
     """One provider's API, over one HTTP client.
 
+    Args:
+        client: Sends the requests.
+        policy: What of a document may be stored.
+        page_size: Jobs a list page; None for the server's default.
+        settings: The keys that the provider declares as its own.
+
     Attributes:
-        provider: Its name.
-        region_hint: What a refused key may mean beside a wrong one.
-        lists: Job kinds that have a list endpoint.
-        filters_created: Kinds whose list can be bounded by `created_at` from both sides.
-        poll_batch: How many jobs one request can ask for; 1 where only one.
-        bills_late: Whether credits are known only some time after a job has ended.
-        retention_days: How long results stay, by kind, where the provider says so.
+        provider: What it declares of itself.
         document_keys: Keys of job answers whose strings are ids, enums, dates, names or error
             messages of the documented schema: they stay with include_content=false.
         name_keys: Keys of job answers that carry the document's name.
@@ -107,23 +114,23 @@ class ProviderApi(ABC):
     """
 
     provider: ClassVar[Provider]
-    region_hint: ClassVar[str] = ""
-    kinds: ClassVar[tuple[JobKind, ...]] = ("parse", "extract")
-    lists: ClassVar[frozenset[JobKind]] = frozenset()
-    filters_created: ClassVar[frozenset[JobKind]] = frozenset()
-    poll_batch: ClassVar[int] = 1
-    bills_late: ClassVar[bool] = False
-    retention_days: ClassVar[Mapping[JobKind, float]] = {}
     document_keys: ClassVar[frozenset[str]] = frozenset()
     name_keys: ClassVar[frozenset[str]] = frozenset({"name", "file_name"})
     document_parts: ClassVar[frozenset[str]] = frozenset({"configuration", "config"})
     wrappers: ClassVar[frozenset[str]] = frozenset()
     read_answer: ClassVar[ReadAnswer]
 
-    def __init__(self, client: ApiClient, policy: ContentPolicy, page_size: int | None) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        policy: ContentPolicy,
+        page_size: int | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         self.client = client
         self.policy = policy
         self.page_size = page_size
+        self.settings = settings or {}
         self.reader = Reader(
             type(self).read_answer,
             include_content=policy.include_content,
@@ -136,15 +143,18 @@ class ProviderApi(ABC):
         """Requests sent so far."""
         return self.client.counters
 
-    @abstractmethod
     async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
-        """One page of a kind's job list.
+        """One page of a list; only where the declaration has one.
 
         Args:
-            kind: `parse` or `extract`.
+            kind: Whose list. Of one that several kinds share, the first of them.
             wanted: Bounds on the creation, as far as the provider can filter.
             token: `next_token` of the page before; None for the first page.
+
+        Returns:
+            The jobs of all kinds that the list shows.
         """
+        raise NotImplementedError
 
     @abstractmethod
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
@@ -155,8 +165,17 @@ class ProviderApi(ABC):
         """
 
     @abstractmethod
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job with its result, if it has one yet.
+
+        Args:
+            kind: The job's.
+            job_id: The job's.
+            tier: As an earlier answer said; None where it is not known.
+            is_retry: Whether the result has been away for a day: whatever may hold it is then
+                asked for at once, in one request.
 
         Raises:
             NotFound: The job or its result is gone.
@@ -167,24 +186,20 @@ class ProviderApi(ABC):
     async def check(self) -> None:
         """One cheap authenticated request; raises the `ApiError` that says what is wrong."""
 
-    def status_has_result(self, kind: JobKind) -> bool:
-        """Whether `status` and `result` are the same request."""
-        return False
-
     async def poll(self, kind: JobKind, job_ids: Sequence[str]) -> JobPage:
-        """Asks for many jobs at once; only where `poll_batch` is above 1."""
+        """Asks for many jobs at once; only where the declaration has a `poll_batch`."""
         raise NotImplementedError
 
     async def usage(self, kind: JobKind, job_id: str) -> JobAnswer:
-        """One job with its credits, without its result: where `bills_late`."""
+        """One job with its credits, without its result; only where `credits_come_late`."""
         raise NotImplementedError
 
-    async def load_transitions(self, kind: JobKind, hours: float) -> None:
-        """Fetches exact transition times, if the provider has any, for what is observed next.
+    async def before_list(self, kind: JobKind, hours: float) -> None:
+        """Asks for what the observations of a list need beside it.
 
         Args:
-            kind: `parse` or `extract`.
-            hours: How far back.
+            kind: Whose list is read next.
+            hours: How far back it reaches.
         """
         return
 
@@ -216,7 +231,7 @@ class ProviderApi(ABC):
         self, path: tuple[str, ...], params: list[tuple[str, str]]
     ) -> tuple[Answer, Reading]:
         """GETs a parse job with its result; `rest` of what was read stands for the answer."""
-        return await self.client.get_decoded(path, params, self.reader.read)
+        return await self.client.get_decoded(path, params, self.reader.read, is_result=True)
 
     async def _get_sized(
         self,

@@ -147,7 +147,7 @@ def _daily(facts: Facts, figure: str, title: str, what: str) -> Chart:
         .encode(
             x=_day_axis(facts, binned=True),
             y=alt.Y(f"{figure}:Q", stack=True, axis=_count_axis(by_day.values())),
-            color=_provider_color(data),
+            color=_provider_color(rows),
             tooltip=[
                 alt.Tooltip("day:T", format="%Y-%m-%d", title="day"),
                 alt.Tooltip("provider:N", title="provider"),
@@ -204,7 +204,7 @@ def _durations(facts: Facts, phase: str) -> Chart:
                 scale=alt.Scale(type="log", domain=[ticks[0], max(ticks[-1], longest["p95"])]),
                 axis=alt.Axis(values=ticks, labelExpr=_DURATION_LABEL),
             ),
-            color=_provider_color(data),
+            color=_provider_color(rows),
             strokeDash=alt.StrokeDash(
                 "percentile:N",
                 scale=alt.Scale(domain=["p50", "p95"], range=[[1, 0], [5, 4]]),
@@ -369,7 +369,7 @@ def _mix(facts: Facts) -> Chart:
         for row in facts.segment_mix
     ]
     types = sorted(by_type, key=lambda name: (-by_type[name], name))
-    providers = _providers(data)
+    providers = [words.provider(name) for name in _ids(facts.segment_mix)]
     chart = (
         _chart(data)
         .mark_bar(cornerRadiusEnd=1)
@@ -385,7 +385,7 @@ def _mix(facts: Facts) -> Chart:
                 axis=alt.Axis(labelLimit=110, grid=False),
             ),
             yOffset=alt.YOffset("provider:N", sort=providers, scale=alt.Scale(domain=providers)),
-            color=_provider_color(data),
+            color=_provider_color(facts.segment_mix),
             tooltip=[
                 alt.Tooltip("type:N", title="type"),
                 alt.Tooltip("provider:N", title="provider"),
@@ -448,7 +448,7 @@ def _confidence_steps(provider: str, rows: list[Row], total: int) -> Chart:
     ]
     bars = (
         _chart(data)
-        .mark_bar(color=_color_of(provider), stroke="var(--card)", strokeWidth=1)
+        .mark_bar(color=_color(provider), stroke="var(--card)", strokeWidth=1)
         .encode(
             x=alt.X(
                 "from:Q",
@@ -488,7 +488,7 @@ def _confidence_levels(provider: str, rows: list[Row], total: int) -> Chart:
     data = [{"level": name, "segments": levels.get(name, 0)} for name in names]
     chart = (
         _chart(data)
-        .mark_bar(color=_color_of(provider), cornerRadiusEnd=1)
+        .mark_bar(color=_color(provider), cornerRadiusEnd=1)
         .encode(
             x=alt.X(
                 "level:N",
@@ -531,31 +531,23 @@ def _of_confidence(
 # -- what they share ----------------------------------------------------------------------------
 
 
-def _providers(data: Iterable[Row]) -> list[str]:
-    """The names of the providers that have data, in the order that is always the same."""
-    found = {row["provider"] for row in data}
-    known = [name for name in words.PROVIDER_NAMES.values() if name in found]
-    return [*known, *sorted(found - set(known))]
-
-
 def _ids(rows: Iterable[Row]) -> list[str]:
-    """The ids of the providers that have rows, in the same order."""
-    found = {row["provider"] for row in rows}
-    known = [provider for provider in words.PROVIDER_NAMES if provider in found]
-    return [*known, *sorted(found - set(known))]
+    """The ids of the providers that have rows, in the order of their names."""
+    return sorted({row["provider"] for row in rows})
 
 
-def _color_of(provider: str) -> str:
+def _color(provider: str) -> str:
     """The style sheet's colour of a provider."""
-    return f"var(--{provider})" if provider in words.PROVIDER_NAMES else "var(--accent)"
+    return f"var(--{words.series(provider)})"
 
 
-def _provider_color(data: Iterable[Row]) -> alt.Color:
-    names = _providers(data)
-    ids = {name: provider for provider, name in words.PROVIDER_NAMES.items()}
+def _provider_color(rows: Iterable[Row]) -> alt.Color:
+    ids = _ids(rows)
     return alt.Color(
         "provider:N",
-        scale=alt.Scale(domain=names, range=[_color_of(ids.get(name, "")) for name in names]),
+        scale=alt.Scale(
+            domain=[words.provider(name) for name in ids], range=[_color(name) for name in ids]
+        ),
         legend=None,
     )
 

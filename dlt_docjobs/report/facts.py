@@ -11,7 +11,6 @@ from typing import Any, Final
 from dlt.destinations.sql_client import SqlClientBase
 
 from dlt_docjobs.model.times import UTC, parse_instant
-from dlt_docjobs.model.vocabulary import PROVIDERS
 from dlt_docjobs.report import questions
 from dlt_docjobs.views import View, render_select
 
@@ -182,9 +181,8 @@ class _Asker:
 
 
 def _in_order(rows: list[Row]) -> list[Row]:
-    """Providers in the order that they always have; what is alike keeps its own."""
-    order = {provider: place for place, provider in enumerate(PROVIDERS)}
-    return sorted(rows, key=lambda row: order.get(row["provider"], len(order)))
+    """Providers in alphabetical order; what is alike keeps its own."""
+    return sorted(rows, key=lambda row: str(row["provider"]))
 
 
 def _plain(value: Any) -> Any:

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any, Final
+from zlib import crc32
 
-PROVIDER_NAMES: Final = {
-    "llamacloud": "LlamaCloud",
-    "contextual": "Contextual AI",
-    "unsiloed": "Unsiloed AI",
-}
+from dlt_docjobs.providers.registry import provider_names, title_of
+
+# as many as the style sheet has
+_COLORS: Final = 8
 NONE: Final = "–"
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def provider(name: str, account: str | None = None) -> str:
     """A provider as it calls itself, with the account where it has a name."""
-    shown = PROVIDER_NAMES.get(name, name)
+    shown = title_of(name)
     return shown if account in (None, "default") else f"{shown} ({account})"
+
+
+def series(name: str) -> str:
+    """The style sheet's name of a provider's colour: its place among the providers.
+
+    Of one that is not installed any more, a place that its name decides.
+    """
+    names = provider_names()
+    place = names.index(name) if name in names else crc32(name.encode())
+    return f"series-{place % _COLORS}"
 
 
 def number(value: Any) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
+import msgspec
 import pyarrow as pa
 
-from dlt_docjobs.model.records import ParsedDocument
-from dlt_docjobs.results.values import UnreadableResult
-from dlt_docjobs.tables import TABLES
-from dlt_docjobs.tables.arrow import batch_of_rows
+from dlt_docjobs.results.typed import NOT_AS_DOCUMENTED, Objects, UnreadableResult
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -25,18 +23,6 @@ class Document:
 
     tables: Mapping[str, pa.RecordBatch]
     failed_page_count: int
-
-    @classmethod
-    def of(cls, parsed: ParsedDocument) -> Document:
-        """The same rows as Arrow."""
-        rows: dict[str, Sequence[tuple[Any, ...]]] = {
-            "pages": parsed.pages,
-            "chunks": parsed.chunks,
-            "segments": parsed.segments,
-            "segment_ocr": parsed.ocr,
-        }
-        tables = {name: batch_of_rows(TABLES[name], of_table) for name, of_table in rows.items()}
-        return cls(tables, parsed.failed_page_count)
 
     def count(self, table: str) -> int:
         """Rows of a table."""
@@ -77,24 +63,46 @@ class ReadAnswer(Protocol):
         """
 
 
-def split(
-    value: Any,
-    held_in: Collection[str],
+Found = dict[str, "list[Any] | None"]
+"""The objects that an answer holds, by key; None where it holds none."""
+
+_split: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+def read(
+    body: bytes,
+    decode: Callable[[], Any],
+    objects: Mapping[str, Objects[Any]],
     result_keys: Collection[str],
-    parse: Callable[[dict[str, Any]], ParsedDocument],
+    document: Callable[[Found, dict[str, Any]], Document],
 ) -> Reading:
-    """Splits a decoded answer, whether its result is readable or not.
+    """Splits an answer into its result and the rest, and reads both.
 
     Args:
-        value: The decoded answer.
-        held_in: The keys of which one has a value where the answer holds a result.
+        body: As received.
+        decode: Makes a JSON value of it; called where it is not as documented.
+        objects: Of keys of which one has a value where the answer holds a result, what they hold.
         result_keys: All keys that then become rows, or are of no use beside them.
-        parse: Makes the rows.
+        document: Makes the document of the objects and the rest of the answer.
     """
-    if not isinstance(value, dict) or all(value.get(key) is None for key in held_in):
-        return Reading(value)
-    rest = {key: part for key, part in value.items() if key not in result_keys}
+    errors: list[str] = []
+    found: Found
     try:
-        return Reading(rest, Document.of(parse(value)))
-    except UnreadableResult as error:
-        return Reading(rest, None, str(error))
+        parts = _split(body)
+        found = {key: of.decode(parts[key]) for key, of in objects.items() if key in parts}
+        rest = {key: _decode(part) for key, part in parts.items() if key not in result_keys}
+    except NOT_AS_DOCUMENTED:
+        answer = decode()
+        if type(answer) is not dict:
+            return Reading(answer)
+        found = {}
+        for key, of in objects.items():
+            try:
+                found[key] = of.read(answer)
+            except UnreadableResult as error:
+                errors.append(str(error))
+        rest = {key: part for key, part in answer.items() if key not in result_keys}
+    if any(of_key is not None for of_key in found.values()):
+        return Reading(rest, document(found, rest))
+    return Reading(rest, None, errors[0] if errors else None)

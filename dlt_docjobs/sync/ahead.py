@@ -35,11 +35,13 @@ class ReadAhead:
         self._feeder: asyncio.Task[None] | None = None
         self._bytes = 0
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """The result as the provider's API gives it, or raises; perhaps it is there already."""
         asked = self._answers.pop((kind, job_id), None)
         if asked is None:
-            return await self._api.result(kind, job_id, tier)
+            return await self._api.result(kind, job_id, tier, is_retry=is_retry)
         answer = await asked
         self._bytes -= answer.size
         return answer

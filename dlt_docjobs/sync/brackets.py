@@ -1,4 +1,6 @@
-"""Creation times for a list that carries none but can be filtered by them (contract 6.4).
+"""Creation times for a list that carries none but can be filtered by them.
+
+What they promise: docs/contract.md#bounded-creation-dates.
 
 Contextual's parse list answers `uploaded_after`. A job in the list asked for from `t` was created
 at or after `t`; one that exists and is not in it was created before. So each listing is an

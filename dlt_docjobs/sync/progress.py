@@ -11,6 +11,7 @@ warehouse.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -24,8 +25,8 @@ _MANY_WINDOWS: Final = 40
 
 
 @dataclass(slots=True)
-class KindProgress:
-    """One kind's cursor and unfinished windows.
+class ListProgress:
+    """One list's cursor and unfinished windows.
 
     Attributes:
         cursor: Everything created up to here has been listed, `todo` apart.
@@ -40,6 +41,16 @@ class KindProgress:
     _newest: datetime | None = None
     _sample: list[datetime] = field(default_factory=list)
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing was listed yet."""
+        return self.cursor is None and not self.todo and self.current is None
+
+    def drop_future(self, now: datetime) -> None:
+        """Forgets a cursor that lies in the future: it would hide what comes until then."""
+        if self.cursor is not None and self.cursor > now:
+            self.cursor = None
+
     def begin(self, window: Window, is_splittable: bool) -> None:
         """A listing of `window` begins."""
         self.current = window
@@ -47,7 +58,7 @@ class KindProgress:
         self._newest = None
         self._sample = []
 
-    def saw(self, created_at: datetime | None) -> None:
+    def note(self, created_at: datetime | None) -> None:
         """A job of the current window was taken into the package."""
         if created_at is None:
             return
@@ -69,6 +80,12 @@ class KindProgress:
         if window is not None and window.until is None and reached is not None:
             reached = min(reached, latest)
             self.cursor = max(self.cursor, reached) if self.cursor else reached
+
+    @property
+    def reached(self) -> datetime | None:
+        """Everything created up to here has been listed, without exception; None for nothing."""
+        starts = [self.cursor, *(window.since for window in self.todo)]
+        return None if None in starts else min(filter(None, starts))
 
     def abandon(self) -> None:
         """The list could not be read to its end: the window stays to be listed, whole."""
@@ -106,7 +123,7 @@ class KindProgress:
         return halves
 
     @classmethod
-    def load(cls, value: Any) -> KindProgress:
+    def load(cls, value: Any) -> ListProgress:
         """Reads what `dump` wrote."""
         if not isinstance(value, dict):
             return cls()
@@ -121,31 +138,56 @@ class Progress:
     """A pipeline's listing progress, by kind.
 
     Attributes:
+        beside: Other accounts whose jobs the lists have shown, with their generations: should
+            those be reset, the lists have to show these jobs again.
         warehouse: Changes whenever the progress starts from nothing, so that the state differs
             from a copy that another warehouse holds and dlt writes it.
     """
 
-    kinds: dict[JobKind, KindProgress]
+    kinds: dict[JobKind, ListProgress]
     warehouse: str
+    beside: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls) -> Progress:
         """Nothing listed yet."""
-        return cls({kind: KindProgress() for kind in JOB_KINDS}, uuid.uuid4().hex[:8])
+        return cls({kind: ListProgress() for kind in JOB_KINDS}, uuid.uuid4().hex[:8])
 
     @classmethod
     def load(cls, value: Any) -> Progress:
         """Reads what `dump` wrote; anything else starts anew."""
         try:
-            kinds = {kind: KindProgress.load(value["kinds"].get(kind)) for kind in JOB_KINDS}
-            return cls(kinds, str(value["warehouse"]))
+            kinds = {kind: ListProgress.load(value["kinds"].get(kind)) for kind in JOB_KINDS}
+            return cls(kinds, str(value["warehouse"]), dict(value.get("beside", {})))
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls.fresh()
 
     def dump(self) -> dict[str, Any]:
         """The state to keep."""
-        kinds = {kind: progress.dump() for kind, progress in self.kinds.items()}
-        return {"kinds": kinds, "warehouse": self.warehouse}
+        kinds = {
+            kind: progress.dump() for kind, progress in self.kinds.items() if not progress.is_fresh
+        }
+        state: dict[str, Any] = {"kinds": kinds, "warehouse": self.warehouse}
+        return state | {"beside": dict(self.beside)} if self.beside else state
+
+    def share(self, kinds: Sequence[JobKind]) -> ListProgress:
+        """One progress for kinds that one list shows, from now on.
+
+        A kind that was not wanted before has been listed less far than the others: then the list
+        is read again from there.
+        """
+        parts = [self.kinds[kind] for kind in kinds]
+        shared = parts[0]
+        if any((part.cursor, part.todo) != (shared.cursor, shared.todo) for part in parts):
+            ends = [part.reached for part in parts]
+            shared = ListProgress(None if None in ends else min(filter(None, ends)))
+        self.kinds.update(dict.fromkeys(kinds, shared))
+        return shared
+
+    def next_package(self) -> None:
+        """A package was cut."""
+        for progress in self.kinds.values():
+            progress.next_package()
 
     @property
     def cursor(self) -> datetime | None:

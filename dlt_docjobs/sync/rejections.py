@@ -22,7 +22,7 @@ UNKNOWN_ID = "the provider doesn't know this id"
 def rejection_id(settings: SyncSettings, rejection: Rejection) -> str:
     """The record's key: the same whenever the same thing comes again."""
     parts = [
-        settings.provider,
+        settings.provider.name,
         settings.account,
         rejection.endpoint,
         rejection.job_kind,
@@ -69,7 +69,7 @@ def rejected_record(
         payload = without_content(payload)
     return RejectedRecord(
         rejection_id=rejection_id(settings, rejection),
-        provider=settings.provider,
+        provider=settings.provider.name,
         account=settings.account,
         endpoint=rejection.endpoint,
         job_kind=rejection.job_kind,

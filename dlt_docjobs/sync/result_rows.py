@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from dlt_docjobs.sync.ledger import JobEntry
-from dlt_docjobs.sync.session import Session, Wanted
+from dlt_docjobs.sync.context import RunContext
+from dlt_docjobs.sync.job_rows import JobEntry
+from dlt_docjobs.sync.settings import Wanted
 from dlt_docjobs.tables import JOB_KEY, RESULT_TABLES, TABLES
 from dlt_docjobs.tables.arrow import ResultBuffer
 from dlt_docjobs.warehouse.state import JobRef
@@ -31,7 +32,7 @@ class ResultRows:
         replaces: Whether any result, so far, takes the place of an earlier one.
 
     Args:
-        session: The run.
+        context: The run.
         wanted: Which tables to fill.
         emit: Takes a batch; waits while the writer is behind.
         replaces: False where new results may be inserted without looking for earlier ones.
@@ -39,10 +40,10 @@ class ResultRows:
     """
 
     def __init__(
-        self, session: Session, wanted: Wanted, emit: Emit, *, replaces: bool, by_row: bool
+        self, context: RunContext, wanted: Wanted, emit: Emit, *, replaces: bool, by_row: bool
     ) -> None:
         self.replaces = replaces
-        self._session = session
+        self._context = context
         self._wanted = wanted
         self._emit = emit
         self._by_row = by_row
@@ -69,7 +70,7 @@ class ResultRows:
             rows: Its rows by table, without the columns that they share.
             size: Bytes of the answer that they come from.
         """
-        key, run = self._session.key(entry.ref), self._session.run_id
+        key, run = self._context.key(entry.ref), self._context.request.run_id
         self._waiting_bytes += size
         if entry.may_have_rows:
             self.replaces = True
@@ -126,22 +127,22 @@ class ResultRows:
 
     async def _name_stale_rows(self) -> None:
         """Marks the rows of earlier results that the new ones do not have, each by its key."""
-        session = self._session
+        context = self._context
         for name, renewed in self._renewed.items():
             own = TABLES[name].key[len(JOB_KEY) :]
             for kind, job_id, *rest in sorted(await self._row_keys(name, renewed)):
                 keys = renewed.get((kind, job_id))
                 if keys is not None and tuple(rest) not in keys:
                     named = dict(zip(own, rest, strict=True))
-                    key = session.key((kind, job_id))
-                    self._buffers[name].add_tombstone(key, session.run_id, named)
+                    key = context.key((kind, job_id))
+                    self._buffers[name].add_tombstone(key, context.request.run_id, named)
 
     async def _row_keys(self, name: str, refs: Iterable[JobRef]) -> set[tuple[Any, ...]]:
-        return await self._session.read(lambda memory: memory.row_keys(name, refs))
+        return await self._context.warehouse.read(lambda state: state.row_keys(name, refs))
 
     async def _meets_rows(self) -> bool:
         """Whether rows of a job that counts as new are there after all."""
         written, fresh = sorted(self._written), self._fresh
-        return await self._session.read(
-            lambda memory: any(memory.holds_rows(name, fresh) for name in written)
+        return await self._context.warehouse.read(
+            lambda state: any(state.holds_rows(name, fresh) for name in written)
         )

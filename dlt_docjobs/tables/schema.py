@@ -1,4 +1,4 @@
-"""The tables of the public contract (section 5), made from the row types of the model.
+"""The tables of docs/contract.md#tables, made from the row types of the model.
 
 Nothing lists a column a second time: Arrow schemas, dlt hints, documentation and tests all start
 from `TABLES`.
@@ -164,7 +164,7 @@ def _column(name: str, annotation: Any) -> Column:
 
 
 _FRONT: Final = (
-    Column("provider", "text", False, "llamacloud, contextual or unsiloed"),
+    Column("provider", "text", False, "Name of the provider"),
     Column("account", "text", False, "Name under which the provider's account is configured"),
     Column("job_kind", "text", False, "parse or extract"),
     Column("job_id", "text", False, "The provider's id of the job"),

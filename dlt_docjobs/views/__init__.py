@@ -1,4 +1,7 @@
-"""The analytics views: one readable SQL file each, rendered for the destination."""
+"""The analytics views: one readable SQL file each, rendered for the destination.
+
+What they promise: docs/contract.md#views.
+"""
 
 from dlt_docjobs.views.catalog import VIEWS, View, ViewColumn
 from dlt_docjobs.views.install import (

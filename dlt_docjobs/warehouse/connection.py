@@ -19,7 +19,7 @@ from dlt_docjobs.warehouse.memory_limit import counted
 _PROVIDER: Final = "dlt_docjobs defaults"
 _RETRIES: Final = "raise_on_max_retries"
 _DEFAULTS: Final[dict[str, Any]] = {
-    # no telemetry is sent, and loaded packages are not kept
+    # promised (docs/contract.md#guarantees): no telemetry, and no working directory that grows
     "runtime": {"dlthub_telemetry": False},
     "load": {"delete_completed_jobs": True},
     # every row carries its load's id: it says whether the row is part of a whole load

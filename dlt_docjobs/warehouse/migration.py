@@ -24,12 +24,13 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_docjobs import dlt_internals
 from dlt_docjobs.tables import TABLES, Table
 from dlt_docjobs.warehouse.merging import merging_of
-from dlt_docjobs.warehouse.sql import FORGOTTEN, LEASES, has_table
+from dlt_docjobs.warehouse.sql import FORGOTTEN, GENERATIONS, LEASES, has_table
 
 # under this name the destination's `_dlt_version` has the schema below; no source bears it
 _SCHEMA: Final = "docjobs_tables"
 _OWN_TABLES: Final[dict[str, dict[str, TDataType]]] = {
     FORGOTTEN: {"provider": "text", "account": "text", "job_hash": "text"},
+    GENERATIONS: {"provider": "text", "account": "text", "generation": "text"},
     LEASES: {"pipeline_name": "text", "holder": "text", "who": "text", "renewed_at": "bigint"},
 }
 
@@ -39,7 +40,7 @@ def create_table(pipeline: Pipeline, name: str) -> None:
 
     Args:
         pipeline: A pipeline whose dataset is there.
-        name: `FORGOTTEN` or `LEASES`.
+        name: `FORGOTTEN`, `GENERATIONS` or `LEASES`.
     """
     assert pipeline.destination is not None
     dlt_internals.update_tables(pipeline, _schema(pipeline.destination), [name])

@@ -18,6 +18,7 @@ from dlt_docjobs.tables import TABLES
 
 LOADS: Final = "_dlt_loads"
 FORGOTTEN: Final = "forgotten_jobs"
+GENERATIONS: Final = "account_generations"
 LEASES: Final = "sync_leases"
 
 JOB: Final = "provider, job_kind, job_id"
@@ -30,6 +31,7 @@ _TABLES: Final = {name: name for name in TABLES} | {
     "loads": LOADS,
     "state": "_dlt_pipeline_state",
     "forgotten": FORGOTTEN,
+    "generations": GENERATIONS,
     "leases": LEASES,
 }
 _MARK: Final = re.compile(r"\{(\w+)\}")
@@ -83,13 +85,14 @@ def has_table(client: Client, name: str) -> bool:
     return True
 
 
-def scope(provider: str, account: str, alias: str = "") -> str:
-    """The condition that a row is an account's.
+def scope(provider: str, account: str | None = None, alias: str = "") -> str:
+    """The condition that a row is an account's, or any of a provider where none is named.
 
     Both are names of this package's own making, so they may stand in the text.
     """
     front = f"{alias}." if alias else ""
-    return f"{front}provider = '{provider}' AND {front}account = '{account}'"
+    of_provider = f"{front}provider = '{provider}'"
+    return of_provider if account is None else f"{of_provider} AND {front}account = '{account}'"
 
 
 def batches(values: Sequence[Any], size: int = _BATCH) -> Iterator[Sequence[Any]]:

@@ -7,10 +7,11 @@ is as large as it has to be, and can't disagree with itself. So only the cursor 
 listing windows are state (see `sync.progress`), and even these are read from the copy that dlt
 committed to the destination.
 
-dlt commits table by table and a package is whole only when its row stands in `_dlt_loads`. So a
-`jobs` row counts only if its load is there, and jobs with result rows of an unfinished load, which
-are uncommitted, are fetched again. Events are the exception: each is true by itself, so those of an
-unfinished load count, and sequences go on after them. Their run gets its row in `sync_runs`.
+dlt commits table by table, in no promised order, and a package is whole only when its row stands
+in `_dlt_loads`, which comes last. So a `jobs` row counts only if its load is there, and jobs with
+result rows of an unfinished load are fetched again. Events are the exception: each is true by
+itself, so those of an unfinished load count, and sequences go on after them. Their run gets its row
+in `sync_runs`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, cast
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, cast
 
 from dlt.destinations.sql_client import SqlClientBase
 
@@ -27,13 +28,17 @@ from dlt_docjobs.model.history import History
 from dlt_docjobs.model.outcomes import BROKEN_OFF
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, SyncRun
 from dlt_docjobs.model.times import parse_instant
-from dlt_docjobs.model.vocabulary import JobKind, Provider
+from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.tables import REMOVED, RESULT_TABLES, TABLES
 from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.accounts import forgotten_hash
+from dlt_docjobs.warehouse.generations import generation_of
 from dlt_docjobs.warehouse.sql import ITS_LOAD, JOB
 
 JobRef = tuple[JobKind, str]
+
+RETRIED_OFTEN: Final = timedelta(days=1)
+"""For so long a result that does not come is asked for at every sync; then once a day."""
 
 # where a query returns next to nothing, and reads a large table each time
 _IDS_AT_ONCE: Final = 5000
@@ -43,6 +48,13 @@ _EVIDENCE: Final = ("job_status_history", "job_progress", "rejected_records")
 _JOB_FIELDS: Final = Job._fields
 _EVENT_FIELDS: Final = StatusEvent._fields
 _PROGRESS_FIELDS: Final = JobProgress._fields
+
+
+class Owner(NamedTuple):
+    """The account that loaded a job first, and the generation that its rows are of."""
+
+    account: str
+    generation: str
 
 
 @dataclass(slots=True)
@@ -56,12 +68,14 @@ class KnownJob:
             again.
         uncommitted_row: The job's row if its load is not whole: believed only where the provider
             can't be asked any more.
+        owner: The other account of the provider that the job belongs to; all else is empty then.
     """
 
     row: Job | None = None
     history: History | None = None
     is_uncommitted: bool = False
     uncommitted_row: Job | None = None
+    owner: Owner | None = None
 
 
 @dataclass(slots=True)
@@ -88,7 +102,7 @@ class WarehouseState:
     def __init__(
         self,
         client: SqlClientBase[Any] | None,
-        provider: Provider,
+        provider: str,
         account: str,
         *,
         has_old_rows: bool = False,
@@ -96,7 +110,9 @@ class WarehouseState:
         self._client = client
         self._scope = (provider, account)
         self._texts = {
+            "provider": sql.scope(provider),
             "scope": sql.scope(provider, account),
+            "t.provider": sql.scope(provider, alias="t"),
             "t.scope": sql.scope(provider, account, "t"),
         }
         if has_old_rows:
@@ -104,6 +120,8 @@ class WarehouseState:
         self._uncommitted: set[JobRef] = set()
         self._forgotten: frozenset[str] = frozenset()
         self._empty = client is None
+        self._has_jobs = client is not None
+        self._owners: dict[str, Owner] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -116,8 +134,14 @@ class WarehouseState:
             return
         if not self._query("SELECT 1 FROM {job_status_history} WHERE {scope} LIMIT 1"):
             self._empty = not self._query("SELECT 1 FROM {jobs} WHERE {scope} LIMIT 1")
+            # what another account has loaded is looked up all the same
+            self._has_jobs = not self._empty or bool(
+                self._query("SELECT 1 FROM {jobs} WHERE {provider} LIMIT 1")
+            )
         self._forgotten = frozenset(
-            row[0] for row in self._query("SELECT job_hash FROM {forgotten} WHERE {scope}")
+            # whichever account had it: under another name it would be back
+            row[0]
+            for row in self._query("SELECT job_hash FROM {forgotten} WHERE {provider}")
         )
         for name in ("jobs", *RESULT_TABLES):
             self._uncommitted.update(self._find_uncommitted(name))
@@ -175,9 +199,13 @@ class WarehouseState:
         return cast(str, rows[0][0]) if rows else None
 
     def lookup(self, kind: JobKind, job_ids: Iterable[str]) -> dict[str, KnownJob]:
-        """What is known of the given jobs; ids that are unknown are left out."""
+        """What is known of the given jobs; ids that are unknown are left out.
+
+        No two accounts of a provider share a job: of one that another account has loaded nothing
+        is known but that.
+        """
         found: dict[str, KnownJob] = {}
-        if self._empty:
+        if not self._has_jobs:
             return found
         job_ids = sorted(set(job_ids))
         for batch in sql.batches(job_ids):
@@ -221,18 +249,33 @@ class WarehouseState:
     ) -> None:
         columns = ", ".join(f"t.{name}" for name in _JOB_FIELDS)
         for row in self._query(
-            f"SELECT t.job_id, l.load_id, {columns} FROM {{jobs}} t LEFT JOIN {ITS_LOAD}"
-            f" WHERE {{t.scope}} AND t.job_kind = %s AND t.job_id IN ({marks})",
+            f"SELECT t.job_id, t.account, l.load_id, {columns} FROM {{jobs}} t"
+            f" LEFT JOIN {ITS_LOAD}"
+            f" WHERE {{t.provider}} AND t.job_kind = %s AND t.job_id IN ({marks})",
             kind,
             *batch,
         ):
-            known = found.setdefault(row[0], KnownJob())
-            if row[1] is None:
-                known.uncommitted_row = _job(row[2:])
+            if row[1] != self._scope[1]:
+                found[row[0]] = KnownJob(owner=self._owner(row[1]))
                 continue
-            known.row = _job(row[2:])
+            known = found.setdefault(row[0], KnownJob())
+            if row[2] is None:
+                known.uncommitted_row = _job(row[3:])
+                continue
+            known.row = _job(row[3:])
             if known.history is not None:
                 known.history.last_observed_at = known.row.last_observed_at
+
+    def _owner(self, account: str) -> Owner:
+        owner = self._owners.get(account)
+        if owner is None:
+            generation = generation_of(self._client, self._scope[0], account)
+            owner = self._owners[account] = Owner(account, generation)
+        return owner
+
+    def is_owner(self, owner: Owner) -> bool:
+        """Whether an account's jobs are still its own: none was erased or renamed since."""
+        return self._owner(owner.account) == owner
 
     def broken_off_runs(self) -> list[SyncRun]:
         """Rows for runs of which a load that broke off left rows, but none in `sync_runs`.
@@ -310,6 +353,79 @@ class WarehouseState:
                 *states,
             )
         ]
+
+    def due_results(self, now: datetime) -> list[JobRef]:
+        """Jobs whose result is pending and to be asked for now, those that expire first in front.
+
+        At every sync on the first day after the job was first seen succeeded, then once a day: a
+        row that a run has written since says that it was asked for.
+        """
+        if self._empty:
+            return []
+        day_ago = now - RETRIED_OFTEN
+        rows = self._query(
+            "SELECT t.job_kind, t.job_id, CASE WHEN h.seen_at < %s THEN t.run_id END"
+            f" FROM {{jobs}} t JOIN {ITS_LOAD} LEFT JOIN"
+            " (SELECT job_kind, job_id, MAX(observed_at) AS seen_at"
+            " FROM {job_status_history} WHERE {scope} AND status = 'succeeded'"
+            " GROUP BY job_kind, job_id) h"
+            " ON h.job_kind = t.job_kind AND h.job_id = t.job_id"
+            " WHERE {t.scope} AND t.results_state = 'pending'"
+            " ORDER BY CASE WHEN t.results_expire_at IS NULL THEN 1 ELSE 0 END,"
+            " t.results_expire_at, t.created_at, t.job_id",
+            day_ago,
+        )
+        lately = self._runs_since({row[2] for row in rows if row[2] is not None}, day_ago)
+        return [(row[0], row[1]) for row in rows if row[2] not in lately]
+
+    def _runs_since(self, run_ids: set[str], since: datetime) -> set[str]:
+        """Those of the given runs that began after an instant."""
+        found: set[str] = set()
+        for batch in sql.batches(sorted(run_ids)):
+            marks = sql.placeholders(batch)
+            rows = self._query(
+                f"SELECT run_id FROM {{sync_runs}} WHERE {{scope}} AND run_id IN ({marks})"
+                " AND started_at > %s",
+                *batch,
+                since,
+            )
+            found.update(row[0] for row in rows)
+        return found
+
+    def incomplete_jobs(self) -> list[JobRef]:
+        """Jobs whose loaded result has not as many rows as their own row says."""
+        if self._empty:
+            return []
+        found: list[JobRef] = []
+        for column, name in (("chunk_count", "chunks"), ("segment_count", "segments")):
+            found += [
+                (row[0], row[1])
+                for row in self._query(
+                    f"SELECT t.job_kind, t.job_id FROM {{jobs}} t LEFT JOIN (SELECT job_kind,"
+                    f" job_id, COUNT(*) AS counted FROM {{{name}}} WHERE {{scope}}"
+                    f" AND {REMOVED} IS NULL GROUP BY job_kind, job_id) c"
+                    " ON c.job_kind = t.job_kind AND c.job_id = t.job_id"
+                    " WHERE {t.scope} AND t.results_state = 'loaded'"
+                    f" AND t.{column} <> COALESCE(c.counted, 0)"
+                )
+            ]
+        found += [
+            (row[0], row[1])
+            for row in self._query(
+                "SELECT t.job_kind, t.job_id FROM {jobs} t LEFT JOIN {extraction_results} c"
+                " ON c.provider = t.provider AND c.job_kind = t.job_kind AND c.job_id = t.job_id"
+                " WHERE {t.scope} AND t.results_state = 'loaded' AND t.job_kind <> 'parse'"
+                " AND c.job_id IS NULL"
+            )
+        ]
+        return sorted(set(found))
+
+    def doubted_since(self) -> datetime | None:
+        """Since when the last run doubts that so many jobs are gone; None where it does not."""
+        rows = self._query(
+            "SELECT doubted_since FROM {sync_runs} WHERE {scope} ORDER BY finished_at DESC LIMIT 1"
+        )
+        return _instant(rows[0][0]) if rows else None
 
     def jobs_without_credits(self, ended_after: datetime, asked_before: datetime) -> list[JobRef]:
         """Succeeded jobs without credits that ended and were last asked for in the given time."""
@@ -412,7 +528,7 @@ class WarehouseState:
         return found
 
     def holds_rows(self, name: str, refs: Iterable[JobRef]) -> bool:
-        """Whether a result table holds rows of any of the given jobs."""
+        """Whether a result table holds rows of any of the given jobs, whichever account's."""
         by_kind: dict[JobKind, list[str]] = {}
         for kind, job_id in refs:
             by_kind.setdefault(kind, []).append(job_id)
@@ -420,7 +536,7 @@ class WarehouseState:
             for batch in sql.batches(sorted(job_ids), _IDS_AT_ONCE):
                 marks = sql.placeholders(batch)
                 if self._query(
-                    f"SELECT 1 FROM {{{name}}} WHERE {{scope}} AND job_kind = %s"
+                    f"SELECT 1 FROM {{{name}}} WHERE {{provider}} AND job_kind = %s"
                     f" AND job_id IN ({marks}) LIMIT 1",
                     kind,
                     *batch,
@@ -435,7 +551,7 @@ class WarehouseState:
         for batch in sql.batches(sorted(set(refs))):
             marks = sql.placeholders(batch)
             rows = self._query(
-                f"SELECT {columns} FROM {{{name}}} WHERE {{scope}} AND job_id IN ({marks})"
+                f"SELECT {columns} FROM {{{name}}} WHERE {{provider}} AND job_id IN ({marks})"
                 f" AND {REMOVED} IS NULL",
                 *(job_id for _, job_id in batch),
             )

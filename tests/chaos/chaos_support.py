@@ -29,12 +29,13 @@ import duckdb
 import psycopg2
 import psycopg2.extras
 from chaos_points import Plan, phase_of
-from conformance_bench import KINDS, RUNNING_WORD, Tables, asks_for_result
-from conformance_checks import assert_complete, assert_history_true, assert_sound
+from conformance_bench import KINDS, RUNNING_WORD, asks_for_result
 
 from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.model.vocabulary import Provider
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
+from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
+from dlt_docjobs.testing.warehouse import Tables
 
 DATASET = "docjobs"
 MERGED = ("jobs", *RESULT_TABLES)
@@ -266,7 +267,7 @@ class Figures:
     kills: Counter[str] = field(default_factory=Counter)
     completions: int = 0
     rows: int = 0
-    torn_rows: int = 0
+    uncommitted_rows: int = 0
     refetched: int = 0
 
     def __str__(self) -> str:
@@ -275,8 +276,8 @@ class Figures:
         return "\n".join(
             [
                 f"{sum(self.kills.values())} kills, {self.completions} completions, {self.rows:,} "
-                f"rows compared, none lost, none twice; {self.torn_rows:,} of them came from loads "
-                f"that a kill tore, {self.refetched:,} results were asked for twice",
+                f"rows compared, none lost, none twice; {self.uncommitted_rows:,} of them came "
+                f"from loads that a kill tore, {self.refetched:,} results were asked for twice",
                 *lines,
             ]
         )
@@ -429,7 +430,7 @@ class World:
         for name in APPENDED:
             for row in tables[name]:
                 if row["_dlt_load_id"] not in loads:
-                    self.figures.torn_rows += 1
+                    self.figures.uncommitted_rows += 1
                     row["_dlt_load_id"] = min(loads)
                 if row["run_id"] not in runs:
                     row["run_id"] = min(runs)

@@ -20,7 +20,7 @@ from process_support import inside
 
 from dlt_docjobs.cli import main
 from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.model.vocabulary import Provider
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.tables import TABLES
 
 KEYS = {

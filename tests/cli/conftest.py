@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cli_support import KEYS, MakePlace, Place
 from process_support import stop_together
+from warehouse_support import MakeWarehouse, warehouses
 
 from dlt_docjobs.emulator import Emulator
 
@@ -27,3 +28,9 @@ def make_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePlace]:
 
     yield make
     stop_together(emulators)
+
+
+@pytest.fixture
+def make_machines(make_place: MakePlace, request: pytest.FixtureRequest) -> MakeWarehouse:
+    """Makes warehouses into which several machines load."""
+    return warehouses(make_place, request)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -73,6 +75,16 @@ def test_status_says_how_each_account_stands(synced: Synced) -> None:
     assert notes[1] == "llamacloud: the last one that did everything: never"
     assert notes[2].startswith("llamacloud: 2 results are not loaded. `docjobs sync` fetches")
     assert len(notes) == 3
+
+
+def test_status_shows_codes_and_markup_as_they_are(synced: Synced, tmp_path: Path) -> None:
+    shutil.copytree(synced.place.folder, tmp_path / "copy")
+    place = Place(tmp_path / "copy", synced.place.emulator)
+    with duckdb.connect(str(place.folder / "warehouse.duckdb")) as connection:
+        said = "[red]no[/red] :smile: \x1b[2J\x07\nllamacloud: ok"
+        connection.execute("UPDATE docjobs.sync_runs SET error = ? WHERE NOT ok", [said])
+    ran = place.run("status")
+    assert "the last sync said: [red]no[/red] :smile:  [2J  llamacloud: ok\n" in ran.out
 
 
 def test_status_as_json(synced: Synced) -> None:

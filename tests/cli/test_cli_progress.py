@@ -6,12 +6,15 @@ import io
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from cli_support import DOCJOBS, MakePlace, setting
+from rich.cells import cell_len
+from rich.console import RenderableType
 
 from dlt_docjobs.cli import output, terminal
 from dlt_docjobs.cli.progress import ProgressView
@@ -31,7 +34,7 @@ class Screen(io.StringIO):
 class Watched:
     """A view of a made-up run, and its clock."""
 
-    def __init__(self, stream: io.StringIO) -> None:
+    def __init__(self, stream: io.StringIO, name: str = "llamacloud") -> None:
         self.now = 100.0
         self.stream = stream
         self.figures = SimpleNamespace(jobs_listed=0, results_loaded=0)
@@ -44,7 +47,7 @@ class Watched:
             is_loading=False,
             api=SimpleNamespace(counters=SimpleNamespace(requests=0)),
         )
-        self.view = ProgressView("llamacloud", stream, lambda: self.now)
+        self.view = ProgressView(name, stream, lambda: self.now)
         self.view.begin(cast(Session, self.session))
 
     def after(self, seconds: float, listed: int = 0, known: int = 0, fetched: int = 0) -> str:
@@ -111,23 +114,120 @@ def test_a_reader_who_has_gone_does_not_stop_the_sync() -> None:
 
 # -- the line that lives ------------------------------------------------------------------------
 
+_CODES = re.compile(r"\x1b\[(\?25[lh]|[0-9;]*m|2K|1A)")
 
-def test_a_terminal_has_one_line_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+
+def rows_of(written: str, wide: int = 1000) -> list[str]:
+    """What a terminal shows of a text: its rows, the last one being the cursor's."""
+    rows, row, column = [""], 0, 0
+    while written:
+        if code := _CODES.match(written):
+            if code[1] == "2K":
+                rows[row] = ""
+            row -= code[1] == "1A"
+            written = written[code.end() :]
+            continue
+        sign, written = written[0], written[1:]
+        assert sign.isprintable() or sign in "\r\n", repr(sign)
+        if sign == "\r":
+            column = 0
+        elif sign == "\n" or column + cell_len(sign) > wide:
+            row, column = row + 1, 0
+            rows += [""] * (row == len(rows))
+        if sign.isprintable():
+            rows[row] = rows[row][:column] + sign
+            column += cell_len(sign)
+    return [text.rstrip() for text in rows[: row + 1]]
+
+
+@pytest.fixture
+def xterm(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A terminal of 60 columns with colours."""
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "60")
-    monkeypatch.setenv("NO_COLOR", "1")
-    run = Watched(Screen())
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+@pytest.mark.parametrize("name", ["llamacloud", "llamacloud:取扱"])
+def test_a_terminal_has_one_line_that_goes_away(
+    xterm: pytest.MonkeyPatch, name: str, no_color: str
+) -> None:
+    xterm.setenv("NO_COLOR", no_color)
+    run = Watched(Screen(), name)
     with run.view:
         run.after(1, listed=500, known=400)
         run.session.is_listed = True
         said = run.after(5, fetched=100)
-    assert said.startswith("\r\x1b[Kllamacloud: [#####---------------] 25% 100 results fetched")
-    assert len(said.removeprefix("\r\x1b[K")) <= 60
-    assert "\n" not in run.stream.getvalue()
-    assert run.stream.getvalue().endswith("\r\x1b[K")
+        (row,) = rows_of(run.stream.getvalue(), 60)
+    assert re.match(rf"{name}: ━━━━[━╸╺ ]* 25% 100 results f", row)
+    assert row.endswith("…") and cell_len(row) <= 60
+    assert ("\x1b[32m" in said) == (not no_color)
+    assert rows_of(run.stream.getvalue(), 60) == [""], "nothing is left"
 
 
-def test_the_wait_counts_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
+@pytest.mark.parametrize("wide", [1, 7, 12, 25, 40, 300])
+def test_the_line_never_wraps(xterm: pytest.MonkeyPatch, wide: int) -> None:
+    xterm.setenv("COLUMNS", str(wide))
+    run = Watched(Screen())
+    with run.view:
+        run.session.is_listed = True
+        for _ in range(3):
+            run.after(5, listed=500, known=400, fetched=100)
+            assert len(rows_of(run.stream.getvalue(), wide)) == 1
+    assert rows_of(run.stream.getvalue(), wide) == [""]
+
+
+def test_the_line_follows_the_size_of_the_terminal(xterm: pytest.MonkeyPatch) -> None:
+    xterm.delenv("COLUMNS")
+    run = Watched(Screen())
+    for wide in (200, 30):
+        xterm.setattr(os, "get_terminal_size", lambda *_, wide=wide: os.terminal_size((wide, 24)))
+        (row,) = rows_of(run.after(5, listed=500, known=400, fetched=100))
+        assert row.endswith("listed" if wide == 200 else "…") and len(row) <= wide
+
+
+def test_what_others_say_stands_above_the_line(xterm: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    xterm.setattr(sys, "stderr", screen)
+    run = Watched(screen)
+    with run.view:
+        run.after(1, listed=5)
+        print("a warning of [bold]something[/bold]", file=sys.stderr)
+        said, live = rows_of(screen.getvalue(), 60)
+    assert said == "a warning of [bold]something[/bold]"
+    assert live == "llamacloud: 5 listed"
+    assert rows_of(screen.getvalue(), 60) == [said, ""]
+    assert sys.stderr is screen
+
+
+def test_codes_and_markup_are_shown_as_they_are(xterm: pytest.MonkeyPatch) -> None:
+    run = Watched(Screen())
+    run.view.waits(Wait("[red]429[/red]\x1b[2J\x07\n:smile:", 12, "/parse", pauses_all=True))
+    (row,) = rows_of(run.after(1, listed=5), 60)
+    assert row.startswith("llamacloud: [red]429[/red] [2J  :smile:: resuming in 11 s")
+
+
+def test_a_terminal_that_has_gone_does_not_stop_the_sync(xterm: pytest.MonkeyPatch) -> None:
+    class Gone(Screen):
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    run = Watched(Gone())
+    before = sys.stderr
+    with run.view:
+        run.view.look()
+    assert sys.stderr is before
+
+
+def test_a_terminal_that_cannot_move_its_cursor_has_plain_lines(xterm: pytest.MonkeyPatch) -> None:
+    xterm.setenv("TERM", "dumb")
+    run = Watched(Screen())
+    assert run.after(5, listed=7) == "llamacloud: 7 listed (0 requests)\n"
+
+
+def test_the_wait_counts_down(xterm: pytest.MonkeyPatch) -> None:
     run = Watched(Screen())
     run.after(1, listed=5)
     run.view.waits(Wait("429", 12, "/parse", pauses_all=True))
@@ -144,31 +244,80 @@ def test_the_wait_counts_down(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- colours and columns ------------------------------------------------------------------------
 
 
-def test_colours_only_on_a_terminal_and_not_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    assert terminal.Paint(Screen())("ok", "green") == "\x1b[32mok\x1b[0m"
-    assert terminal.Paint(io.StringIO())("ok", "green") == "ok"
-    monkeypatch.setenv("NO_COLOR", "")
-    assert terminal.has_colours(Screen()), "an empty NO_COLOR says nothing"
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert terminal.Paint(Screen())("ok", "green") == "ok"
-    monkeypatch.delenv("NO_COLOR")
-    monkeypatch.setenv("TERM", "dumb")
-    assert not terminal.has_colours(Screen())
+def shown(what: RenderableType, stream: io.StringIO | None = None) -> list[str]:
+    """The lines of something on a stream; in a pipe by default."""
+    stream = stream or io.StringIO()
+    terminal.show(terminal.console(stream), what)
+    return stream.getvalue().splitlines()
 
 
-def test_columns_are_aligned_in_any_script() -> None:
-    plain = terminal.Paint(io.StringIO())
-    lines = terminal.columns(
-        ("name", "n", "end"),
-        [("取扱", "1,000", "ok"), ("ab", "2", "not ok")],
-        frozenset("n"),
-        plain,
-    )
-    assert lines == ["name      n  end", "取扱  1,000  ok", "ab        2  not ok"]
-    assert terminal.shortened("取扱説明書", 5) == "取扱…"
-    assert terminal.shortened("short", 5) == "short"
+def test_colours_only_on_a_terminal_and_not_with_no_color(xterm: pytest.MonkeyPatch) -> None:
+    good = terminal.text("ok", "bold green")
+    assert shown(good, Screen()) == ["\x1b[1;32mok\x1b[0m"]
+    xterm.setenv("FORCE_COLOR", "1")
+    assert shown(good) == ["ok"]
+    xterm.setenv("NO_COLOR", "")
+    assert shown(good, Screen()) != ["ok"], "an empty NO_COLOR says nothing"
+    xterm.setenv("NO_COLOR", "1")
+    assert shown(good, Screen()) == ["ok"]
+    xterm.delenv("NO_COLOR")
+    xterm.setenv("TERM", "dumb")
+    assert shown(good, Screen()) == ["ok"]
+
+
+def test_columns_are_aligned_in_any_script(xterm: pytest.MonkeyPatch) -> None:
+    cells = [("取扱", "1,000", "ok"), ("ab", "2", "not ok, \x1b[31m[red]")]
+    rows = [[(cell, "") for cell in row] for row in cells]
+    pipe = terminal.console(io.StringIO())
+    assert shown(terminal.table(pipe, ("name", "n", "end"), rows, "n")) == [
+        "name      n  end",
+        "取扱  1,000  ok",
+        "ab        2  not ok,  [31m[red]",
+    ]
+
+
+@pytest.mark.parametrize("before", ["", "said before"])
+def test_a_pipe_that_nobody_reads_is_told_to_who_prints(before: str) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    stream = os.fdopen(theirs, "w")
+    stream.write(before)
+    with pytest.raises(BrokenPipeError):
+        terminal.show(terminal.console(stream), terminal.text("ok"))
+    with pytest.raises(BrokenPipeError):
+        stream.close()
+
+
+def test_a_pipe_has_whole_lines() -> None:
+    cells = [[("name " * 100, ""), ("text " * 100, "")]]
+    pipe = terminal.console(io.StringIO())
+    head, row = shown(terminal.table(pipe, ("a", "b"), cells))
+    assert (head.split(), len(row)) == (["a", "b"], 1001)
+
+
+@pytest.mark.parametrize("wide", range(30, 60))
+def test_a_narrow_terminal_wraps_one_column_or_has_whole_lines(
+    xterm: pytest.MonkeyPatch, wide: int
+) -> None:
+    xterm.setenv("NO_COLOR", "1")
+    xterm.setenv("COLUMNS", str(wide))
+    screen = Screen()
+    console = terminal.console(screen)
+    cells = [[("contextual: eu", ""), ("12,345", ""), ("2 hours ago, in part", "green")]]
+    head = ("account", "given up", "last sync")
+    lines = shown(terminal.table(console, head, cells, ("given up",), "last sync"), screen)
+    whole = [
+        "account         given up  last sync",
+        "contextual: eu    12,345  2 hours ago, in part",
+    ]
+    if wide >= 46 or wide < 31:
+        assert lines == whole
+    else:
+        assert max(map(len, lines)) <= wide
+        assert any(line.startswith("contextual: eu    12,345  2") for line in lines)
+        assert " ".join(line[26:] for line in lines).split() == (
+            ["last", "sync", "2", "hours", "ago,", "in", "part"]
+        )
 
 
 # -- the closing table --------------------------------------------------------------------------
@@ -202,8 +351,9 @@ def run_of(provider: str, **values: Any) -> SyncRun:
     return SyncRun(**row)
 
 
-def table(rows: Sequence[SyncRun], wide: int | None = None) -> list[str]:
-    return output.table(rows, terminal.Paint(io.StringIO()), wide)
+def table(rows: Sequence[SyncRun], stream: io.StringIO | None = None) -> list[str]:
+    stream = stream or io.StringIO()
+    return shown(output.table(terminal.console(stream), rows), stream)
 
 
 def test_the_table_has_a_line_a_provider_and_says_how_it_ended() -> None:
@@ -226,11 +376,13 @@ def test_the_table_has_a_line_a_provider_and_says_how_it_ended() -> None:
     )
 
 
-def test_a_narrow_terminal_leaves_out_what_is_0_everywhere() -> None:
+def test_a_narrow_terminal_leaves_out_what_is_0_everywhere(xterm: pytest.MonkeyPatch) -> None:
+    xterm.setenv("NO_COLOR", "1")
+    xterm.setenv("COLUMNS", "80")
     rows = [run_of("llamacloud", jobs_new=3, requests=4), run_of("unsiloed", requests=2)]
-    head, *_ = table(rows, 80)
+    head, *_ = table(rows, Screen())
     assert head.split() == ["provider", "new", "requests", "seconds", "outcome"]
-    assert len(table([run_of("unsiloed")], 40)) == 2
+    assert len(table([run_of("unsiloed", exit_code=3)], Screen())) == 2
 
 
 def test_sentences_for_newcomers() -> None:
@@ -263,13 +415,13 @@ def test_a_sync_on_a_terminal(option: str, make_place: MakePlace) -> None:
         said += piece
     os.close(ours)
     assert process.wait() == 0
-    text = said.decode()
-    live = text.count("\r\x1b[K")
-    assert (live > 1) == (option == "log")
+    # the terminal's driver makes two of each end of a line
+    text = said.decode().replace("\r\n", "\n")
+    assert (text.count("\r\x1b[2K") > 1) == (option == "log")
     assert ("results fetched" in text) == (option == "log")
     assert "\x1b[32mok\x1b[0m" in text
-    last = text.split("\r\x1b[K")[-1].splitlines()
-    assert last[0].startswith("\x1b[2mprovider\x1b[0m"), "the line is gone before the table"
+    head, row, *_ = rows_of(text, 120)
+    assert head.startswith("provider ") and row.startswith("llamacloud "), "the line is gone"
 
 
 def _read(descriptor: int) -> bytes:

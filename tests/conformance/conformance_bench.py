@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timezone
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import dlt
-import duckdb
 
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator, RequestRecord, TrueJob
 from dlt_docjobs.model.records import SyncRun
-from dlt_docjobs.tables import RESULT_TABLES, TABLES
-
-Row = dict[str, Any]
-Tables = dict[str, list[Row]]
-Ref = tuple[str, str]
+from dlt_docjobs.tables import RESULT_TABLES
+from dlt_docjobs.testing.warehouse import DATASET, Tables, Warehouse
 
 PROVIDERS = ("llamacloud", "contextual", "unsiloed")
 KINDS = ("parse", "extract")
 LISTING = ("llamacloud", "contextual")
-DATASET = "docjobs"
 
 QUEUED_WORD = {
     ("llamacloud", "parse"): "PENDING",
@@ -145,53 +137,25 @@ class Bench:
 
     # -- the warehouse ----------------------------------------------------------------------
 
-    @contextmanager
-    def _connect(self, warehouse: str) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = duckdb.connect(str(self.file(warehouse)))
-        try:
-            connection.execute(f"SET schema = '{DATASET}'")
-            yield connection
-        finally:
-            connection.close()
+    def warehouse(self, name: str = "warehouse") -> Warehouse:
+        """A warehouse."""
+        return Warehouse(self.file(name))
 
     def query(self, sql: str, *values: Any, warehouse: str = "warehouse") -> list[tuple[Any, ...]]:
         """The rows of a query, all dates in UTC."""
-        with self._connect(warehouse) as connection:
-            rows = connection.execute(sql, list(values)).fetchall()
-        return [tuple(_utc(value) for value in row) for row in rows]
+        return self.warehouse(warehouse).query(sql, *values)
 
     def age(self, hours: float) -> None:
         """Puts everything that the warehouse says of past syncs so many hours back."""
-        columns = {
-            "jobs": ("last_observed_at",),
-            "job_status_history": ("occurred_at", "occurred_at_latest", "observed_at"),
-            "rejected_records": ("observed_at",),
-        }
-        with self._connect("warehouse") as connection:
-            for table, names in columns.items():
-                changes = ", ".join(f"{name} = {name} - INTERVAL '{hours} hours'" for name in names)
-                connection.execute(f"UPDATE {table} SET {changes}")
+        self.warehouse().age(hours)
 
     def tables(self, warehouse: str = "warehouse") -> Tables:
         """Every table that there is whole, ordered by its key."""
-        found: Tables = {}
-        with self._connect(warehouse) as connection:
-            there = {row[0] for row in connection.execute("SHOW TABLES").fetchall()}
-            for name, table in TABLES.items():
-                if name not in there:
-                    continue
-                cursor = connection.execute(f"SELECT * FROM {name} ORDER BY {', '.join(table.key)}")
-                columns = [column[0] for column in cursor.description]
-                found[name] = [
-                    {key: _utc(value) for key, value in zip(columns, row, strict=True)}
-                    for row in cursor.fetchall()
-                ]
-        return found
+        return self.warehouse(warehouse).tables()
 
     def loads(self, warehouse: str = "warehouse") -> list[str]:
         """The packages that were loaded whole."""
-        rows = self.query("SELECT load_id FROM _dlt_loads WHERE status = 0", warehouse=warehouse)
-        return [row[0] for row in rows]
+        return self.warehouse(warehouse).loads()
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -245,10 +209,6 @@ def asks_for_result(record: RequestRecord) -> bool:
     return len(parts) == 4 and bool(expanded - {"usage"})
 
 
-def _utc(value: Any) -> Any:
-    return value.astimezone(timezone.utc) if isinstance(value, datetime) else value
-
-
 def causes(error: BaseException) -> list[BaseException]:
     """An error and those behind it."""
     found: list[BaseException] = []
@@ -257,46 +217,6 @@ def causes(error: BaseException) -> list[BaseException]:
         found.append(current)
         current = current.__cause__ or current.__context__
     return found
-
-
-# -- rows ---------------------------------------------------------------------------------------
-
-
-def ref_of(row: Row) -> Ref:
-    """A row's job."""
-    return row["job_kind"], row["job_id"]
-
-
-def of_job(tables: Tables, table: str, job_id: str) -> list[Row]:
-    """A job's rows in a table."""
-    return [row for row in tables[table] if row["job_id"] == job_id]
-
-
-def job_row(tables: Tables, job_id: str) -> Row:
-    """A job's row."""
-    (row,) = of_job(tables, "jobs", job_id)
-    return row
-
-
-def events_of(tables: Tables, job_id: str) -> list[Row]:
-    """A job's events in order."""
-    rows = of_job(tables, "job_status_history", job_id)
-    return sorted(rows, key=lambda row: row["sequence"])
-
-
-def statuses_of(tables: Tables, job_id: str) -> list[str]:
-    """The canonical statuses of a job's events in order."""
-    return [row["status"] for row in events_of(tables, job_id)]
-
-
-def without(rows: Iterable[Row], *columns: str) -> list[Row]:
-    """Rows without some columns."""
-    return [{key: row[key] for key in row if key not in columns} for row in rows]
-
-
-def text_of(tables: Tables) -> str:
-    """Everything that stands in the tables, as one text."""
-    return json.dumps(tables, default=str, ensure_ascii=False)
 
 
 # -- results ------------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ from typing import Any
 import dlt
 import duckdb
 import pytest
-from conformance_bench import DATASET, Bench, Row, Tables
+from conformance_bench import Bench
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.tables import REMOVED, TABLES
+from dlt_docjobs.testing.warehouse import DATASET, Row, Tables
 
 DESTINATIONS = ("duckdb", "postgres", "files", "delta", "iceberg", "ducklake")
 EXTENSIONS = {"delta": ("delta",), "iceberg": ("avro", "iceberg"), "ducklake": ("ducklake",)}

@@ -8,10 +8,11 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from conformance_bench import KINDS, NO_RESULTS_BUT_RUNS, PROVIDERS, Bench, MakeBench, Tables
-from conformance_checks import assert_history_true, assert_sound
+from conformance_bench import KINDS, NO_RESULTS_BUT_RUNS, PROVIDERS, Bench, MakeBench
 
 from dlt_docjobs.emulator import TrueJob
+from dlt_docjobs.testing.checks import assert_history_true, assert_sound
+from dlt_docjobs.testing.warehouse import Tables
 
 # both signs where creations are bracketed by the provider's clock
 CASES = [(provider, 0.0) for provider in PROVIDERS]

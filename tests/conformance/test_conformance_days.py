@@ -6,18 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from conformance_bench import (
-    KINDS,
-    SUCCESS_WORD,
-    Bench,
-    MakeBench,
-    Tables,
-    job_row,
-    of_job,
-)
+from conformance_bench import KINDS, SUCCESS_WORD, Bench, MakeBench
 
 from dlt_docjobs.emulator import RequestRecord
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.warehouse import Tables, job_row, of_job
 
 
 @dataclass
@@ -113,34 +106,36 @@ def test_asking_for_credits_is_no_change_of_status(credits: Days) -> None:
 
 @pytest.fixture(scope="module")
 def gone(make_bench: MakeBench) -> Days:
-    """Contextual says that jobs are done but has no results; two syncs at once, one a day later."""
+    """Jobs of Contextual without results: two syncs, two a day later, two a week later."""
     days = Days(make_bench())
     emulator = days.bench.emulator
     for kind in KINDS:
         status = SUCCESS_WORD["contextual", kind]
         days.jobs[kind] = emulator.add_job("contextual", kind, status=status, pages=1).job_id
         emulator.faults.broken_results[days.jobs[kind]] = 404
-    days.sync("contextual")
-    days.sync("contextual")
-    days.bench.age(25)
-    days.sync("contextual")
+    for hours in (0, 25, 7 * 24):
+        if hours:
+            days.bench.age(hours)
+        days.sync("contextual")
+        days.sync("contextual")
     return days
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_result_that_is_missing_is_tried_for_a_day(gone: Days, kind: str) -> None:
+def test_a_result_that_is_missing_is_tried_for_a_week(gone: Days, kind: str) -> None:
     states = [job_row(tables, gone.jobs[kind])["results_state"] for tables in gone.tables]
-    assert states == ["pending", "pending", "expired"]
+    assert states == ["pending"] * 4 + ["expired"] * 2
     results = [
         sum(gone.jobs[kind] in one.path and one.path.endswith("/results") for one in asked)
         for asked in gone.requests
     ]
-    assert results == [1, 1, 1]
+    # at every sync of the first day, then once a day
+    assert results == [1, 1, 1, 0, 1, 0]
 
 
 def test_a_run_with_a_missing_result_is_partial(gone: Days) -> None:
-    assert [run.exit_code for run in gone.runs] == [1, 1, 0]
-    assert [run.pending_results for run in gone.runs] == [2, 2, 0]
+    assert [run.exit_code for run in gone.runs] == [1, 1, 1, 0, 0, 0]
+    assert [run.pending_results for run in gone.runs] == [2, 2, 2, 2, 0, 0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -148,7 +143,7 @@ def test_a_job_whose_result_is_gone_has_no_other_events(gone: Days, kind: str) -
     for tables in gone.tables:
         events = of_job(tables, "job_status_history", gone.jobs[kind])
         assert {event["status"] for event in events} == {"queued", "succeeded"}
-    assert gone.tables[2]["job_progress"] == gone.tables[0]["job_progress"]
+    assert gone.tables[-1]["job_progress"] == gone.tables[0]["job_progress"]
 
 
 # -- ids that nobody knows ----------------------------------------------------------------------

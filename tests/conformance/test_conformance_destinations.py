@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conformance_bench import RESULTS, Tables, job_row, of_job, result_of, without
-from conformance_checks import assert_complete, assert_history_true, assert_sound
+from conformance_bench import RESULTS, result_of
 from conformance_destinations import DESTINATIONS, DestinationBench, install_extensions
 
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.loading.failures import record_failure
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
+from dlt_docjobs.testing.warehouse import Tables, job_row, of_job, without
 
 PROVIDER = "unsiloed"
 

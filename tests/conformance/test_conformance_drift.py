@@ -8,12 +8,13 @@ import dlt
 import duckdb
 import psycopg2
 import pytest
-from conformance_bench import DATASET, PROVIDERS, Bench, MakeBench
-from conformance_checks import assert_complete, assert_sound
+from conformance_bench import PROVIDERS, Bench, MakeBench
 
 import dlt_docjobs
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.testing.checks import assert_complete, assert_sound
+from dlt_docjobs.testing.warehouse import DATASET
 
 # what a version before this one might not have had
 YOUNG_COLUMNS = {

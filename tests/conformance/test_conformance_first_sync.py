@@ -15,21 +15,17 @@ from conformance_bench import (
     SUCCESS_WORD,
     Bench,
     MakeBench,
-    Tables,
     asks_for_result,
-    events_of,
-    job_row,
-    of_job,
     result_of,
-    without,
 )
-from conformance_checks import assert_complete, assert_history_true, assert_sound
 
 from dlt_docjobs.emulator import RequestRecord
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
+from dlt_docjobs.testing.warehouse import Tables, events_of, job_row, of_job, without
 
-# contract 6.1, word for word
+# the words of docs/contract.md#canonical-status, written once more
 CANONICAL = {
     "llamacloud": {
         "queued": ("PENDING", "THROTTLED", "throttled"),

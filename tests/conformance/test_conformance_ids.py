@@ -10,11 +10,12 @@ from typing import Any
 
 import dlt
 import pytest
-from conformance_bench import Bench, MakeBench, Tables, causes, job_row, of_job
+from conformance_bench import Bench, MakeBench, causes
 
 from dlt_docjobs import UsageError
 from dlt_docjobs.emulator import RequestRecord
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.warehouse import Tables, job_row, of_job
 
 Ids = list[tuple[str, str]]
 

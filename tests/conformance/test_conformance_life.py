@@ -21,20 +21,22 @@ from conformance_bench import (
     SUCCESS_WORD,
     Bench,
     MakeBench,
-    Row,
-    Tables,
     asks_for_result,
-    events_of,
-    job_row,
-    of_job,
     result_of,
-    statuses_of,
-    without,
 )
-from conformance_checks import assert_complete, assert_history_true, assert_sound
 
 from dlt_docjobs.emulator import RequestRecord, TrueJob
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
+from dlt_docjobs.testing.warehouse import (
+    Row,
+    Tables,
+    events_of,
+    job_row,
+    of_job,
+    statuses_of,
+    without,
+)
 
 OTHER_QUEUE = {
     ("llamacloud", "extract"): "THROTTLED",
@@ -46,6 +48,8 @@ WAY_BACK = {
     "unsiloed": ("Processing", "Starting", "Processing", "Succeeded"),
 }
 SYNCS = 6
+# how long doubt lasts is tested elsewhere: from the second sync on there is none
+CERTAIN = {"gone_after_seconds": 0, "retry_results_days": 0}
 POLL_OPEN_DAYS = 5
 
 
@@ -67,7 +71,9 @@ class Life:
 
     def sync(self, **arguments: Any) -> None:
         number = len(self.runs) + 1
-        run = self.bench.sync(self.provider, poll_open_days=POLL_OPEN_DAYS, **arguments)
+        certain = CERTAIN if number > 1 else {}
+        arguments |= {"poll_open_days": POLL_OPEN_DAYS, **certain}
+        run = self.bench.sync(self.provider, **arguments)
         self.runs[number] = run
         self.tables[number] = self.bench.tables()
         self.loads[number] = self.bench.loads()
@@ -311,8 +317,9 @@ def test_a_run_with_failures_says_so_and_the_next_is_well(life: Life) -> None:
     first = life.runs[1]
     assert (first.ok, first.exit_code) == (False, 1)
     assert first.error
-    assert first.pending_results == (2 if life.provider == "unsiloed" else 4)
-    assert "stays pending" in first.error
+    withheld = [*life.truth(("flaky", "gone pending", "garbage", "result gone"))]
+    assert first.pending_results == len(withheld) >= 4
+    assert "pending" in first.error
     for number in (2, 3, 4, 5):
         run = life.runs[number]
         assert (run.ok, run.exit_code, run.error) == (True, 0, None)
@@ -323,13 +330,15 @@ def test_a_run_with_failures_says_so_and_the_next_is_well(life: Life) -> None:
 def test_a_result_that_cannot_be_read_is_set_aside_whole(life: Life, kind: str) -> None:
     job_id = life.job("garbage", kind)
     for number in (1, 2, 3, 4, 5):
-        assert life.row(number, "garbage", kind)["results_state"] == "failed"
+        state = "failed" if number > 1 else "pending"
+        assert life.row(number, "garbage", kind)["results_state"] == state
         (record,) = of_job(life.tables[number], "rejected_records", job_id)
         assert record["job_kind"] == kind
         assert record["error"]
         assert "garbage" in record["payload"]
         json.loads(record["payload"])
-    assert life.asked(2, "garbage", kind) == []
+    assert life.asked(2, "garbage", kind)
+    assert life.asked(3, "garbage", kind) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -427,10 +436,11 @@ def test_a_result_that_was_never_fetched_expires_with_its_job(life: Life, kind: 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_result_that_is_gone_while_its_job_is_not_is_expired(life: Life, kind: str) -> None:
-    row = life.row(1, "result gone", kind)
+    assert life.row(1, "result gone", kind)["results_state"] == "pending"
+    row = life.row(2, "result gone", kind)
     assert (row["status"], row["results_state"]) == ("succeeded", "expired")
     assert life.statuses(5, "result gone", kind)[-1] == "succeeded"
-    assert not life.asked(2, "result gone", kind)
+    assert not life.asked(3, "result gone", kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -502,7 +512,7 @@ def test_progress_keeps_what_a_running_job_has_found_so_far(life: Life) -> None:
         return
     (row,) = of_job(life.tables[1], "job_progress", life.job("hanging", "extract"))
     details = json.loads(row["details"])
-    assert details["accumulated_results"] == {"vendor": "ACME"}
+    assert details["accumulated_results"] == {"vendor": "Nordwind"}
     assert details["failed_subtrees"] == []
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from conformance_bench import KINDS, PROVIDERS, SUCCESS_WORD, Bench, MakeBench
-from conformance_checks import assert_complete, assert_history_true, assert_sound
 
 from dlt_docjobs.emulator import Faults
+from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
 
 FAULTS: dict[str, dict[str, Any]] = {
     "429 without a word": {"rate_limit_fraction": 0.3},

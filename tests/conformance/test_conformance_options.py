@@ -6,22 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from conformance_bench import (
-    KINDS,
-    PROVIDERS,
-    RUNNING_WORD,
-    SUCCESS_WORD,
-    Bench,
-    MakeBench,
-    Tables,
-    events_of,
-    job_row,
-    of_job,
-)
-from conformance_checks import assert_complete, assert_history_true, assert_sound
+from conformance_bench import KINDS, PROVIDERS, RUNNING_WORD, SUCCESS_WORD, Bench, MakeBench
 
 from dlt_docjobs.emulator import RequestRecord
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
+from dlt_docjobs.testing.warehouse import Tables, events_of, job_row, of_job
 
 
 @dataclass

@@ -15,15 +15,12 @@ from conformance_bench import (
     SUCCESS_WORD,
     Bench,
     MakeBench,
-    Row,
-    Tables,
-    ref_of,
-    without,
 )
-from conformance_checks import assert_complete, assert_history_true, assert_sound
 
 from dlt_docjobs.emulator import RequestRecord
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
+from dlt_docjobs.testing.warehouse import Row, Tables, ref_of, without
 
 PACKAGE = 6
 

@@ -8,22 +8,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from conformance_bench import (
-    KINDS,
-    LISTING,
-    RUNNING_WORD,
-    SUCCESS_WORD,
-    Bench,
-    MakeBench,
-    Tables,
-    job_row,
-    of_job,
-    statuses_of,
-)
-from conformance_checks import assert_complete, assert_history_true, assert_sound
+from conformance_bench import KINDS, LISTING, RUNNING_WORD, SUCCESS_WORD, Bench, MakeBench
 
 from dlt_docjobs.emulator import Faults, RequestRecord, TrueJob
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
+from dlt_docjobs.testing.warehouse import Tables, job_row, of_job, statuses_of
 
 STEPS = ("two statuses", "drift", "repeated token", "endless list", "healed")
 BROKEN = ("repeated token", "endless list")

@@ -18,17 +18,12 @@ from conformance_bench import (
     SUCCESS_WORD,
     Bench,
     MakeBench,
-    Tables,
-    events_of,
-    job_row,
-    of_job,
-    text_of,
-    without,
 )
-from conformance_checks import assert_complete, assert_sound
 
 from dlt_docjobs.emulator import Faults, RequestRecord
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.checks import assert_complete, assert_sound
+from dlt_docjobs.testing.warehouse import Tables, events_of, job_row, of_job, text_of, without
 
 STYLES = ("naive", "nine", "offset", "default")
 UNREADABLE = {"not_object", "no_id", "null_id", "number_id", "bad_date"}

@@ -15,15 +15,15 @@ from conformance_bench import (
     SUCCESS_WORD,
     Bench,
     MakeBench,
-    Tables,
     causes,
 )
-from conformance_checks import assert_complete, assert_sound
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_docjobs import SyncFailed
 from dlt_docjobs.emulator import Faults
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.checks import assert_complete, assert_sound
+from dlt_docjobs.testing.warehouse import Tables
 
 REFUSED = ("wrong key", "dead host", "nothing but errors")
 WRONG_KEY = "not-the-key-7f3a"

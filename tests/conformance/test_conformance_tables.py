@@ -8,7 +8,7 @@ from dlt_docjobs.tables import TABLES
 
 JOB = "provider account job_kind job_id"
 
-# contract 5, word for word
+# the keys and columns of docs/contract.md#tables, written once more
 CONTRACT = {
     "jobs": (
         "provider job_kind job_id",

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta, timezone
 
 import duckdb
 import pytest
-from conformance_bench import DATASET, PROVIDERS, Bench, MakeBench
-from conformance_checks import assert_complete, assert_history_true, assert_sound
+from conformance_bench import PROVIDERS, Bench, MakeBench
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
+from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
+from dlt_docjobs.testing.warehouse import DATASET
 from dlt_docjobs.warehouse.connection import prepare
 
 DLT_TABLES = ("_dlt_pipeline_state", "_dlt_version")

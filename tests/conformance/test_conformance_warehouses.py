@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from conformance_bench import PROVIDERS, RESULTS, Bench, MakeBench, Tables
-from conformance_checks import assert_complete, assert_history_true, assert_sound
+from conformance_bench import PROVIDERS, RESULTS, Bench, MakeBench
 
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
+from dlt_docjobs.testing.warehouse import Tables
 
 STEPS = ("first", "other", "first anew")
 

@@ -16,14 +16,12 @@ from conformance_bench import (
     SUCCESS_WORD,
     Bench,
     MakeBench,
-    Tables,
-    job_row,
-    of_job,
     result_of,
 )
 
 from dlt_docjobs.emulator import RequestRecord
 from dlt_docjobs.model.records import SyncRun
+from dlt_docjobs.testing.warehouse import Tables, job_row, of_job
 
 INSIDE = ("at the lower bound", "within")
 OUTSIDE = ("before", "at the upper bound", "after")

@@ -22,9 +22,9 @@ from shop_support import Shop
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.http import Unauthorized
+from dlt_docjobs.loading.engine import Engine
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync import result_rows
-from dlt_docjobs.sync.engine import Engine
 from dlt_docjobs.tables.arrow import ResultBuffer
 from dlt_docjobs.warehouse.state import WarehouseState
 
@@ -323,7 +323,11 @@ def test_status_imports_no_provider_and_no_client() -> None:
 
 
 def test_a_sync_imports_its_own_provider_and_no_command_line_of_httpx() -> None:
-    modules = imported_by("from dlt_docjobs import llamacloud, run")
+    modules = imported_by(
+        "from dlt_docjobs import llamacloud, run\n"
+        "from dlt_docjobs.providers.registry import provider\n"
+        "provider('llamacloud').api_class()"
+    )
     others = {
         "dlt_docjobs.providers.contextual.api",
         "dlt_docjobs.providers.unsiloed.api",

@@ -9,7 +9,8 @@ from docs_support import Project
 from process_support import repeated
 
 from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.model.vocabulary import JOB_KINDS, PROVIDERS
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
+from dlt_docjobs.model.vocabulary import JOB_KINDS
 
 # the ids that the pages name
 NAMED_JOBS = ("5d1f0d0e-6c1c-4f6e-9c43-0e6f1f1f7a10", "7d6c9a4e-0000-0000-0000-000000000001")

@@ -19,12 +19,17 @@ from dlt_docjobs.cli import main
 from dlt_docjobs.emulator import Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
+PAGES = (
+    "README.md",
+    *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("docs/**/*.md"))),
+)
 KEYS = {
     "llamacloud": "LLAMA_CLOUD_API_KEY",
     "contextual": "CONTEXTUAL_API_KEY",
     "unsiloed": "UNSILOED_API_KEY",
 }
+# its blocks are parts of a package, which tests/elsewhere installs and runs
+GUIDE = "docs/adding-a-provider.md"
 IDS_FILE = "unsiloed_ids.csv"
 PATIENCE = 400.0
 
@@ -50,11 +55,18 @@ def read(page: str) -> str:
     return (ROOT / page).read_text("utf-8")
 
 
+def anchors(text: str) -> set[str]:
+    """What a link can lead to on a page: its headings, as a browser names them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def blocks(*languages: str) -> list[Block]:
     """The code blocks of all pages in these languages; of all of them if none is named."""
     return [
         Block(page, number, match["language"], match["text"])
         for page in PAGES
+        if page != GUIDE
         for number, match in enumerate(_FENCE.finditer(read(page)), 1)
         if not languages or match["language"] in languages
     ]

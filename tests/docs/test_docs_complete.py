@@ -14,14 +14,16 @@ from typing import Any
 import dlt
 import pytest
 import tomlkit
-from docs_support import PAGES, ROOT, blocks, read
+from docs_support import PAGES, ROOT, anchors, blocks, read
 from packaging.requirements import Requirement
 
 import dlt_docjobs
 from dlt_docjobs.cli import output
 from dlt_docjobs.cli.arguments import make_parser
-from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES, EXPIRED, STATUSES, UNKNOWN
-from dlt_docjobs.sync import outcomes
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
+from dlt_docjobs.model import outcomes
+from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES, EXPIRED, UNKNOWN
+from dlt_docjobs.providers.registry import provider as provider_of
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import VIEWS
 
@@ -92,13 +94,13 @@ def test_every_table_and_column_is_documented(name: str) -> None:
     assert f"[`{name}`]" in read("README.md")
 
 
-@pytest.mark.parametrize("provider", generate.SOURCES)
+@pytest.mark.parametrize("provider", generate.PROVIDERS)
 def test_every_configuration_key_is_documented(provider: str) -> None:
     text = read("docs/configuration.md")
     for key in (*generate.keys_of(provider), *generate.keys_of(provider, of_one_call=True)):
         assert f"`{key}`" in text
     settings = tomlkit.parse(read(".dlt/config.toml").replace("\n# ", "\n#")).unwrap()
-    assert set(settings["sources"]["docjobs"]) == set(generate.SOURCES)
+    assert set(settings["sources"]["docjobs"]) == set(generate.PROVIDERS)
 
 
 def test_every_view_and_column_is_documented() -> None:
@@ -112,7 +114,7 @@ def test_every_view_and_column_is_documented() -> None:
 
 def test_every_status_and_segment_type_is_documented() -> None:
     text = read("docs/tables.md")
-    words = {word for of_provider in STATUSES.values() for word in of_provider.values()}
+    words = {word for name in PROVIDERS for word in provider_of(name).vocabulary.statuses.values()}
     for word in {*words, EXPIRED, UNKNOWN, *CANONICAL_SEGMENT_TYPES}:
         assert f"`{word}`" in text
 
@@ -173,13 +175,7 @@ def test_links_lead_somewhere(page: str) -> None:
         path, _, anchor = target.partition("#")
         linked = (folder / path).resolve() if path else ROOT / page
         assert linked.exists(), target
-        if anchor:
-            headings = re.findall(r"^#+ (.+)$", linked.read_text("utf-8"), re.MULTILINE)
-            assert anchor in {_anchor(heading) for heading in headings}, target
-
-
-def _anchor(heading: str) -> str:
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        assert not anchor or anchor in anchors(linked.read_text("utf-8")), target
 
 
 @pytest.mark.parametrize("name", MINE)

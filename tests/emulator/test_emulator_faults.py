@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from dlt_docjobs.emulator import Emulator, Faults
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
 from dlt_docjobs.model.times import parse_instant
-from dlt_docjobs.model.vocabulary import PROVIDERS
 
 Get = Callable[..., httpx.Response]
 LISTS = {

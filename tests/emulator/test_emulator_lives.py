@@ -13,8 +13,9 @@ import pytest
 
 from dlt_docjobs.emulator import Emulator, TrueJob
 from dlt_docjobs.emulator.lives import FIRST_STATUS, LONGEST_LIFE, draw_life
+from dlt_docjobs.emulator.vocabulary import PROVIDERS, canonical_status
 from dlt_docjobs.model.times import parse_instant
-from dlt_docjobs.model.vocabulary import PROVIDERS, canonical_status, is_terminal
+from dlt_docjobs.model.vocabulary import is_terminal
 
 
 def outline(jobs: list[TrueJob], start: datetime) -> list[tuple[object, ...]]:

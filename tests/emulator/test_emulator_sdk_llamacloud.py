@@ -15,7 +15,7 @@ from llama_cloud.types.parsing_get_response import (
 )
 
 from dlt_docjobs.emulator import Emulator, TrueJob
-from dlt_docjobs.model.vocabulary import canonical_segment_type
+from dlt_docjobs.emulator.vocabulary import canonical_segment_type
 
 SCALAR_TYPES = {"text", "heading", "table", "image", "list", "code", "link", "header", "footer"}
 

@@ -10,8 +10,8 @@ from unsiloed_sdk import UnsiloedClient
 from unsiloed_sdk.exceptions import AuthenticationError
 
 from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.emulator.vocabulary import canonical_segment_type
 from dlt_docjobs.model.times import parse_instant
-from dlt_docjobs.model.vocabulary import canonical_segment_type
 
 
 @pytest.fixture

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
 
-from dlt_docjobs.http import ApiClient, HttpSettings, Wait
+from dlt_docjobs.http import ApiClient, ErrorForm, HttpSettings, Wait
+from dlt_docjobs.http.elsewhere import Resolve, resolve
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 KEY = "llx-secret-key-0123456789"
@@ -83,19 +84,26 @@ def make_client(
     waits: list[Wait] | None = None,
     random: Callable[[], float] = lambda: 1.0,
     region_hint: str = "",
+    error_form: ErrorForm | None = None,
     headers: Mapping[str, str] | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    result_hosts: Sequence[str] = (),
+    resolve: Resolve = resolve,
+    is_networked: bool = False,
     **settings: Any,
 ) -> ApiClient:
-    """A client over a handler; by default the jitter is at its longest."""
+    """A client over a handler, or over the network; by default the jitter is at its longest."""
     return ApiClient(
         base_url,
         headers=headers or {"Authorization": f"Bearer {KEY}"},
         settings=HttpSettings(**settings),
-        transport=transport or httpx.MockTransport(handler),
+        transport=None if is_networked else transport or httpx.MockTransport(handler),
         clock=clock or VirtualClock(),
         on_wait=None if waits is None else waits.append,
         region_hint=region_hint,
+        error_form=error_form or ErrorForm(),
+        result_hosts=result_hosts,
+        resolve=resolve,
         random=random,
     )
 

@@ -7,11 +7,12 @@ import traceback
 
 import httpx
 import pytest
-from http_support import JOB_PATH, KEY, NOON, Script, fetch, fetch_json, make_client
+from http_support import JOB_PATH, KEY, NOON, OK, Script, fetch, fetch_json, make_client
 
 from dlt_docjobs.http import (
     Answer,
     ApiError,
+    ErrorForm,
     Forbidden,
     InvalidRequest,
     NotFound,
@@ -20,6 +21,7 @@ from dlt_docjobs.http import (
     Throttled,
     Unauthorized,
     UnreadableBody,
+    UnrecognisedAnswer,
     decode_json,
 )
 
@@ -44,10 +46,12 @@ def failing(*answers: httpx.Response | Exception, **options: object) -> ApiError
         (409, ServerError, False),
         (410, NotFound, False),
         (413, InvalidRequest, False),
+        (414, InvalidRequest, False),
         (418, InvalidRequest, False),
         (422, InvalidRequest, False),
         (425, ServerError, False),
         (429, Throttled, False),
+        (431, InvalidRequest, False),
         (500, ServerError, False),
         (503, ServerError, False),
         (599, ServerError, False),
@@ -61,6 +65,80 @@ def test_each_status_has_its_class(status: int, kind: type[ApiError], fatal: boo
     assert str(status) in str(error) and "so it is" in str(error) and JOB_PATH in str(error)
     assert error.hint and error.hint in str(error)
     assert "in-the-query" not in str(error) and "api.test" not in str(error)
+
+
+KEYS = ErrorForm(frozenset({"detail", "code"}))
+TEXTS = ErrorForm(frozenset({"detail"}), r"\b(job|task)\b")
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize(
+    ("form", "body"),
+    [
+        (KEYS, b'{"detail": "Not Found"}'),
+        (KEYS, b'\xef\xbb\xbf {"code": 0, "detail": null}'),
+        (KEYS, b'{"detail": [], "other": 1}'),
+        (TEXTS, b'"Job 1 not found"'),
+        (TEXTS, b"TASK not found\n"),
+        (TEXTS, b'{"detail": "gone"}'),
+        (ErrorForm(), b'{"anything": 1}'),
+    ],
+)
+def test_a_404_in_the_api_s_own_form_is_believed(form: ErrorForm, body: bytes, status: int) -> None:
+    script = Script(httpx.Response(status, content=body))
+    with pytest.raises(NotFound):
+        asyncio.run(fetch(make_client(script, error_form=form)))
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize(
+    ("form", "body", "said"),
+    [
+        (KEYS, b"<!doctype html><h1>404</h1>", "with an HTML page, which"),
+        (KEYS, b"", "with an empty body, which"),
+        (KEYS, b" \n", "with an empty body, which"),
+        (KEYS, b"404 page not found\n", "with plain text, which"),
+        (TEXTS, b"404 page not found\n", "with plain text, which"),
+        (TEXTS, b"default backend - 404", "with plain text, which"),
+        (TEXTS, b"<html>job not found</html>", "with an HTML page, which"),
+        (KEYS, b'"Job 1 not found"', "with plain text, which"),
+        (KEYS, b'{"detail": null, "code": null}', "with JSON of another form, which"),
+        (KEYS, b'{"path": "/x", "status": 404}', "with JSON of another form, which"),
+        (KEYS, b'[{"detail": "x"}]', "with JSON of another form, which"),
+        (KEYS, b'{"detail": "cut o', "with plain text, which"),
+        (KEYS, b"[" * 50_000, "with plain text, which"),
+        (TEXTS, b"null", "with JSON of another form, which"),
+        (ErrorForm(), b"{}", "with JSON of another form, which"),
+        (ErrorForm(), b"job", "with plain text, which"),
+    ],
+)
+def test_a_404_in_another_form_is_a_failed_request(
+    form: ErrorForm, body: bytes, said: str, status: int
+) -> None:
+    script = Script(httpx.Response(status, content=body))
+    client = make_client(script, error_form=form, max_retries=2)
+    with pytest.raises(UnrecognisedAnswer) as caught:
+        asyncio.run(fetch(client))
+    error = caught.value
+    assert not isinstance(error, NotFound) and not error.is_fatal
+    assert f"{status} {said} is not the API's answer" in str(error)
+    assert error.status == status and len(str(error)) < 400
+    # as after a 503
+    assert (client.counters.requests, client.counters.failures) == (3, 3)
+    client = make_client(Script(httpx.Response(status, content=body), OK), error_form=form)
+    assert asyncio.run(fetch(client)).status == 200
+
+
+def test_a_proxy_s_403_stays_what_it_is() -> None:
+    error = failing(httpx.Response(403, text="<html>no"), error_form=KEYS)
+    assert isinstance(error, Forbidden)
+
+
+@pytest.mark.parametrize("status", [200, 203, 206, 299])
+def test_every_2xx_is_an_answer(status: int) -> None:
+    client = make_client(Script(httpx.Response(status, json=[1])))
+    assert asyncio.run(fetch_json(client)) == [1]
 
 
 def test_a_401_tells_of_regions() -> None:

@@ -34,7 +34,7 @@ def test_a_passing_trouble_is_repeated_until_it_passes(status: int) -> None:
 
 @pytest.mark.parametrize("status", REFUSED)
 def test_a_refusal_is_final(status: int) -> None:
-    script = Script(httpx.Response(status), OK)
+    script = Script(httpx.Response(status, json={"detail": "no"}), OK)
     client = make_client(script)
     with pytest.raises(ApiError):
         asyncio.run(fetch(client))

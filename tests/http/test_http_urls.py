@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
+from typing import Any
 
 import httpx
 import pytest
-from http_support import OK, Script, make_client
+from http_support import KEY, OK, Script, fetch, make_client, plain, serving
 
-from dlt_docjobs.http import InvalidBaseUrl, InvalidIdentifier, normalise_base_url
+from dlt_docjobs.http import (
+    ApiError,
+    InvalidBaseUrl,
+    InvalidIdentifier,
+    InvalidRequest,
+    UnsendableRequest,
+    normalise_base_url,
+)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +111,80 @@ def test_a_segment_that_could_lead_elsewhere_is_refused(segment: str) -> None:
     with pytest.raises(InvalidIdentifier):
         asyncio.run(ask())
     assert script.requests == []
+
+
+def refused(segments: tuple[str, ...], *params: tuple[str, str], **options: Any) -> Exception:
+    """What is raised for a request of which nothing is sent."""
+    script = Script(OK)
+
+    async def ask() -> None:
+        async with make_client(script, **options) as client:
+            await client.get_json(segments, params)
+
+    with pytest.raises((ApiError, InvalidIdentifier)) as caught:
+        asyncio.run(ask())
+    assert script.requests == []
+    return caught.value
+
+
+def test_an_id_that_is_too_long_for_a_url_is_none() -> None:
+    for params in ((), (("page_token", "x" * 70_000),)):
+        error = refused(("parse", "x" * 70_000), *params)
+        assert isinstance(error, InvalidIdentifier)
+        assert "70,000 characters" in str(error) and len(str(error)) < 200
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        ("x" * 70_000, "page_token has 70,000 characters"),
+        # three bytes each, of three characters each
+        ("\u20ac" * 8_000, "page_token has 8,000 characters"),
+        ("secret\ud800", "no valid Unicode"),
+    ],
+)
+def test_a_token_that_no_url_can_carry_costs_its_request_alone(token: str, said: str) -> None:
+    error = refused(("parse",), ("page_size", "5"), ("page_token", token))
+    assert isinstance(error, UnsendableRequest) and not isinstance(error, InvalidRequest)
+    assert not error.is_fatal and error.status is None
+    assert error.endpoint == "/parse"
+    assert said in str(error) and token[:6] not in str(error)
+    assert len(str(error)) < 200
+
+
+def test_an_id_and_a_token_that_are_too_long_together_are_the_token_s_fault() -> None:
+    error = refused(
+        ("parse", "x" * 40_000), ("page_token", "y" * 40_000), base_url="http://a.test/v1"
+    )
+    assert isinstance(error, UnsendableRequest)
+
+
+def test_what_fits_just_so_is_sent() -> None:
+    room = 65536 - len("https://api.test/v1/p?t=")
+    assert len(asked(("p",), ("t", "x" * room))) == len("/v1/p?t=") + room
+
+
+@pytest.mark.parametrize("headers", [{"api-key": f" {KEY}"}, {"api key": KEY}])
+def test_headers_that_http_does_not_allow_are_told_at_once_without_being_repeated(
+    headers: dict[str, str],
+) -> None:
+    async def run() -> ApiError:
+        async def handle(head: bytes, writer: asyncio.StreamWriter) -> None:
+            writer.write(plain(b"{}"))
+
+        async with serving(handle) as url:
+            client = make_client(
+                handle, base_url=url, headers=headers, transport=httpx.AsyncHTTPTransport()
+            )
+            with pytest.raises(ApiError) as caught:
+                await fetch(client)
+            assert client.counters.retries == 0
+            return caught.value
+
+    error = asyncio.run(run())
+    assert isinstance(error, UnsendableRequest) and not error.is_fatal
+    shown = "".join(traceback.format_exception(error)) + repr(error.__context__)
+    assert KEY not in shown
 
 
 def test_the_headers_of_every_request() -> None:

@@ -6,13 +6,22 @@ import asyncio
 import gzip
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from http_support import JOB, fetch, fetch_json, make_client, plain, serving
 
-from dlt_docjobs.http import ServerError, Unreachable
+from dlt_docjobs.http import (
+    ApiError,
+    Forbidden,
+    ServerError,
+    Unreachable,
+    UnrecognisedAnswer,
+)
 
 
 def over_the_wire(*answers: bytes | None, asks: object = fetch_json, **settings: object) -> object:
@@ -77,6 +86,98 @@ def test_silence_ends_with_the_timeout() -> None:
             assert client.counters.requests == 2
 
     asyncio.run(run())
+
+
+async def trickling(
+    status: str, pieces: Iterable[bytes], pause: float, **options: Any
+) -> tuple[Any, float]:
+    """Asks once a server that sends head and body piece by piece; how it ended, and when."""
+
+    async def trickle(head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 {status}\r\n".encode())
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    is_result = options.pop("is_result", False)
+    async with serving(trickle) as base_url:
+        client = make_client(
+            trickle,
+            base_url=base_url,
+            transport=httpx.AsyncHTTPTransport(),
+            max_retries=0,
+            **options,
+        )
+        began = time.monotonic()
+        ended: Any
+        async with client:
+            try:
+                ended = await client.get(JOB, is_result=is_result)
+            except ApiError as error:
+                ended = error
+        return ended, time.monotonic() - began
+
+
+def body_of(pieces: int) -> list[bytes]:
+    return [b"Content-Length: %d\r\n\r\n" % pieces, *[b"x"] * pieces]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param(body_of(10_000), id="body"),
+        pytest.param([b"x: y\r\n"] * 10_000, id="headers"),
+    ],
+)
+def test_an_answer_that_trickles_has_five_timeouts(pieces: list[bytes]) -> None:
+    ended, took = asyncio.run(trickling("200 OK", pieces, 0.05, timeout_seconds=0.3))
+    assert isinstance(ended, Unreachable) and "no answer in time" in str(ended)
+    assert not ended.is_fatal, "other answers may come faster"
+    assert 1.5 <= took < 5
+
+
+def test_a_result_that_trickles_has_sixty_timeouts() -> None:
+    pieces = body_of(60)
+    ended, took = asyncio.run(
+        trickling("200 OK", pieces, 0.05, timeout_seconds=0.3, is_result=True)
+    )
+    assert ended.body == b"x" * 60
+    # longer than any other answer has
+    assert took > 1.5
+    ended, took = asyncio.run(
+        trickling("200 OK", body_of(10_000), 0.01, timeout_seconds=0.05, is_result=True)
+    )
+    assert isinstance(ended, Unreachable)
+    assert 3 <= took < 10
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("500 Oops", ServerError),
+        ("403 No", Forbidden),
+        ("404 No", UnrecognisedAnswer),
+    ],
+)
+def test_an_error_that_trickles_is_the_error_all_the_same(
+    status: str, kind: type[ApiError]
+) -> None:
+    pieces = body_of(10_000)
+    pieces[1:1] = [b'{"detail": "so it']
+    ended, took = asyncio.run(trickling(status, pieces, 0.05, timeout_seconds=0.3))
+    assert type(ended) is kind
+    assert str(ended.status) == status[:3]
+    # one timeout
+    assert took < 1.5
+
+
+def test_an_error_s_body_gets_no_time_beyond_the_answer_s() -> None:
+    # the head takes four of the five timeouts
+    pieces = [b"x: y\r\n"] * 24 + body_of(10_000)
+    ended, took = asyncio.run(trickling("500 Oops", pieces, 0.05, timeout_seconds=0.3))
+    assert isinstance(ended, (ServerError, Unreachable))
+    assert took < 4
 
 
 def test_nobody_there() -> None:

@@ -509,6 +509,38 @@ def test_stored_resource_state_is_what_the_destination_has(pipeline: Pipeline) -
     assert dlt_internals.stored_resource_state(stored, "other", "numbers") == {}
 
 
+def test_renamed_state_is_what_a_pipeline_of_the_new_name_finds(tmp_path: Path) -> None:
+    def source(name: str) -> Any:
+        @dlt.source(name=name)
+        def made() -> Any:
+            def numbers() -> Iterator[Any]:
+                found = dlt.current.resource_state().setdefault("reached", [])
+                found.append(len(found))
+                yield {"number": len(found)}
+
+            return dlt.resource(numbers, name="numbers")
+
+        return made()
+
+    old = make_pipeline(tmp_path, "old")
+    old.run(source("one"))
+    ((stored, version),) = query(old, "SELECT state, version_hash FROM _dlt_pipeline_state")
+    state, version_hash = dlt_internals.renamed_state(stored, "new", "one", "two")
+    assert version_hash != version
+    with old.sql_client() as client:
+        client.execute_sql(
+            "UPDATE _dlt_pipeline_state SET pipeline_name = 'new', state = %s, version_hash = %s",
+            state,
+            version_hash,
+        )
+    new = make_pipeline(tmp_path, "new")
+    new.run(source("two"))
+    assert new.state["sources"]["two"]["resources"]["numbers"] == {"reached": [0, 1]}
+    assert list(new.schema_names) == ["two"]
+    rows = query(new, "SELECT pipeline_name FROM _dlt_pipeline_state")
+    assert rows == [("new",), ("new",)]
+
+
 # -- dlt's command line -------------------------------------------------------------------------
 
 

@@ -14,10 +14,10 @@ from sync_support import StillClock
 
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator, RequestRecord
+from dlt_docjobs.locks import LockKind
 from dlt_docjobs.locks.destination import lock_kind, warehouse_lock
 from dlt_docjobs.locks.lease import LEASES, Lease
 from dlt_docjobs.locks.local import SyncLocked, pipeline_lock
-from dlt_docjobs.sync.session import LockKind
 
 
 class Machines:

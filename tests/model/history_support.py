@@ -10,16 +10,18 @@ from typing import Any, NamedTuple, cast
 
 from hypothesis import strategies as st
 
+from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
 from dlt_docjobs.http.answers import clock_offset
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, StatusEvent
-from dlt_docjobs.model.vocabulary import EXPIRED, JobKind, Provider, canonical_status
+from dlt_docjobs.model.vocabulary import EXPIRED, JobKind
 from dlt_docjobs.providers.contextual.api import ContextualApi
 from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
 from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
+from dlt_docjobs.providers.registry import provider as registered
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
-from dlt_docjobs.sync.ledger import JobEntry, Ledger
+from dlt_docjobs.sync.job_rows import JobEntry, JobRows
 from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse.state import KnownJob
 
@@ -42,11 +44,14 @@ def api_of(provider: Provider, **policy: bool) -> ProviderApi:
     return cast(ProviderApi, kinds[provider](cast(Any, None), ContentPolicy(**policy)))
 
 
-def ledger_of(provider: Provider, policy: dict[str, bool] | None = None, **settings: Any) -> Ledger:
+def ledger_of(
+    provider: Provider, policy: dict[str, bool] | None = None, **settings: Any
+) -> JobRows:
     """A ledger with these settings."""
     rules = ContentPolicy(**policy or {})
-    return Ledger(
-        api_of(provider, **policy or {}), SyncSettings(provider, policy=rules, **settings)
+    return JobRows(
+        api_of(provider, **policy or {}),
+        SyncSettings(registered(provider), policy=rules, **settings),
     )
 
 
@@ -277,7 +282,7 @@ def _say_unsiloed(life: Life, seen: JobObservation, past: Sequence[Step]) -> Non
 class Warehouse:
     """The rows of one job, and syncs that go on from them as `WarehouseState` reads them."""
 
-    ledger: Ledger
+    ledger: JobRows
     kind: JobKind
     row: Job | None = None
     events: list[StatusEvent] = field(default_factory=list)

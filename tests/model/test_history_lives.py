@@ -10,8 +10,9 @@ from history_support import OFFSETS, Case, Life, at, cases, explain, observe, ru
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
 from dlt_docjobs.model.history import OBSERVED, PROVIDER, event_id
-from dlt_docjobs.model.vocabulary import EXPIRED, PROVIDERS, QUEUED, is_terminal
+from dlt_docjobs.model.vocabulary import EXPIRED, QUEUED, is_terminal
 
 _MANY = settings(
     max_examples=int(os.environ.get("DOCJOBS_TEST_EXAMPLES", "120")),

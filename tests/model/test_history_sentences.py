@@ -1,4 +1,4 @@
-"""Contract 6.5, sentence by sentence."""
+"""What docs/contract.md#status-history promises, sentence by sentence."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from history_support import JOB, at
 
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.model.history import History, derive_events, derive_expiry, event_id
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import StatusEvent
-from dlt_docjobs.model.vocabulary import Provider
+from dlt_docjobs.providers.registry import provider as registered
 
 US = timedelta(microseconds=1)
 
@@ -26,15 +27,16 @@ def history(events: list[StatusEvent], looked_at: datetime | None) -> History:
 
 def follow(provider: Provider, *answers: JobObservation) -> list[StatusEvent]:
     """The events of several answers, each of them in a sync of its own."""
+    words = registered(provider).vocabulary
     events: list[StatusEvent] = []
     looked_at: datetime | None = None
     for answer in answers:
         past = history(events, looked_at) if events else None
         if answer.provider_status is None:
             assert past is not None
-            events += derive_expiry(provider, answer, past)
+            events += derive_expiry(provider, words, answer, past)
         else:
-            events += derive_events(provider, answer, past)
+            events += derive_events(provider, words, answer, past)
         looked_at = answer.holds_from
     return events
 
@@ -367,6 +369,14 @@ def test_a_404_is_one_event_between_the_last_answer_and_itself() -> None:
     assert brief(events[-1]) == ("expired", None, 30, 90, "observed")
     assert events[-1].is_terminal and len(events) == 3
     assert events[-1].error_message is None
+
+
+def test_a_404_that_confirms_another_ends_the_job_at_the_first() -> None:
+    events = follow("llamacloud", seen("RUNNING", 10, created_at=at(1)))
+    past, words = history(events, at(30)), registered("llamacloud").vocabulary
+    for first, latest in ((None, 900), (at(90), 90), (at(900), 900), (at(950), 900)):
+        (event,) = derive_expiry("llamacloud", words, seen(None, 900), past, first)
+        assert brief(event) == ("expired", None, 30, latest, "observed")
 
 
 def test_a_job_that_comes_back_after_a_404_has_an_event_for_it() -> None:

@@ -1,19 +1,23 @@
-"""Contract 6.1 and 6.2: the tables of words, transcribed."""
+"""The canonical words of docs/contract.md, and the providers', written once more."""
 
 from __future__ import annotations
 
 import pytest
 
-from dlt_docjobs.model.vocabulary import (
-    CANONICAL_SEGMENT_TYPES,
+from dlt_docjobs.emulator.vocabulary import (
     PROVIDERS,
-    SEGMENT_TYPES,
-    STATUSES,
     Provider,
     canonical_segment_type,
     canonical_status,
+)
+from dlt_docjobs.model.vocabulary import (
+    CANONICAL_SEGMENT_TYPES,
     is_terminal,
 )
+from dlt_docjobs.providers.registry import provider as provider_of
+
+# in the order of the columns below
+NAMES: tuple[Provider, ...] = ("llamacloud", "contextual", "unsiloed")
 
 STATUS_WORDS: dict[str, tuple[str, str, str, bool]] = {
     "queued": ("PENDING THROTTLED", "pending", "Starting Queued AwaitingUpload", False),
@@ -30,7 +34,7 @@ SEGMENT_WORDS: dict[str, tuple[str, str, str]] = {
     "list": ("list", "", ""),
     "list_item": ("", "", "ListItem"),
     "table": ("table", "table", "Table"),
-    "picture": ("image", "figure", "Picture Figure"),
+    "picture": ("image figure", "figure", "Picture Figure"),
     "caption": ("", "", "Caption"),
     "formula": ("", "", "Formula"),
     "footnote": ("", "", "Footnote"),
@@ -51,7 +55,7 @@ def spellings(word: str) -> list[str]:
 @pytest.mark.parametrize("place", range(3))
 @pytest.mark.parametrize("status", STATUS_WORDS)
 def test_statuses(status: str, place: int) -> None:
-    provider: Provider = PROVIDERS[place]
+    provider: Provider = NAMES[place]
     words = STATUS_WORDS[status][place]
     assert isinstance(words, str)
     for word in words.split():
@@ -59,7 +63,7 @@ def test_statuses(status: str, place: int) -> None:
             assert canonical_status(provider, spelling) == status
     assert is_terminal(status) == STATUS_WORDS[status][3]
     # and no word that the contract doesn't know
-    known = {word for word, of in STATUSES[provider].items() if of == status}
+    known = {word for word, of in provider_of(provider).vocabulary.statuses.items() if of == status}
     assert known == {word.lower() for word in words.split()}
 
 
@@ -79,11 +83,13 @@ def test_an_expiry_ends_a_job() -> None:
 @pytest.mark.parametrize("place", range(3))
 @pytest.mark.parametrize("kind", SEGMENT_WORDS)
 def test_segment_types(kind: str, place: int) -> None:
-    provider: Provider = PROVIDERS[place]
+    provider: Provider = NAMES[place]
     for word in SEGMENT_WORDS[kind][place].split():
-        for spelling in [*spellings(word), "_".join(word), f"{word[:2]} _{word[2:]}"]:
+        for spelling in [*spellings(word), "_".join(word), f"{word[:2]} -{word[2:]}"]:
             assert canonical_segment_type(provider, spelling) == kind
-    known = {word for word, of in SEGMENT_TYPES[provider].items() if of == kind}
+    known = {
+        word for word, of in provider_of(provider).vocabulary.segment_types.items() if of == kind
+    }
     expected = set() if kind == "other" else set(SEGMENT_WORDS[kind][place].lower().split())
     assert known == expected
 

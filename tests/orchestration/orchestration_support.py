@@ -165,7 +165,8 @@ def rows(address: str, dataset: str) -> Mapping[str, list[Any]]:
 def assert_true(address: str, dataset: str, truth: Sequence[TrueJob]) -> None:
     """The tables hold the provider's jobs, each as it is, and nothing else."""
     import psycopg2
-    from conformance_checks import assert_complete, assert_history_true, assert_sound
+
+    from dlt_docjobs.testing.checks import assert_complete, assert_history_true, assert_sound
 
     connection = psycopg2.connect(address)
     with connection, connection.cursor() as cursor:

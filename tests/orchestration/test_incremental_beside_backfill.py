@@ -50,7 +50,7 @@ for day in days:
         except SyncLocked:
             time.sleep(0.2)
 """
-# two pipelines of one's own, which know of no gate
+# two pipelines of one's own
 RUN = """
 import sys
 from datetime import datetime, timedelta
@@ -258,7 +258,7 @@ def test_of_two_pipelines_of_ones_own_one_waits(world: World) -> None:
         wait_until_stopped(world, window)
         sync = world.start("-c", RUN, "docjobs_llamacloud", world.dataset)
         assert sync.stderr is not None
-        assert "waiting for its end" in sync.stderr.readline()
+        assert "waiting for partitions of a backfill" in sync.stderr.readline()
         assert stopped(world) == 1
     ended(window)
     ended(sync)

@@ -83,9 +83,10 @@ def ask(
     base_url: str = "https://api.test",
     headers: dict[str, str] | None = None,
     policy: ContentPolicy | None = None,
-    **options: Any,
+    page_size: int | None = 100,
+    **settings: Any,
 ) -> T:
-    """Asks a provider's module one thing."""
+    """Asks a provider's module one thing; `settings` are the provider's own."""
 
     async def talk() -> T:
         client = ApiClient(
@@ -96,6 +97,6 @@ def ask(
             clock=Ticking(),
         )
         async with client:
-            return await question(kind(client, policy or ContentPolicy(), **options))
+            return await question(kind(client, policy or ContentPolicy(), page_size, settings))
 
     return asyncio.run(talk())

@@ -33,7 +33,7 @@ def listed(
         server,
         lambda api: api.list_page(kind, wanted, token),
         base_url=BASE,
-        **options,
+        **{"page_size": 1000, **options},
     )
 
 
@@ -93,6 +93,17 @@ def test_the_same_parameters_go_with_every_page() -> None:
     ]
 
 
+@pytest.mark.parametrize(("date", "hours"), [("Sun, 22 Nov 2026 13:00:00 GMT", 1), (None, None)])
+def test_an_empty_page_tells_the_time_too(date: str | None, hours: int | None) -> None:
+    headers = {} if date is None else {"date": date}
+    server = always(httpx.Response(200, headers=headers, json=page()))
+    told = listed(server).clock_offset
+    if hours is None:
+        assert told is None
+    else:
+        assert told is not None and abs(told - timedelta(hours=hours)) < timedelta(seconds=30)
+
+
 @pytest.mark.parametrize(("size", "limit"), [(1000, "100"), (7, "7"), (None, None)])
 def test_extract_pages_are_smaller_and_know_no_bounds(size: int | None, limit: str | None) -> None:
     server = always(page(extract_row()))
@@ -149,7 +160,7 @@ def test_rows_that_can_t_be_read_are_set_aside() -> None:
     )
     assert [seen.job_id for seen in answer.observations] == ["a", "d"]
     assert [rejection.job_id for rejection in answer.rejections] == ["b", None, "c"]
-    answer = listed(always(page(extract_row(created_at="May"), extract_row(job_id=5))), "extract")
+    answer = listed(always(page(extract_row(status=None), extract_row(job_id=5))), "extract")
     assert [rejection.job_id for rejection in answer.rejections] == ["ext-1", None]
     assert {rejection.endpoint for rejection in answer.rejections} == {"/extract/jobs"}
 
@@ -261,6 +272,19 @@ def test_blocks_are_asked_for_by_one_value() -> None:
     assert heading["blocks"]
 
 
+def test_what_only_the_hierarchy_says_stays_in_the_payload() -> None:
+    heading = {"id": "b1", "type": "heading", "markdown": "# A", "parent_ids": []}
+    inferred = heading | {"id": "bX", "markdown": "## Inferred", "page_index": 1}
+    body = {
+        "status": "completed",
+        "pages": [{"index": 0, "blocks": [heading]}],
+        "document_metadata": {"hierarchy": {"blocks": [heading | {"page_index": 0}, inferred]}},
+    }
+    payload = got(always(body)).observation.payload
+    left = {"blocks": [{"id": "b1", "page_index": 0}, inferred]}
+    assert payload["document_metadata"] == {"hierarchy": left}
+
+
 @pytest.mark.parametrize(
     "word", ["pending", "processing", "retrying", "failed", "cancelled", "odd"]
 )
@@ -270,11 +294,18 @@ def test_a_job_that_has_not_succeeded_has_no_result(word: str) -> None:
     assert not answer.has_result and answer.observation.provider_status == word
 
 
-@pytest.mark.parametrize("pages", ["absent", None, {}, "x"])
-def test_a_completed_job_without_pages_is_kept_whole(pages: Any) -> None:
+@pytest.mark.parametrize("pages", ["absent", None])
+def test_a_completed_job_without_pages_has_no_result_yet(pages: Any) -> None:
     body = {"status": "completed", "file_name": "a"} | (
         {} if pages == "absent" else {"pages": pages}
     )
+    answer = got(always(body))
+    assert not answer.has_result and answer.observation.provider_status == "completed"
+
+
+@pytest.mark.parametrize("pages", [{}, "x"])
+def test_pages_that_can_t_be_read_are_kept_whole(pages: Any) -> None:
+    body = {"status": "completed", "file_name": "a", "pages": pages}
     with pytest.raises(UnreadableRecord) as refused:
         got(always(body))
     assert refused.value.payload == body
@@ -298,10 +329,15 @@ def test_an_extraction_comes_with_its_metadata() -> None:
     assert seen.config == {"model": "m"}
     # it says nothing of progress, and so takes nothing of it back
     assert not seen.has_progress and seen.payload == {}
-    assert got(always(body | {"results": None}), "extract").extraction is not None
-    del body["results"]
-    with pytest.raises(UnreadableRecord, match="results"):
-        got(always(body), "extract")
+    # an empty one is a result
+    empty = got(always(body | {"results": {}}), "extract")
+    assert empty.extraction is not None and empty.extraction.result == {}
+
+
+@pytest.mark.parametrize("fields", [{}, {"results": None}])
+def test_a_completed_job_without_an_extraction_has_none_yet(fields: dict[str, Any]) -> None:
+    answer = got(always({"job_id": JOB, "status": "completed", **fields}), "extract")
+    assert not answer.has_result and answer.observation.provider_status == "completed"
 
 
 def test_a_check_is_one_small_list() -> None:

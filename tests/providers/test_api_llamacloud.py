@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -103,9 +103,9 @@ def test_the_project_is_sent_only_where_it_is_configured(
         await api.status("parse", "pjb-1")
         await api.usage("parse", "pjb-1")
         await api.check()
-        await api.load_transitions("parse", 5)
+        await api.before_list("parse", 5)
 
-    ask(LlamaCloudApi, server, everything, **options)
+    ask(LlamaCloudApi, server, everything, include_state_transitions=True, **options)
     assert len(server.queries) == 6
     for query in server.queries:
         assert [pair for pair in query if pair[0] in ("project_id", "organization_id")] == scope
@@ -207,16 +207,6 @@ def test_null_rows_are_an_empty_list() -> None:
         ({"id": "pjb-9"}, "field status: Field required", "pjb-9"),
         ({"id": "pjb-9", "status": None}, "field status: is missing or no text", "pjb-9"),
         ({"id": "pjb-9", "status": {"x": 1}}, "field status: is missing or no text", "pjb-9"),
-        (
-            {"id": "pjb-9", "status": "A", "created_at": "yesterday, Jane"},
-            "field created_at: not an ISO 8601 timestamp",
-            "pjb-9",
-        ),
-        (
-            {"id": "pjb-9", "status": "A", "created_at": 5},
-            "field created_at: not an ISO 8601 timestamp",
-            "pjb-9",
-        ),
     ],
 )
 def test_a_row_that_can_t_be_read_is_set_aside_and_the_rest_goes_on(
@@ -228,6 +218,30 @@ def test_a_row_that_can_t_be_read_is_set_aside_and_the_rest_goes_on(
     assert (rejection.error, rejection.job_id, rejection.payload) == (error, job_id, bad)
     assert (rejection.endpoint, rejection.job_kind) == ("/api/v2/parse", "parse")
     assert "Jane" not in rejection.error
+
+
+@pytest.mark.parametrize("sent", ["yesterday, Jane", 5, 1e20, True, [1], "2026-13-01"])
+def test_a_date_that_can_t_be_read_costs_the_date_and_not_the_job(sent: Any) -> None:
+    answer = listed(always(page(row("pjb-1", created_at=sent))))
+    (seen,) = answer.observations
+    assert not answer.rejections
+    assert (seen.job_id, seen.created_at, seen.payload["created_at"]) == ("pjb-1", None, sent)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "2026-11-20 10:00:00 UTC",
+        "Fri, 20 Nov 2026 10:00:00 GMT",
+        "2026-11-20T09:59:60Z",
+        "1795168800.0",
+        1795168800,
+        1795168800000,
+    ],
+)
+def test_a_date_may_have_many_forms(sent: Any) -> None:
+    (seen,) = listed(always(page(row("pjb-1", created_at=sent)))).observations
+    assert seen.created_at == datetime(2026, 11, 20, 10, tzinfo=timezone.utc)
 
 
 def test_a_row_is_read_with_all_that_it_says() -> None:
@@ -332,6 +346,17 @@ def test_ids_that_the_server_leaves_out_are_missing_and_no_loop() -> None:
     endless = Server(lambda path, query: page(next_page_token=str(next(numbers))))
     assert ids(polled(endless, *(f"job-{n}" for n in range(50)))) == []
     assert len(endless.asked) <= 7
+
+
+@pytest.mark.parametrize(("date", "hours"), [("Sun, 22 Nov 2026 13:00:00 GMT", 1), (None, None)])
+def test_an_empty_page_tells_the_time_too(date: str | None, hours: int | None) -> None:
+    headers = {} if date is None else {"date": date}
+    server = always(httpx.Response(200, headers=headers, json=page()))
+    for told in (listed(server).clock_offset, polled(server, "a").clock_offset):
+        if hours is None:
+            assert told is None
+        else:
+            assert told is not None and abs(told - timedelta(hours=hours)) < timedelta(seconds=30)
 
 
 # -- one job ----------------------------------------------------------------------------------
@@ -458,6 +483,17 @@ def test_a_job_whose_tier_nobody_told_may_have_text_only() -> None:
     assert got(server).document is not None and len(server.asked) == 2
 
 
+@pytest.mark.parametrize("tier", [None, "agentic"])
+def test_a_result_that_is_late_is_asked_for_with_all_that_may_hold_it(tier: str | None) -> None:
+    server = always({"job": row()})
+    retry = ask(
+        LlamaCloudApi, server, lambda api: api.result("parse", "pjb-1", tier, is_retry=True)
+    )
+    assert not retry.has_result
+    expand = [("expand", value) for value in ("items", "text", "metadata", "usage")]
+    assert server.queries == [expand]
+
+
 def test_items_that_a_tier_should_have_are_not_replaced_by_text() -> None:
     with pytest.raises(InvalidRequest):
         got(always(422), tier="agentic")
@@ -518,12 +554,12 @@ def test_the_parse_job_is_told_by_the_metadata_where_the_input_is_a_file() -> No
     assert seen.payload == row("ext-1")
 
 
-def test_an_extraction_may_be_null_but_not_absent() -> None:
-    answer = got(always(row("ext-1", extract_result=None)), "extract")
-    assert answer.extraction is not None and answer.extraction.result is None
-    with pytest.raises(UnreadableRecord, match="extract_result") as refused:
-        got(always(row("ext-1")), "extract")
-    assert refused.value.payload == row("ext-1")
+@pytest.mark.parametrize("fields", [{}, {"extract_result": None}])
+def test_an_extraction_that_is_absent_or_null_is_not_there_yet(fields: dict[str, Any]) -> None:
+    answer = got(always(row("ext-1", **fields)), "extract")
+    assert not answer.has_result and answer.observation.provider_status == "COMPLETED"
+    answer = got(always(row("ext-1", extract_result={})), "extract")
+    assert answer.extraction is not None and answer.extraction.result == {}
 
 
 # -- job-data-points --------------------------------------------------------------------------
@@ -540,15 +576,21 @@ def observed_with_points(*pages: Any, hours: float = 5, word: str = "COMPLETED")
     server = Server(answer)
 
     async def both(api: LlamaCloudApi) -> JobPage:
-        await api.load_transitions("parse", hours)
+        await api.before_list("parse", hours)
         return await api.list_page("parse", EVERYTHING, None)
 
-    answer_page: JobPage = ask(LlamaCloudApi, server, both)
+    answer_page: JobPage = ask(LlamaCloudApi, server, both, include_state_transitions=True)
     return answer_page.observations[0], server
 
 
 def points(**moments: Any) -> dict[str, Any]:
     return {"id": "pjb-1", "status": "completed", "state_transitions": moments}
+
+
+def test_points_are_asked_for_only_where_they_are_wanted() -> None:
+    server = always(page())
+    ask(LlamaCloudApi, server, lambda api: api.before_list("parse", 5))
+    assert server.asked == []
 
 
 def test_points_give_exact_times() -> None:

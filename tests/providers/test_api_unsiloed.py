@@ -14,6 +14,7 @@ from dlt_docjobs.http import InvalidRequest, NotFound, Unauthorized
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import JobAnswer, ListRange
+from dlt_docjobs.providers.unsiloed import PROVIDER
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 
 SEGMENT = {
@@ -138,9 +139,21 @@ def test_a_job_that_has_not_succeeded_has_no_result(word: str) -> None:
     assert not got(always(body(word, result={"a": 1})), "extract").has_result
 
 
-@pytest.mark.parametrize("chunks", ["absent", None, {}, "x"])
-def test_a_succeeded_job_without_chunks_is_kept_whole(chunks: Any) -> None:
-    sent = body() if chunks == "absent" else body(chunks=chunks)
+@pytest.mark.parametrize("fields", [{}, {"chunks": None}, {"chunks": None, "total_chunks": 3}])
+def test_a_succeeded_job_without_chunks_has_no_result_yet(fields: dict[str, Any]) -> None:
+    answer = got(always(body(**fields)))
+    assert not answer.has_result and answer.observation.provider_status == "Succeeded"
+
+
+@pytest.mark.parametrize("fields", [{}, {"chunks": None}, {"chunks": []}])
+def test_no_chunks_are_a_result_where_the_answer_says_so(fields: dict[str, Any]) -> None:
+    answer = got(always(body(total_chunks=0, **fields)))
+    assert answer.document is not None and answer.document.count("chunks") == 0
+
+
+@pytest.mark.parametrize("chunks", [{}, "x"])
+def test_chunks_that_can_t_be_read_are_kept_whole(chunks: Any) -> None:
+    sent = body(chunks=chunks)
     with pytest.raises(UnreadableRecord) as refused:
         got(always(sent))
     assert refused.value.payload == sent
@@ -166,17 +179,17 @@ def test_an_extract_job_s_status_is_its_result() -> None:
         assert seen.payload.keys() == sent.keys() - {"result"}
 
 
-def test_an_extraction_may_be_null_but_not_absent() -> None:
-    answer = got(always(body("completed", result=None)), "extract")
-    assert answer.extraction is not None and answer.extraction.result is None
-    with pytest.raises(UnreadableRecord, match="result"):
-        got(always(body("completed")), "extract")
+@pytest.mark.parametrize("fields", [{}, {"result": None}])
+def test_an_extraction_that_is_absent_or_null_is_not_there_yet(fields: dict[str, Any]) -> None:
+    assert not got(always(body("completed", **fields)), "extract").has_result
+    answer = got(always(body("completed", result={})), "extract")
+    assert answer.extraction is not None and answer.extraction.result == {}
 
 
 @pytest.mark.parametrize("kind", ["parse", "extract"])
 @pytest.mark.parametrize(
     "sent",
-    [{}, [], None, "Job job-1 not found", {"status": 5}, body() | {"created_at": "soon"}],
+    [{}, [], None, "Job job-1 not found", {"status": 5}],
 )
 def test_an_answer_that_is_no_job_is_kept_whole(kind: JobKind, sent: Any) -> None:
     for ask_for in (status, got):
@@ -188,6 +201,7 @@ def test_an_answer_that_is_no_job_is_kept_whole(kind: JobKind, sent: Any) -> Non
 @pytest.mark.parametrize(
     "odd",
     [
+        {"created_at": "soon"},
         {"started_at": "soon"},
         {"finished_at": 5},
         {"page_count": "many"},
@@ -223,4 +237,4 @@ def test_404_is_told_apart_and_there_is_no_list() -> None:
         status(always(422))
     with pytest.raises(NotImplementedError):
         ask(UnsiloedApi, always({}), lambda api: api.list_page("parse", ListRange(), None))
-    assert UnsiloedApi.lists == frozenset()
+    assert PROVIDER.lists == {} and PROVIDER.unlisted == ("parse", "extract")

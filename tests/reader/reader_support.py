@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from dlt_docjobs.http import Answer
+from dlt_docjobs.providers.contextual import results as contextual
+from dlt_docjobs.providers.llamacloud import results as llamacloud
+from dlt_docjobs.providers.unsiloed import results as unsiloed
 from dlt_docjobs.reader.process import HelperProcess
-from dlt_docjobs.results import ReadAnswer, Reading, contextual, llamacloud, unsiloed_typed
+from dlt_docjobs.results import ReadAnswer, Reading
 
 WAYS: dict[str, ReadAnswer] = {
     "llamacloud": llamacloud.read_answer,
     "contextual": contextual.read_answer,
-    "unsiloed": unsiloed_typed.read_answer,
+    "unsiloed": unsiloed.read_answer,
 }
 EVERYTHING = {"include_content": True, "include_ocr": True}
 FIXTURES = sorted((Path(__file__).parents[1] / "results" / "fixtures").glob("*.json"))

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from results_support import MODULES, Rows, parse, read_in_all_ways
 
 from dlt_docjobs.model.cleaning import to_json_text
-from dlt_docjobs.model.records import ParsedDocument
-from dlt_docjobs.results import UnreadableResult, contextual, llamacloud, unsiloed
-from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
-from dlt_docjobs.results.builder import number_pages, put
-from dlt_docjobs.results.values import to_confidence, to_float, to_int, to_text
+from dlt_docjobs.model.values import to_int
+from dlt_docjobs.results.boxes import NOWHERE, corners, fractions
+from dlt_docjobs.results.leftovers import put
+from dlt_docjobs.results.pages import number_pages
+from dlt_docjobs.results.typed import MAX_DEPTH, Box, Record, Side, UnreadableResult, lenient
 
-Parse = Callable[..., ParsedDocument]
-PARSERS: dict[str, Parse] = {
-    "llamacloud": llamacloud.parse_document,
-    "contextual": contextual.parse_document,
-    "unsiloed": unsiloed.parse_document,
-}
 SECRET = "a sentence of the document"
 
 
 @pytest.mark.parametrize("body", [None, [], SECRET, 3, True])
-@pytest.mark.parametrize("parse", PARSERS.values(), ids=PARSERS)
-def test_a_body_that_is_no_object_is_refused(parse: Parse, body: Any) -> None:
-    with pytest.raises(UnreadableResult, match="not an object") as refused:
-        parse(body)
-    assert SECRET not in str(refused.value)
+@pytest.mark.parametrize("provider", MODULES)
+def test_a_body_that_is_no_object_has_no_result(provider: str, body: Any) -> None:
+    assert read_in_all_ways(provider, body) == (body, None, None)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +40,7 @@ def test_a_result_of_another_shape_is_refused(
     provider: str, body: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UnreadableResult, match=message) as refused:
-        PARSERS[provider](body)
+        parse(provider, body)
     assert SECRET not in str(refused.value)
 
 
@@ -57,13 +49,29 @@ def test_a_result_of_another_shape_is_refused(
     [
         ("llamacloud", {}),
         ("llamacloud", {"items": None, "metadata": None}),
-        ("llamacloud", {"items": {"pages": None}, "metadata": {"pages": SECRET}}),
         ("contextual", {"pages": None}),
         ("unsiloed", {"chunks": None, "page_count": 0}),
     ],
 )
-def test_an_absent_result_is_a_document_without_pages(provider: str, body: Any) -> None:
-    assert PARSERS[provider](body) == ParsedDocument([], [], [], [])
+def test_an_absent_result_is_no_document(provider: str, body: Any) -> None:
+    reading = read_in_all_ways(provider, body)
+    assert (reading.document, reading.error) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "body"),
+    [
+        ("llamacloud", {"items": {"pages": None}, "metadata": {"pages": SECRET}}),
+        ("llamacloud", {"items": {}, "text": SECRET}),
+        ("llamacloud", {"items": SECRET, "text": {"pages": []}}),
+        ("contextual", {"pages": []}),
+        ("unsiloed", {"chunks": [], "page_count": 0}),
+    ],
+)
+def test_an_empty_result_is_a_document_without_pages(provider: str, body: Any) -> None:
+    reading = read_in_all_ways(provider, body)
+    assert reading.document is not None and reading.error is None
+    assert parse(provider, body) == Rows([], [], [], [])
 
 
 def nested_list(levels: int, innermost: Any) -> Any:
@@ -78,8 +86,8 @@ def llamacloud_body(*items: Any) -> dict[str, Any]:
 
 
 def test_every_level_of_a_nested_list_is_a_row() -> None:
-    document = llamacloud.parse_document(
-        llamacloud_body(nested_list(llamacloud.MAX_DEPTH, {"type": "text", "value": "core"}))
+    document = parse(
+        "llamacloud", llamacloud_body(nested_list(MAX_DEPTH, {"type": "text", "value": "core"}))
     )
     assert [segment.depth for segment in document.segments] == list(range(201))
     assert document.segments[-1].segment_type == "list_item"
@@ -92,14 +100,14 @@ def test_what_is_nested_too_deep_stays_in_the_last_containers_metadata(levels: i
     body = llamacloud_body(
         nested_list(levels, {"type": "text", "value": SECRET}), {"type": "text", "value": "after"}
     )
-    document = llamacloud.parse_document(body)
+    document = parse("llamacloud", body)
     *containers, after = document.segments
-    assert len(containers) == llamacloud.MAX_DEPTH + 1
+    assert len(containers) == MAX_DEPTH + 1
     assert SECRET in (containers[-1].metadata or "")
     assert all(container.metadata is None for container in containers[:-1])
     assert (after.content, after.depth) == ("after", 0)
 
-    without = llamacloud.parse_document(body, include_content=False)
+    without = parse("llamacloud", body, include_content=False)
     assert SECRET not in repr(without)
 
 
@@ -110,11 +118,11 @@ def test_a_deep_field_loses_no_text(levels: int, key: str) -> None:
     for level in range(levels):
         value = [value, level] if level % 2 else {"inner": value}
     body = llamacloud_body({"type": "table", "csv": "a", key: value})
-    [segment] = llamacloud.parse_document(body).segments
+    [segment] = parse("llamacloud", body).segments
     assert segment.content == "a"
     assert SECRET in (segment.metadata or "")
     json.loads(segment.metadata or "")
-    [segment] = llamacloud.parse_document(body, include_content=False).segments
+    [segment] = parse("llamacloud", body, include_content=False).segments
     assert SECRET not in (segment.metadata or "")
 
 
@@ -127,7 +135,7 @@ def test_deep_fields_of_two_parts_of_a_page_are_not_compared() -> None:
 
     page = {"page_number": 1, "success": True, "items": []}
     body = {"items": {"pages": [{**page, "new": deep()}, {**page, "new": deep()}]}}
-    [row] = llamacloud.parse_document(body).pages
+    [row] = parse("llamacloud", body).pages
     assert (row.metadata or "").count(SECRET) == 2
 
 
@@ -138,7 +146,7 @@ def test_deep_fields_of_two_parts_of_a_page_are_not_compared() -> None:
 def test_unsiloed_pages_without_segments_are_rows_up_to_a_sane_number(
     page_count: Any, rows: int
 ) -> None:
-    document = unsiloed.parse_document({"chunks": [], "page_count": page_count})
+    document = parse("unsiloed", {"chunks": [], "page_count": page_count})
     assert [page.page_number for page in document.pages] == list(range(1, rows + 1))
 
 
@@ -147,30 +155,28 @@ def test_unsiloed_pages_without_segments_are_rows_up_to_a_sane_number(
 )
 def test_a_picture_in_base64_is_no_url(image: str) -> None:
     body = {"chunks": [{"segments": [{"segment_type": "Picture", "image": image}]}]}
-    [segment] = unsiloed.parse_document(body).segments
+    [segment] = parse("unsiloed", body).segments
     assert segment.image_url is None
     assert json.loads(segment.metadata or "") == {"image": image}
-    [segment] = unsiloed.parse_document(body, include_content=False).segments
+    [segment] = parse("unsiloed", body, include_content=False).segments
     assert json.loads(segment.metadata or "") == {"image": len(image)}
 
 
 def test_signed_urls_survive_nowhere() -> None:
     url = "https://b.s3.amazonaws.com/k.png?X-Amz-Signature=0123abcd&X-Amz-Expires=3600"
     documents = [
-        unsiloed.parse_document(
-            {"chunks": [{"embed": f"![]({url})", "source": url, "segments": [
+        parse("unsiloed", {"chunks": [{"embed": f"![]({url})", "source": url, "segments": [
                 {"segment_type": "Picture", "image": url, "markdown": f"![]({url})",
                  "references": [{"at": url}], "ocr": [{"text": url, "link": url}]},
             ]}]}
         ),
-        llamacloud.parse_document(
-            llamacloud_body(
+        parse("llamacloud", llamacloud_body(
                 {"type": "image", "url": url, "md": f"![]({url})"},
                 {"type": "link", "url": url, "text": url},
                 {"type": "table", "rows": [[url]], "html": f'<img src="{url}">'},
             )
         ),
-        contextual.parse_document({"pages": [{"index": 0, "url": url, "blocks": [
+        parse("contextual", {"pages": [{"index": 0, "url": url, "blocks": [
             {"type": "figure", "markdown": f"![]({url})", "image": url},
         ]}]}),
     ]  # fmt: skip
@@ -211,52 +217,15 @@ def test_a_value_is_put_beside_another_of_its_name() -> None:
     assert [type(value) for value in record.values()][2:5] == [int, bool, float]
 
 
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [
-        (1, 1.0), (1.5, 1.5), ("3", 3.0), (" -0.5e1 ", -5.0), (".5", 0.5),
-        (True, None), (None, None), ("", None), ("nan", None), ("inf", None), ("1_0", None),
-        ("9" * 5000, None), ("1e999", None), (float("nan"), None), (float("inf"), None),
-        (10**400, None), ([], None), ({}, None), ("٣", None),
-    ],
-)  # fmt: skip
-def test_numbers(value: Any, number: float | None) -> None:
-    assert to_float(value) == number
+class XywhBox(Box):
+    x: Side
+    y: Side
+    w: Side
+    h: Side
 
 
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [
-        (1, 1), (3.0, 3), ("3", 3), ("3.0", 3), (2**63 - 1, 2**63 - 1), (-(2**63), -(2**63)),
-        (str(2**63 - 1), 2**63 - 1),
-        (2**63, None), (-(2**63) - 1, None), (1e300, None), (1.5, None), ("x", None),
-        (True, None), (float("nan"), None), ("1e400", None), ("9" * 5000, None), (None, None),
-    ],
-)  # fmt: skip
-def test_whole_numbers(value: Any, number: int | None) -> None:
-    assert to_int(value) == number
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [("", ""), ("a", "a"), (3, "3"), (1.5, "1.5"), (True, None), (10**400, None),
-     (float("nan"), None), ([], None), (None, None)],
-)  # fmt: skip
-def test_texts(value: Any, text: str | None) -> None:
-    assert to_text(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "confidence"),
-    [(0, 0.0), (1, 1.0), ("0.9", 0.9), (1.0000001, 1.0), (-0.0000001, 0.0),
-     (1.01, None), (95, None), (-1, None), ({"a": 1}, None), (True, None)],
-)  # fmt: skip
-def test_confidences(value: Any, confidence: float | None) -> None:
-    assert to_confidence(value) == confidence
-
-
-EXTENT = BoxKeys("x", "y", "w", "h", extent=True)
-CORNERS = BoxKeys("x", "y", "w", "h", extent=False)
+class Boxed(Record):
+    bbox: list[XywhBox] | XywhBox | None = None
 
 
 def box(x: Any, y: Any, w: Any, h: Any) -> dict[str, Any]:
@@ -264,34 +233,38 @@ def box(x: Any, y: Any, w: Any, h: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("value", "keys", "size", "expected"),
+    ("sent", "extent", "size", "expected"),
     [
-        (box(10, 20, 30, 40), EXTENT, (100, 200), (0.1, 0.1, 0.4, 0.3)),
-        (box(0.1, 0.2, 0.3, 0.4), CORNERS, (1, 1), (0.1, 0.2, 0.3, 0.4)),
-        (box(0.3, 0.4, 0.1, 0.2), CORNERS, (1, 1), (0.1, 0.2, 0.3, 0.4)),
-        (box(50, 50, -25, -25), EXTENT, (100, 100), (0.25, 0.25, 0.5, 0.5)),
-        ([box(0, 0, 10, 10), box(50, 60, 10, 10)], EXTENT, (100, 100), (0, 0, 0.6, 0.7)),
-        ([box(0, 0, 10, 10), None, box(1, 1, None, 1)], EXTENT, (100, 100), (0, 0, 0.1, 0.1)),
-        (box(-10, 0, 130, 100), EXTENT, (100, 100), (0, 0, 1, 1)),
-        (box(0, 0, 151, 10), EXTENT, (100, 100), NOWHERE),
-        (box(-51, 0, 60, 10), EXTENT, (100, 100), NOWHERE),
-        (box(0, 0, 10, 10), EXTENT, (None, 100), NOWHERE),
-        (box(0, 0, 10, 10), EXTENT, (100, 0), NOWHERE),
-        (box(0, 0, 10, 10), EXTENT, (-100, 100), NOWHERE),
-        (box(0, 0, float("inf"), 10), EXTENT, (100, 100), NOWHERE),
-        (box(1e308, 0, 1e308, 10), EXTENT, (1e-300, 100), NOWHERE),
-        (box(True, 0, 10, 10), EXTENT, (100, 100), NOWHERE),
-        ([], EXTENT, (100, 100), NOWHERE),
-        ("10,20", EXTENT, (100, 100), NOWHERE),
+        (box(10, 20, 30, 40), True, (100, 200), (0.1, 0.1, 0.4, 0.3)),
+        (box(0.1, 0.2, 0.3, 0.4), False, (1, 1), (0.1, 0.2, 0.3, 0.4)),
+        (box(0.3, 0.4, 0.1, 0.2), False, (1, 1), (0.1, 0.2, 0.3, 0.4)),
+        (box("0.3", "4e-1", 0.1, 0.2), False, (1, 1), (0.1, 0.2, 0.3, 0.4)),
+        (box(50, 50, -25, -25), True, (100, 100), (0.25, 0.25, 0.5, 0.5)),
+        ([box(0, 0, 10, 10), box(50, 60, 10, 10)], True, (100, 100), (0, 0, 0.6, 0.7)),
+        ([box(0, 0, 10, 10), None, box(1, 1, None, 1)], True, (100, 100), (0, 0, 0.1, 0.1)),
+        ([box(50, 60, 10, 10)], True, (100, 100), (0.5, 0.6, 0.6, 0.7)),
+        (box(-10, 0, 130, 100), True, (100, 100), (0, 0, 1, 1)),
+        (box(0, 0, 151, 10), True, (100, 100), NOWHERE),
+        (box(-51, 0, 60, 10), True, (100, 100), NOWHERE),
+        (box(0, 0, 10, 10), True, (None, 100), NOWHERE),
+        (box(0, 0, 10, 10), True, (100, 0), NOWHERE),
+        (box(0, 0, 10, 10), True, (-100, 100), NOWHERE),
+        (box(0, 0, float("inf"), 10), True, (100, 100), NOWHERE),
+        (box(1e308, 0, 1e308, 10), True, (1e-300, 100), NOWHERE),
+        (box(True, 0, 10, 10), True, (100, 100), NOWHERE),
+        ([], True, (100, 100), NOWHERE),
+        ("10,20", True, (100, 100), NOWHERE),
     ],
-)  # fmt: skip
-def test_boxes(value: Any, keys: BoxKeys, size: tuple[Any, Any], expected: Any) -> None:
-    assert fractions(value, keys, *size) == pytest.approx(expected)
+)
+def test_boxes(sent: Any, extent: bool, size: tuple[Any, Any], expected: Any) -> None:
+    boxes = lenient(Boxed, {"bbox": sent}).bbox
+    assert fractions(boxes, *size, extent=extent) == pytest.approx(expected)
+    assert corners([boxes], [size[0]], [size[1]], extent=extent) == [pytest.approx(expected)]
 
 
 def test_a_box_is_stored_as_sent_but_for_what_json_cannot_hold() -> None:
     sent = [{"x": 1, "y": 2.50, "w": 3, "h": 4, "label": "a\x00b"}, {"r": float("nan")}]
-    [segment] = llamacloud.parse_document(llamacloud_body({"type": "text", "bbox": sent})).segments
+    [segment] = parse("llamacloud", llamacloud_body({"type": "text", "bbox": sent})).segments
     assert segment.provider_bbox == ('[{"x":1,"y":2.5,"w":3,"h":4,"label":"ab"},{"r":"NaN"}]')
 
 
@@ -307,7 +280,7 @@ def test_a_box_is_stored_as_sent_but_for_what_json_cannot_hold() -> None:
     ],
 )
 def test_a_box_is_cleaned(sent: dict[str, Any], stored: str) -> None:
-    [segment] = llamacloud.parse_document(llamacloud_body({"type": "text", "bbox": sent})).segments
+    [segment] = parse("llamacloud", llamacloud_body({"type": "text", "bbox": sent})).segments
     assert segment.provider_bbox == stored
 
 
@@ -321,8 +294,8 @@ def test_a_box_is_cleaned(sent: dict[str, Any], stored: str) -> None:
     ],
 )
 def test_without_content_a_box_keeps_its_label_and_no_other_text(sent: Any, stored: str) -> None:
-    [segment] = llamacloud.parse_document(
-        llamacloud_body({"type": "text", "bbox": sent}), include_content=False
+    [segment] = parse(
+        "llamacloud", llamacloud_body({"type": "text", "bbox": sent}), include_content=False
     ).segments
     assert segment.provider_bbox == stored
 
@@ -330,9 +303,9 @@ def test_without_content_a_box_keeps_its_label_and_no_other_text(sent: Any, stor
 def test_a_confidence_of_zero_counts() -> None:
     ocr = [{"text": "a", "confidence": 0}, {"text": "b", "confidence": 1}, {"text": "c"}]
     boxes = [{"confidence": 0.0}, {"confidence": 0.5}, {}]
-    [segment] = unsiloed.parse_document({"chunks": [{"segments": [{"ocr": ocr}]}]}).segments
+    [segment] = parse("unsiloed", {"chunks": [{"segments": [{"ocr": ocr}]}]}).segments
     assert (segment.ocr_count, segment.ocr_confidence_mean) == (3, 0.5)
-    [segment] = llamacloud.parse_document(llamacloud_body({"type": "text", "bbox": boxes})).segments
+    [segment] = parse("llamacloud", llamacloud_body({"type": "text", "bbox": boxes})).segments
     assert segment.confidence == 0.25
 
 
@@ -340,14 +313,14 @@ def test_ids_and_types_are_cleaned() -> None:
     body = {"chunks": [{"chunk_id": "c\x00", "segments": [
         {"segment_id": "s\x00", "segment_type": "Te\x00xt"}
     ]}]}  # fmt: skip
-    [segment] = unsiloed.parse_document(body).segments
+    [segment] = parse("unsiloed", body).segments
     assert (segment.chunk_id, segment.segment_id) == ("c", "s")
     assert (segment.provider_segment_type, segment.segment_type) == ("Text", "text")
 
 
 def test_items_that_are_no_list_make_a_failed_page_that_keeps_them() -> None:
-    [page] = llamacloud.parse_document(
-        {"items": {"pages": [{"page_number": 1, "items": {"0": "text"}}]}}
+    [page] = parse(
+        "llamacloud", {"items": {"pages": [{"page_number": 1, "items": {"0": "text"}}]}}
     ).pages
     assert page.is_failed
     assert json.loads(page.metadata or "") == {"items": {"0": "text"}}
@@ -358,30 +331,25 @@ def test_items_that_are_no_list_make_a_failed_page_that_keeps_them() -> None:
 )
 def test_the_shape_of_a_table(rows: Any, shape: tuple[Any, Any]) -> None:
     body = llamacloud_body({"type": "table", "rows": rows})
-    [segment] = llamacloud.parse_document(body).segments
+    [segment] = parse("llamacloud", body).segments
     assert (segment.table_rows, segment.table_columns) == shape
 
 
 def test_a_pages_markdown_is_not_stored_twice() -> None:
     blocks = [{"type": "text", "markdown": "a"}, {"type": "text", "markdown": "b"}]
-    [page] = contextual.parse_document(
-        {"pages": [{"index": 0, "blocks": blocks, "markdown": "a\n\nb"}]}
+    [page] = parse(
+        "contextual", {"pages": [{"index": 0, "blocks": blocks, "markdown": "a\n\nb"}]}
     ).pages
     assert page.metadata is None
-
-
-def test_a_page_zero_is_taken_as_sent() -> None:
-    segments = [{"content": "a", "page_number": number} for number in (1, 0)]
-    document = unsiloed.parse_document({"chunks": [{"segments": segments}]})
-    assert [page.page_number for page in document.pages] == [0, 1]
-    assert (document.chunks[0].page_number, document.chunks[0].last_page_number) == (0, 1)
 
 
 def test_a_plain_box_is_written_like_any_other_json() -> None:
     sent = [{"x": 1, "y": -2.5e-7, "w": 10**14, "h": None, "label": "title"}]
     for include_content in (True, False):
-        [segment] = llamacloud.parse_document(
-            llamacloud_body({"type": "text", "bbox": sent}), include_content=include_content
+        [segment] = parse(
+            "llamacloud",
+            llamacloud_body({"type": "text", "bbox": sent}),
+            include_content=include_content,
         ).segments
         assert segment.provider_bbox == to_json_text(sent)
 
@@ -390,8 +358,7 @@ def test_a_blocks_parent_may_stand_on_an_earlier_page_but_not_later() -> None:
     def block(name: str, *parents: str) -> dict[str, Any]:
         return {"id": name, "type": "text", "parent_ids": list(parents)}
 
-    document = contextual.parse_document(
-        {"pages": [
+    document = parse("contextual", {"pages": [
             {"index": 1, "blocks": [block("c", "a", "b"), block("d", "e"), block("e")]},
             {"index": 0, "blocks": [block("a"), block("b", "a"), block("x", "c", "a")]},
         ]}
@@ -411,17 +378,16 @@ def test_a_page_that_failed_once_and_was_parsed_once_is_not_failed() -> None:
     failed = {"page_number": 1, "success": False, "error": "timeout"}
     parsed = {"page_number": 1, "success": True, "items": [{"type": "text", "value": "a"}]}
     for pages in ([failed, parsed], [parsed, failed]):
-        document = llamacloud.parse_document({"items": {"pages": pages}})
+        document = parse("llamacloud", {"items": {"pages": pages}})
         [page] = document.pages
         assert (page.is_failed, page.error_message, page.segment_count) == (False, "timeout", 1)
-        assert document.failed_page_count == 0
         assert [chunk.chunk_index for chunk in document.chunks] == [0]
-    [page] = llamacloud.parse_document({"items": {"pages": [failed, failed]}}).pages
+    [page] = parse("llamacloud", {"items": {"pages": [failed, failed]}}).pages
     assert page.is_failed
 
 
 def test_the_errors_of_two_failed_parts_are_both_kept() -> None:
     pages = [{"page_number": 1, "success": False, "error": text} for text in ("one", "two")]
-    [page] = llamacloud.parse_document({"items": {"pages": pages}}).pages
+    [page] = parse("llamacloud", {"items": {"pages": pages}}).pages
     assert page.error_message == "one"
     assert "two" in (page.metadata or "")

@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from results_support import FIXTURES, MODULES, Rows, parse, read_in_all_ways, rows_of
 
-from dlt_docjobs.model.records import ParsedDocument
-from dlt_docjobs.results import UnreadableResult, contextual, llamacloud, unsiloed
+from dlt_docjobs.emulator.contents import contextual, llamacloud, unsiloed
+from dlt_docjobs.results.typed import UnreadableResult
 
-MODULES: dict[str, Any] = {
-    "llamacloud": llamacloud,
-    "contextual": contextual,
-    "unsiloed": unsiloed,
-}
 # Where document content stands in an answer; the rest of it is the job's payload
 SCOPES = {
     "llamacloud": (("items", "pages"), ("metadata", "pages")),
@@ -29,10 +25,22 @@ SCOPES = {
 INPUTS = {
     provider: [
         json.loads(path.read_text("utf-8"))["input"]
-        for path in sorted((Path(__file__).parent / "fixtures").glob(f"{provider}_*.json"))
+        for path in FIXTURES
+        if path.stem.startswith(provider)
     ]
     for provider in MODULES
 }
+# What is as documented to the letter
+DOCUMENTED = {
+    "llamacloud": [llamacloud.parse_content(Random(n), 3, frozenset({n})) for n in range(4)],
+    "contextual": [
+        contextual.results_body(contextual.parse_content(Random(n), 3), ["blocks-per-page"])
+        for n in range(4)
+    ],
+    "unsiloed": [unsiloed.parse_content(Random(n), 3) for n in range(4)],
+}
+for provider, inputs in INPUTS.items():
+    inputs += DOCUMENTED[provider]
 # To mutate fields into each other's values finds more than keys that nobody reads
 KEYS = sorted(
     {"brand_new", "type", "value", "md", "items", "rows", "bbox", "success", "error", "level"}
@@ -125,13 +133,13 @@ def mark_scopes(provider: str, body: Any, spared: frozenset[str]) -> list[str]:
     return marks
 
 
-def columns(document: ParsedDocument) -> Iterator[tuple[str, Any]]:
+def columns(document: Rows) -> Iterator[tuple[str, Any]]:
     for table in document:
         for row in table:
             yield from row._asdict().items()
 
 
-def check(document: ParsedDocument) -> None:
+def check(document: Rows) -> None:
     """What holds of the rows of any document at all."""
     numbers = [page.page_number for page in document.pages]
     assert numbers == sorted(set(numbers))
@@ -178,15 +186,13 @@ providers = pytest.mark.parametrize("provider", MODULES)
 
 @providers
 @RELAXED
-@given(which=st.integers(0, 9), mutations=MUTATIONS, flags=st.tuples(st.booleans(), st.booleans()))
+@given(which=st.integers(0, 19), mutations=MUTATIONS, flags=st.tuples(st.booleans(), st.booleans()))
 def test_no_mutation_of_an_answer_raises(
     provider: str, which: int, mutations: Any, flags: tuple[bool, bool]
 ) -> None:
     body = mutated(INPUTS[provider][which % len(INPUTS[provider])], mutations)
     try:
-        document = MODULES[provider].parse_document(
-            body, include_content=flags[0], include_ocr=flags[1]
-        )
+        document = parse(provider, body, include_content=flags[0], include_ocr=flags[1])
     except UnreadableResult:
         return
     check(document if flags[1] else document._replace(segments=[
@@ -199,14 +205,14 @@ def test_no_mutation_of_an_answer_raises(
 @given(body=VALUES | st.dictionaries(st.sampled_from(["items", *KEYS, "chunks"]), VALUES))
 def test_anything_is_read_or_refused(provider: str, body: Any) -> None:
     try:
-        check(MODULES[provider].parse_document(body))
+        check(parse(provider, body))
     except UnreadableResult:
         return
 
 
 @providers
 @RELAXED
-@given(which=st.integers(0, 9), mutations=MUTATIONS)
+@given(which=st.integers(0, 19), mutations=MUTATIONS)
 def test_every_text_ends_in_a_column_or_in_metadata(
     provider: str, which: int, mutations: Any
 ) -> None:
@@ -214,10 +220,11 @@ def test_every_text_ends_in_a_column_or_in_metadata(
     # Marked words of the schema would all be unknown ones
     spared = frozenset({"type", "segment_type"})
     marks = mark_scopes(provider, body, spared)
-    try:
-        document = MODULES[provider].parse_document(body)
-    except UnreadableResult:
+    reading = read_in_all_ways(provider, body)
+    if reading.document is None:
+        # all of it is in the rest, or in the body that is rejected
         return
+    document = rows_of(reading.document)
     stored = "\n".join(value for _, value in columns(document) if isinstance(value, str))
     assert [mark for mark in marks if mark not in stored] == []
 
@@ -245,7 +252,7 @@ def test_a_new_field_in_every_object_is_kept(provider: str, which: int) -> None:
             holder = holder.get(key, {})
         if isinstance(holder, dict) and last in holder:
             holder[last] = extended(holder[last])
-    document = MODULES[provider].parse_document(body)
+    document = parse(provider, body)
     stored = "\n".join(value for _, value in columns(document) if isinstance(value, str))
     assert len(marks) > 2
     assert [mark for mark in marks if mark not in stored] == []
@@ -253,17 +260,16 @@ def test_a_new_field_in_every_object_is_kept(provider: str, which: int) -> None:
 
 @providers
 @RELAXED
-@given(which=st.integers(0, 9), mutations=MUTATIONS)
+@given(which=st.integers(0, 19), mutations=MUTATIONS)
 def test_without_content_no_text_is_in_any_column(
     provider: str, which: int, mutations: Any
 ) -> None:
     body = mutated(INPUTS[provider][which % len(INPUTS[provider])], mutations)
-    module = MODULES[provider]
     # Ids, enum words and error messages stay, and so do the URLs of images
-    spared = module.KEEP | {"id", "error", "url", "image"}
+    spared = MODULES[provider].KEEP | {"id", "error", "url", "image"}
     marks = mark_scopes(provider, body, frozenset(spared))
     try:
-        document = module.parse_document(body, include_content=False)
+        document = parse(provider, body, include_content=False)
     except UnreadableResult:
         return
     stored = "\n".join(value for _, value in columns(document) if isinstance(value, str))
@@ -272,14 +278,13 @@ def test_without_content_no_text_is_in_any_column(
 
 @providers
 @RELAXED
-@given(which=st.integers(0, 9), mutations=MUTATIONS)
+@given(which=st.integers(0, 19), mutations=MUTATIONS)
 def test_without_content_the_rows_are_the_same_ones(
     provider: str, which: int, mutations: Any
 ) -> None:
     body = mutated(INPUTS[provider][which % len(INPUTS[provider])], mutations)
-    parse = MODULES[provider].parse_document
     try:
-        full, bare = parse(body), parse(body, include_content=False)
+        full, bare = parse(provider, body), parse(provider, body, include_content=False)
     except UnreadableResult:
         return
     hidden = {"content": None, "markdown": None, "html": None, "metadata": None}

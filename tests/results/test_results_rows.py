@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import pytest
+from results_support import FIXTURES, JSON_COLUMNS, Rows, parse
 
-from dlt_docjobs.model.records import JsonText, ParsedDocument
-from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES, SEGMENT_TYPES
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
+from dlt_docjobs.model.records import JsonText
+from dlt_docjobs.model.vocabulary import CANONICAL_SEGMENT_TYPES
+from dlt_docjobs.providers.registry import provider as provider_of
 
-FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.json"))
-JSON_COLUMNS = {"metadata", "provider_bbox"}
 TABLES = ("pages", "chunks", "segments", "ocr")
 
 
@@ -23,11 +23,8 @@ def load(path: Path) -> dict[str, Any]:
     return fixture
 
 
-def parse(path: Path, **options: bool) -> ParsedDocument:
-    provider = path.stem.partition("_")[0]
-    module = importlib.import_module(f"dlt_docjobs.results.{provider}")
-    document: ParsedDocument = module.parse_document(load(path)["input"], **options)
-    return document
+def rows(path: Path, **options: bool) -> Rows:
+    return parse(path.stem.partition("_")[0], load(path)["input"], **options)
 
 
 def readable(row: NamedTuple) -> dict[str, Any]:
@@ -43,18 +40,18 @@ def readable(row: NamedTuple) -> dict[str, Any]:
 
 
 def test_there_are_fixtures_for_every_provider() -> None:
-    assert {path.stem.partition("_")[0] for path in FIXTURES} == set(SEGMENT_TYPES)
+    assert {path.stem.partition("_")[0] for path in FIXTURES} == set(PROVIDERS)
 
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 def test_a_result_makes_exactly_these_rows(path: Path, table: str) -> None:
     fixture = load(path)
-    rows = getattr(parse(path, **fixture["options"]), table)
-    assert [readable(row) for row in rows] == fixture["expected"][table]
+    made = getattr(rows(path, **fixture["options"]), table)
+    assert [readable(row) for row in made] == fixture["expected"][table]
 
 
-@pytest.mark.parametrize("provider", SEGMENT_TYPES)
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_fixtures_hold_every_segment_type(provider: str) -> None:
     made = {
         segment["segment_type"]
@@ -62,13 +59,13 @@ def test_the_fixtures_hold_every_segment_type(provider: str) -> None:
         if path.stem.startswith(provider)
         for segment in load(path)["expected"]["segments"]
     }
-    assert made >= set(SEGMENT_TYPES[provider].values()) | {"other"}  # type: ignore[index]
+    assert made >= set(provider_of(provider).vocabulary.segment_types.values()) | {"other"}
     assert made <= CANONICAL_SEGMENT_TYPES
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 def test_every_value_is_of_its_columns_type(path: Path) -> None:
-    document = parse(path)
+    document = rows(path)
     for table in TABLES:
         for row in getattr(document, table):
             for column, hint in get_type_hints(type(row)).items():
@@ -80,17 +77,15 @@ def test_every_value_is_of_its_columns_type(path: Path) -> None:
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("include_content", [True, False])
 def test_the_answer_is_left_as_it_was(path: Path, include_content: bool) -> None:
-    provider = path.stem.partition("_")[0]
-    module = importlib.import_module(f"dlt_docjobs.results.{provider}")
     body = load(path)["input"]
     before = deepcopy(body)
-    module.parse_document(body, include_content=include_content)
+    parse(path.stem.partition("_")[0], body, include_content=include_content)
     assert body == before
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 def test_without_ocr_everything_else_is_the_same(path: Path) -> None:
-    with_ocr, without = parse(path, include_ocr=True), parse(path, include_ocr=False)
+    with_ocr, without = rows(path, include_ocr=True), rows(path, include_ocr=False)
     assert without.ocr == []
     assert with_ocr.pages == without.pages
     assert with_ocr.chunks == without.chunks

@@ -16,19 +16,15 @@ from hypothesis import strategies as st
 from sync_support import BASE, EVERYTHING, StillClock, Warehouse, run
 
 from dlt_docjobs.emulator import Emulator
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.http import ApiClient, HttpSettings
-from dlt_docjobs.model.vocabulary import Provider
-from dlt_docjobs.providers import contextual, llamacloud, unsiloed
-from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
+from dlt_docjobs.providers.protocol import ContentPolicy
+from dlt_docjobs.providers.registry import provider as registered
 from dlt_docjobs.sync.progress import Progress
-from dlt_docjobs.sync.session import RunRequest, Session
+from dlt_docjobs.sync.request import RunRequest
+from dlt_docjobs.sync.session import Session
 from dlt_docjobs.tables import TABLES
 
-APIS: dict[Provider, type[ProviderApi]] = {
-    "llamacloud": llamacloud.LlamaCloudApi,
-    "contextual": contextual.ContextualApi,
-    "unsiloed": unsiloed.UnsiloedApi,
-}
 # bounds and tokens differ from run to run; what is asked for does not
 _VOLATILE = re.compile(r"created_at|uploaded|token|cursor|page_size|limit|job_ids")
 # keys under which the providers say what decides: values that wander between them find more
@@ -191,7 +187,7 @@ class Account:
         for _ in range(2):
             # the second one asks for the open jobs again
             session, progress = account.sync(httpx.MockTransport(answer), warehouse, progress)
-            assert session.exit_code == 0, session.error
+            assert session.exit_code == 0, session.row().error
         return account
 
     def sync(
@@ -210,7 +206,7 @@ class Account:
             transport=transport,
             clock=clock,
         )
-        api = APIS[self.provider](client, policy or ContentPolicy(), 100)
+        api = registered(self.provider).api_class()(client, policy or ContentPolicy(), 100)
         settings: dict[str, Any] = {"policy": policy or ContentPolicy()}
         if self.provider == "unsiloed":
             settings["targets"] = self.targets

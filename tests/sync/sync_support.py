@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, cast
 
 import httpx
 import pyarrow as pa
 
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.http import ApiClient, HttpSettings, NotFound
+from dlt_docjobs.loading.engine import Engine
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.records import (
-    Job,
-    JobProgress,
-    JsonText,
-    ParsedDocument,
-    StatusEvent,
-    SyncRun,
-)
-from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status
+from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, SyncRun
+from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
+from dlt_docjobs.providers.declaration import Bound, JobList, Kind
+from dlt_docjobs.providers.declaration import Provider as Declaration
 from dlt_docjobs.providers.llamacloud.results import read_answer
 from dlt_docjobs.providers.protocol import (
     ContentPolicy,
@@ -33,13 +30,20 @@ from dlt_docjobs.providers.protocol import (
     ListRange,
     ProviderApi,
 )
-from dlt_docjobs.results import Document
+from dlt_docjobs.providers.registry import provider as registered
 from dlt_docjobs.sync.package import Package
 from dlt_docjobs.sync.progress import Progress
-from dlt_docjobs.sync.session import RunRequest, Session, Wanted
-from dlt_docjobs.sync.settings import SyncSettings, Window
+from dlt_docjobs.sync.request import RunRequest
+from dlt_docjobs.sync.session import Session
+from dlt_docjobs.sync.settings import SyncSettings, Wanted, Window
 from dlt_docjobs.tables import TABLES
-from dlt_docjobs.warehouse.state import JobRef, KnownJob, OpenJob, WarehouseState
+from dlt_docjobs.warehouse.state import (
+    RETRIED_OFTEN,
+    JobRef,
+    KnownJob,
+    OpenJob,
+    WarehouseState,
+)
 
 BASE = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
 JSON_COLUMNS = ("config", "user_metadata", "payload")
@@ -91,6 +95,7 @@ class Warehouse:
 
     is_jsonb: bool = False
     jobs: dict[JobRef, Job] = field(default_factory=dict)
+    written_by: dict[JobRef, str] = field(default_factory=dict)
     events: dict[JobRef, list[StatusEvent]] = field(default_factory=dict)
     progress: dict[JobRef, list[JobProgress]] = field(default_factory=dict)
     rows: dict[str, dict[JobRef, list[dict[str, Any]]]] = field(default_factory=dict)
@@ -127,6 +132,7 @@ class Warehouse:
         ref: JobRef = (row["job_kind"], row["job_id"])
         if name == "jobs":
             self.jobs[ref] = Job(**{key: row[key] for key in Job._fields})
+            self.written_by[ref] = row["run_id"]
         elif name == "job_status_history":
             event = StatusEvent(**{key: row[key] for key in StatusEvent._fields})
             events = self.events.setdefault(ref, [])
@@ -141,10 +147,10 @@ class Warehouse:
         else:
             fresh.setdefault(name, {}).setdefault(ref, []).append(row)
 
-    # -- what WarehouseState answers -------------------------------------------------------------
+    # -- what WarehouseState answers --------------------------------------------------------------
 
     @property
-    def memory(self) -> WarehouseState:
+    def state(self) -> WarehouseState:
         return cast(WarehouseState, self)
 
     @property
@@ -213,6 +219,20 @@ class Warehouse:
                 is_given_up = row.given_up_at is not None
                 opened.append(OpenJob(ref, row.created_at, row.created_at_earliest, is_given_up))
         return opened
+
+    def due_results(self, now: datetime) -> list[JobRef]:
+        day_ago = now - RETRIED_OFTEN
+
+        def is_due(ref: JobRef) -> bool:
+            seen = [one.observed_at for one in self.events[ref] if one.status == SUCCEEDED]
+            was_seen_lately = not seen or max(seen) >= day_ago
+            return was_seen_lately or self.runs[self.written_by[ref]]["started_at"] <= day_ago
+
+        return [ref for ref in self.jobs_in_states("pending") if is_due(ref)]
+
+    def doubted_since(self) -> datetime | None:
+        runs = sorted(self.runs.values(), key=lambda run: run["finished_at"])
+        return runs[-1]["doubted_since"] if runs else None
 
     def jobs_in_states(self, *states: str) -> list[JobRef]:
         return sorted(ref for ref, row in self.jobs.items() if row.results_state in states)
@@ -301,6 +321,27 @@ class Server:
         return next((job for job in self.jobs if (job.kind, job.job_id) == (kind, job_id)), None)
 
 
+def declaration(
+    provider: Provider,
+    *,
+    filters: frozenset[JobKind],
+    lists: frozenset[JobKind],
+    poll_batch: int,
+) -> Declaration:
+    """A provider's declaration, but for how its jobs are found and asked for."""
+    declared = registered(provider)
+    kinds: dict[JobKind, Kind] = {}
+    for name, kind in declared.kinds.items():
+        listing = None
+        if name in lists and (provider, name) == ("contextual", "parse"):
+            listing = JobList("/parse", is_dated=False, filters=frozenset({"since"}))
+        elif name in lists:
+            bounds: frozenset[Bound] = frozenset({"since", "until"} if name in filters else ())
+            listing = JobList(f"/{name}", filters=bounds, covers_open=not bounds)
+        kinds[name] = replace(kind, list=listing, poll_batch=poll_batch)
+    return replace(declared, kinds=kinds)
+
+
 class FakeApi(ProviderApi):
     """A provider that answers out of memory, in whatever order."""
 
@@ -324,11 +365,10 @@ class FakeApi(ProviderApi):
         )
         super().__init__(client, ContentPolicy(), server.page)
         self.server = server
-        self.provider = provider  # type: ignore[misc]
-        self.lists = frozenset(lists)  # type: ignore[misc]
-        self.filters_created = frozenset(filters)  # type: ignore[misc]
-        self.retention_days = {"parse": 30} if provider == "contextual" else {}  # type: ignore[misc]
-        self.poll_batch = poll_batch  # type: ignore[misc]
+        self.filters_created = frozenset(filters)
+        self.provider = declaration(  # type: ignore[misc]
+            provider, filters=self.filters_created, lists=frozenset(lists), poll_batch=poll_batch
+        )
         self._orders: dict[str, list[ServerJob]] = {}
 
     async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
@@ -349,7 +389,7 @@ class FakeApi(ProviderApi):
         jobs = self._orders[name][start : start + server.page]
         end = start + server.page
         more = f"{name}:{end}" if end < len(self._orders[name]) else None
-        return JobPage([self._observe(job) for job in jobs], [], more)
+        return JobPage([self._observe(job) for job in jobs], [], more, timedelta(0))
 
     def _listing(self, kind: JobKind, wanted: ListRange) -> list[ServerJob]:
         def is_in(job: ServerJob) -> bool:
@@ -372,7 +412,7 @@ class FakeApi(ProviderApi):
 
     def _observe(self, job: ServerJob) -> JobObservation:
         # Contextual's parse jobs carry no date
-        is_told = (self.provider, job.kind) != ("contextual", "parse")
+        is_told = (self.provider.name, job.kind) != ("contextual", "parse")
         return JobObservation(
             job.kind,
             job.job_id,
@@ -390,22 +430,30 @@ class FakeApi(ProviderApi):
 
     async def poll(self, kind: JobKind, job_ids: Sequence[str]) -> JobPage:
         jobs = [self.server.find(kind, job_id) for job_id in job_ids]
-        return JobPage([self._observe(job) for job in jobs if job and not job.is_gone], [])
+        seen = [self._observe(job) for job in jobs if job and not job.is_gone]
+        return JobPage(seen, [], None, timedelta(0))
 
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
         self.server.asked.append((kind, job_id))
         return JobAnswer(self._observe(self._found(kind, job_id)))
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         self.server.fetched.append((kind, job_id))
         job = self._found(kind, job_id)
         answer = JobAnswer(self._observe(job))
-        if canonical_status(self.provider, job.status) == SUCCEEDED:
+        if self.provider.vocabulary.status(job.status) == SUCCEEDED:
             if kind == "parse":
-                answer.document = Document.of(ParsedDocument([], [], [], []))
+                answer.document = read_answer(
+                    b'{"items": {"pages": []}}', dict, include_content=True, include_ocr=True
+                ).document
             else:
                 answer.extraction = Extraction({"total": 1}, None)
         return answer
+
+    async def usage(self, kind: JobKind, job_id: str) -> JobAnswer:
+        return JobAnswer(replace(self._observe(self._found(kind, job_id)), credits=1.5))
 
     async def check(self) -> None:
         raise NotImplementedError
@@ -430,18 +478,20 @@ def run(
     request = request or RunRequest(clock=clock)
     session = Session(SyncSettings(api.provider, **settings), api, request, progress, window)
     state = progress.dump()
+    engine = Engine()
     count = 0
     try:
         while True:
-            session.attach(warehouse.memory)
+            session.attach(warehouse.state)
             package = Package(session, wanted, warehouse.take, reads_ahead=True)
-            session.engine.start(package.run()).result()
+            engine.start(package.run()).result()
             session.detach()
             warehouse.commit()
             # what dlt keeps is JSON
-            state = json.loads(json.dumps(session.progress.dump()))
+            state = json.loads(json.dumps(session.context.kept_progress.dump()))
             count += 1
-            if session.done or session.must_stop or count == packages:
+            if session.done or session.context.must_stop or count == packages:
                 return session, Progress.load(state)
     finally:
-        session.close()
+        engine.close(session.close())
+        session.context.warehouse.close()

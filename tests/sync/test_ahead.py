@@ -31,13 +31,15 @@ class SlowApi(FakeApi):
         if not held:
             self.gate.set()
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await self.gate.wait()
             await asyncio.sleep(0)
-            answer = await super().result(kind, job_id, tier)
+            answer = await super().result(kind, job_id, tier, is_retry=is_retry)
         finally:
             self.at_once -= 1
         answer.size = self.size

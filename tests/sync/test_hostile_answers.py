@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import pytest
 from hostile_support import (
-    APIS,
     MUTATION,
     Account,
     Mutation,
@@ -31,7 +30,8 @@ from hypothesis import strategies as st
 from sync_support import Warehouse
 
 from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.model.vocabulary import JobKind, Provider
+from dlt_docjobs.emulator.vocabulary import PROVIDERS, Provider
+from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.protocol import ContentPolicy
 from dlt_docjobs.sync.progress import Progress
 
@@ -59,7 +59,7 @@ def accounts() -> Iterator[dict[Provider, Account]]:
                 for hours in (40, 41, 42):
                     created = datetime.now(timezone.utc) - timedelta(hours=hours)
                     emulator.add_job(provider, kind, status=word, created_at=created, hang=True)
-        yield {provider: Account.recorded(provider, emulator) for provider in APIS}
+        yield {provider: Account.recorded(provider, emulator) for provider in PROVIDERS}
 
 
 def rows_of(body: Any) -> list[Any]:
@@ -99,7 +99,7 @@ def attack(
         _, progress = account.sync(good, warehouse, progress, policy)
     served = Served(account, mutations)
     session, progress = account.sync(httpx.MockTransport(served), warehouse, progress, policy)
-    said = [session.error or "", *session.problems]
+    said = [session.row().error or "", *session.context.outcome.problems]
     assert not any(BROKEN_INSIDE in text for text in said), said
     assert session.exit_code in (0, 1, 3)
     assert_storable(warehouse)
@@ -136,7 +136,7 @@ def assert_every_row_is_somewhere(rows: list[Any], known: set[str], warehouse: W
         assert payloads, f"{row!r} is nowhere"
 
 
-providers = st.sampled_from(sorted(APIS))
+providers = st.sampled_from(PROVIDERS)
 policies = st.builds(ContentPolicy, st.booleans(), st.booleans(), st.booleans())
 
 
@@ -187,7 +187,7 @@ def test_every_endpoint_is_among_the_answers(accounts: dict[Provider, Account]) 
     assert any("include_chunks" in key for key in accounts["unsiloed"].answers)
 
 
-@pytest.mark.parametrize("provider", APIS)
+@pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize(
     "edit",
     [
@@ -232,7 +232,10 @@ def test_one_oddity_in_every_object(
     session, _ = account.sync(
         httpx.MockTransport(Odd(account, [])), warehouse, Progress.fresh(), ContentPolicy()
     )
-    assert not any(BROKEN_INSIDE in text for text in [session.error or "", *session.problems])
+    assert not any(
+        BROKEN_INSIDE in text
+        for text in [session.row().error or "", *session.context.outcome.problems]
+    )
     assert_storable(warehouse)
     assert warehouse.jobs or warehouse.rejected
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sync_support import FakeApi, Server, StillClock, Warehouse, at, run
 
-from dlt_docjobs.sync.progress import KindProgress, Progress
+from dlt_docjobs.model.vocabulary import JOB_KINDS
+from dlt_docjobs.sync.progress import ListProgress, Progress
 from dlt_docjobs.sync.settings import Window
 
 INSTANTS = st.integers(-(10**14), 10**14).map(lambda micros: at(0) + timedelta(microseconds=micros))
@@ -25,13 +26,9 @@ MAYBE = st.none() | INSTANTS
 @settings(max_examples=60, deadline=None)
 @given(MAYBE, st.lists(st.tuples(MAYBE, MAYBE), max_size=5), MAYBE)
 def test_what_is_dumped_is_loaded(cursor: Any, windows: list[tuple[Any, Any]], other: Any) -> None:
-    progress = Progress(
-        {
-            "parse": KindProgress(cursor, [Window(*window) for window in windows]),
-            "extract": KindProgress(other),
-        },
-        "abc",
-    )
+    progress = Progress.fresh()
+    progress.kinds["parse"] = ListProgress(cursor, [Window(*window) for window in windows])
+    progress.kinds["extract"] = ListProgress(other)
     again = Progress.load(json.loads(json.dumps(progress.dump())))
     assert again == progress
     assert again.dump() == progress.dump()
@@ -55,14 +52,21 @@ def test_what_is_dumped_is_loaded(cursor: Any, windows: list[tuple[Any, Any]], o
 def test_a_state_that_can_t_be_read_starts_anew(state: Any) -> None:
     progress = Progress.load(state)
     assert progress.cursor is None
-    assert [kind.todo for kind in progress.kinds.values()] == [[], []]
+    assert progress.kinds == dict.fromkeys(JOB_KINDS, ListProgress())
 
 
 def test_a_state_of_one_kind_only_is_read() -> None:
     state = {"kinds": {"parse": {"cursor": "2026-11-01T12:00:00Z", "todo": []}}, "warehouse": "w"}
     progress = Progress.load(state)
     assert progress.cursor == at(0) and progress.warehouse == "w"
-    assert progress.kinds["extract"] == KindProgress()
+    assert progress.kinds["extract"] == ListProgress()
+
+
+def test_kinds_of_which_nothing_was_listed_take_no_room() -> None:
+    progress = Progress.fresh()
+    assert progress.dump()["kinds"] == {}
+    progress.kinds["extract"] = ListProgress(at(0))
+    assert list(progress.dump()["kinds"]) == ["extract"]
 
 
 def test_each_start_anew_is_told_apart() -> None:
@@ -72,11 +76,11 @@ def test_each_start_anew_is_told_apart() -> None:
 # -- the cursor -------------------------------------------------------------------------------
 
 
-def listed(window: Window, *seconds: float | None, is_splittable: bool = True) -> KindProgress:
-    progress = KindProgress()
+def listed(window: Window, *seconds: float | None, is_splittable: bool = True) -> ListProgress:
+    progress = ListProgress()
     progress.begin(window, is_splittable)
     for second in seconds:
-        progress.saw(None if second is None else at(second))
+        progress.note(None if second is None else at(second))
     return progress
 
 
@@ -96,11 +100,19 @@ def test_the_cursor_never_passes_the_beginning_of_the_list() -> None:
 
 
 def test_the_cursor_never_goes_back() -> None:
-    progress = KindProgress(at(50))
+    progress = ListProgress(at(50))
     progress.begin(Window(at(0), None), True)
-    progress.saw(at(20))
+    progress.note(at(20))
     progress.finish(at(100))
     assert progress.cursor == at(50)
+
+
+def test_a_cursor_that_lies_in_the_future_is_not_used() -> None:
+    progress = ListProgress(at(50))
+    progress.drop_future(at(50))
+    assert progress.cursor == at(50)
+    progress.drop_future(at(49))
+    assert progress.cursor is None
 
 
 def test_a_bounded_window_does_not_move_the_cursor() -> None:
@@ -120,7 +132,7 @@ def test_a_list_that_broke_is_listed_again() -> None:
     progress = listed(Window(at(0), None), 5, 6, 7)
     progress.abandon()
     assert progress.cursor is None
-    assert KindProgress.load(progress.dump()).todo == [Window(at(0), None)]
+    assert ListProgress.load(progress.dump()).todo == [Window(at(0), None)]
 
 
 def test_a_job_that_two_clocks_put_before_the_list_is_in_the_next_one() -> None:
@@ -147,8 +159,8 @@ def test_a_job_that_two_clocks_put_before_the_list_is_in_the_next_one() -> None:
 # -- splitting --------------------------------------------------------------------------------
 
 
-def todo_of(progress: KindProgress) -> list[Window]:
-    return KindProgress.load(progress.dump()).todo
+def todo_of(progress: ListProgress) -> list[Window]:
+    return ListProgress.load(progress.dump()).todo
 
 
 def test_an_interrupted_window_is_split_at_the_median_of_what_it_brought() -> None:
@@ -196,11 +208,11 @@ def test_a_list_that_can_t_be_bounded_is_not_split_and_not_kept() -> None:
 
 def test_windows_do_not_pile_up() -> None:
     # oldest first, each kill leaves one more window behind
-    progress = KindProgress()
+    progress = ListProgress()
     for number in range(500):
         progress.begin(Window(at(number * 10), None), True)
-        progress.saw(at(number * 10 + 5))
-        progress = KindProgress.load(progress.dump())
+        progress.note(at(number * 10 + 5))
+        progress = ListProgress.load(progress.dump())
         progress.todo.pop()
         assert len(progress.todo) < 64
     assert len(json.dumps(progress.dump())) < 10_000
@@ -210,7 +222,7 @@ def test_the_sample_is_that_of_the_last_package() -> None:
     progress = listed(Window(at(0), None), 10, 11, 12)
     progress.next_package()
     for second in (50, 60, 70):
-        progress.saw(at(second))
+        progress.note(at(second))
     assert todo_of(progress) == [Window(at(0), at(60)), Window(at(60), None)]
 
 
@@ -342,7 +354,7 @@ def test_a_run_of_many_packages_lists_once() -> None:
     )
     assert session.done and len(warehouse.jobs) == 1000
     assert server.pages == 20
-    assert progress.kinds["parse"] == KindProgress(at(999 * 7.5))
+    assert progress.kinds["parse"] == ListProgress(at(999 * 7.5))
 
 
 def test_the_next_sync_lists_from_the_cursor_less_the_lag() -> None:
@@ -359,6 +371,6 @@ def test_the_next_sync_lists_from_the_cursor_less_the_lag() -> None:
     assert server.pages == 1
     assert ("parse", "late") in warehouse.jobs and ("parse", "too late") not in warehouse.jobs
     # what was known and has not changed is not written again
-    assert session.figures.jobs_new == 1 and session.figures.jobs_changed == 0
-    assert session.figures.jobs_listed == 37 + 1
+    assert session.context.figures.jobs_new == 1 and session.context.figures.jobs_changed == 0
+    assert session.context.figures.jobs_listed == 37 + 1
     assert len(warehouse.events["parse", "job-5"]) == 2

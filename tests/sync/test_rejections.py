@@ -12,6 +12,7 @@ from dlt_docjobs.model.records import RejectedRecord
 from dlt_docjobs.providers.contextual.api import ContextualApi
 from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
 from dlt_docjobs.providers.protocol import ContentPolicy, Rejection
+from dlt_docjobs.providers.registry import provider
 from dlt_docjobs.sync.rejections import (
     UNKNOWN_ID,
     rejected_record,
@@ -29,7 +30,7 @@ def settings_of(**values: Any) -> SyncSettings:
         include_content=values.pop("include_content", True),
         include_names=values.pop("include_names", True),
     )
-    return SyncSettings("llamacloud", policy=policy, **values)
+    return SyncSettings(provider("llamacloud"), policy=policy, **values)
 
 
 def rejection(payload: Any, **values: Any) -> Rejection:
@@ -81,7 +82,11 @@ def test_the_account_and_the_provider_belong_to_the_key() -> None:
     same = rejection({"a": 1})
     keys = {
         rejection_id(settings, same)
-        for settings in (settings_of(), settings_of(account="eu"), SyncSettings("contextual"))
+        for settings in (
+            settings_of(),
+            settings_of(account="eu"),
+            SyncSettings(provider("contextual")),
+        )
     }
     assert len(keys) == 3
 

@@ -8,27 +8,31 @@ from typing import Any, cast
 
 import pytest
 
-from dlt_docjobs.model.records import ParsedDocument, Segment
-from dlt_docjobs.results import Document
+from dlt_docjobs.model.records import Segment
 from dlt_docjobs.sync import result_rows
-from dlt_docjobs.sync.ledger import JobEntry
+from dlt_docjobs.sync.context import RunContext
+from dlt_docjobs.sync.job_rows import JobEntry
+from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
-from dlt_docjobs.sync.session import Session, Wanted
-from dlt_docjobs.tables import RESULT_TABLES
+from dlt_docjobs.sync.settings import Wanted
+from dlt_docjobs.tables import RESULT_TABLES, TABLES
+from dlt_docjobs.tables.arrow import batch_of_rows
 from dlt_docjobs.warehouse.state import KnownJob
 
 
 def rows_for(emit: Emit) -> ResultRows:
-    session = SimpleNamespace(run_id="run-1", key=lambda ref: ("unsiloed", "default", *ref))
+    context = SimpleNamespace(
+        request=RunRequest(run_id="run-1"), key=lambda ref: ("unsiloed", "default", *ref)
+    )
     wanted = Wanted(frozenset(RESULT_TABLES), include_ocr=True)
-    return ResultRows(cast(Session, session), wanted, emit, replaces=True, by_row=False)
+    return ResultRows(cast(RunContext, context), wanted, emit, replaces=True, by_row=False)
 
 
 def add(rows: ResultRows, job_id: str) -> None:
     segment = Segment(*[None] * len(Segment._fields))._replace(
         segment_index=0, depth=0, segment_type="text", ocr_count=0
     )
-    tables = Document.of(ParsedDocument([], [], [segment], [])).tables
+    tables = {"segments": batch_of_rows(TABLES["segments"], [segment])}
     rows.add(JobEntry(("parse", job_id), KnownJob()), tables, 1)
 
 

@@ -15,9 +15,11 @@ import pytest
 import dlt_docjobs
 from dlt_docjobs.http import HttpSettings
 from dlt_docjobs.model.outcomes import UsageError
-from dlt_docjobs.sources import config
-from dlt_docjobs.sources.build import resolved_config
+from dlt_docjobs.providers.registry import provider
+from dlt_docjobs.sources import job_ids, settings
+from dlt_docjobs.sources.source import resolve
 
+LLAMACLOUD, CONTEXTUAL = provider("llamacloud"), provider("contextual")
 KEY = "llx-0123456789abcdef"
 
 DEFAULTS: dict[str, Any] = {
@@ -32,6 +34,10 @@ DEFAULTS: dict[str, Any] = {
     "include_names": True,
     "include_ocr": True,
     "include_extract": True,
+    "job_kinds": None,
+    "gone_after_seconds": 600,
+    "retry_results_days": 7,
+    "believe_gone": False,
     "poll_open_days": 32,
     "retention_days": None,
     "reload": None,
@@ -50,7 +56,7 @@ def refusal(call: Any, *arguments: Any) -> str:
 def read(tmp_path: Path, text: str | bytes, name: str = "ids.txt") -> list[tuple[str, Any]]:
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return list(config.read_job_ids(path))
+    return list(job_ids.read_job_ids(path))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +105,7 @@ def test_files_of_ids(tmp_path: Path, name: str, text: str, ids: Any) -> None:
         ("ids.csv", "id,kind\na,parse\n", "no column job_id"),
         ("ids.csv", "job_id,job_kind\n,parse\n", "'' is no job id"),
         ("ids.csv", "note,job_id\nonly a note\n", "'' is no job id"),
-        ("ids.csv", "job_id,job_kind\na,ocr\n", "parse or extract, not 'ocr'"),
+        ("ids.csv", "job_id,job_kind\na,ocr\n", "parse, extract, classify or split, not 'ocr'"),
         ("ids.csv", "job_id,note\na," + "x" * 200_000 + "\n", "is no CSV"),
         ("ids.jsonl", '\n# c\n{"job_id":"a"}\n\n{"job_id":\n', "line 5 of"),
         ("ids.jsonl", '{"job_id":"a"}\n{"id":"b"}\n', "line 2 of"),
@@ -115,18 +121,18 @@ def test_files_of_ids_that_are_refused(
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    assert "can't be read" in refusal(list, config.read_job_ids(tmp_path / "none.txt"))
-    assert "can't be read" in refusal(list, config.read_job_ids(tmp_path))
+    assert "can't be read" in refusal(list, job_ids.read_job_ids(tmp_path / "none.txt"))
+    assert "can't be read" in refusal(list, job_ids.read_job_ids(tmp_path))
 
 
 # -- ids from elsewhere ---------------------------------------------------------------------------
 
 
 def test_no_source_of_ids_is_not_an_empty_one() -> None:
-    assert config.targets_of(None, None) is None
-    assert config.targets_of(None, "") is None
-    assert list(config.targets_of([], None) or ["not empty"]) == ["not empty"]
-    assert config.targets_of([], None) is not None
+    assert job_ids.targets_of(None, None) is None
+    assert job_ids.targets_of(None, "") is None
+    assert list(job_ids.targets_of([], None) or ["not empty"]) == ["not empty"]
+    assert job_ids.targets_of([], None) is not None
 
 
 @pytest.mark.parametrize(
@@ -146,7 +152,7 @@ def test_no_source_of_ids_is_not_an_empty_one() -> None:
     ],
 )
 def test_ids_of_every_shape(ids: Any) -> None:
-    targets = config.targets_of(ids, None)
+    targets = job_ids.targets_of(ids, None)
     assert targets is not None
     for _ in range(2):
         assert list(targets) == [("a", None), ("b", None)], "they can be read again"
@@ -154,12 +160,12 @@ def test_ids_of_every_shape(ids: Any) -> None:
 
 @pytest.mark.parametrize("ids", ["[a, b]", ["a b"], [None], [1.5], [b"a"], [{"id": "a"}], ["x/y"]])
 def test_ids_that_are_none(ids: Any) -> None:
-    refusal(lambda: list(config.targets_of(ids, None) or ()))
+    refusal(lambda: list(job_ids.targets_of(ids, None) or ()))
 
 
 def test_ids_of_other_types_are_taken_as_text() -> None:
     number = uuid.UUID(int=7)
-    assert list(config.targets_of([17, number], None) or ()) == [
+    assert list(job_ids.targets_of([17, number], None) or ()) == [
         ("17", None),
         ("00000000-0000-0000-0000-000000000007", None),
     ]
@@ -169,7 +175,7 @@ def test_ids_of_a_file_come_before_those_of_an_argument(tmp_path: Path) -> None:
     path = tmp_path / "ids.txt"
     path.write_text("a\n")
     for ids in (["b"], iter(["b"])):
-        targets = config.targets_of(ids, str(path))
+        targets = job_ids.targets_of(ids, str(path))
         assert targets is not None
         assert list(targets) == [("a", None), ("b", None)]
 
@@ -179,7 +185,7 @@ def test_an_iterable_is_read_only_when_the_sync_runs() -> None:
         raise RuntimeError("read too early")
         yield
 
-    targets = config.targets_of(broken(), None)
+    targets = job_ids.targets_of(broken(), None)
     with pytest.raises(RuntimeError, match="too early"):
         list(targets or ())
 
@@ -187,8 +193,8 @@ def test_an_iterable_is_read_only_when_the_sync_runs() -> None:
 # -- keys and URLs ----------------------------------------------------------------------------
 
 
-def connect(url: str, key: str | None = KEY) -> config.Connection:
-    return config.connection("llamacloud", "llamacloud", key, url, HttpSettings())
+def connect(url: str, key: str | None = KEY) -> settings.Connection:
+    return settings.connection(LLAMACLOUD, "llamacloud", key, url, HttpSettings())
 
 
 @pytest.mark.parametrize(
@@ -267,11 +273,11 @@ def test_a_connection_never_shows_its_key() -> None:
 
 def sync_settings(**values: Any) -> Any:
     values = DEFAULTS | values
-    return config.sync_settings("contextual", "contextual", values, None, None)
+    return settings.sync_settings(CONTEXTUAL, "contextual", values, None, None)
 
 
 def http_settings(**values: Any) -> Any:
-    return config.http_settings(DEFAULTS | values)
+    return settings.http_settings(DEFAULTS | values)
 
 
 def test_defaults_are_those_of_the_contract() -> None:
@@ -282,7 +288,32 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert settings.kinds == ("parse", "extract") and settings.account == "default"
     assert (http.max_concurrency, http.max_retries, http.timeout_seconds) == (16, 5, 60)
     assert (http.max_response_mb, http.requests_per_second) == (512, None)
+    assert settings.gone_after == timedelta(minutes=10) and not settings.believe_gone
+    assert settings.retry_results == timedelta(days=7)
     assert sync_settings(include_extract=False).kinds == ("parse",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kinds"),
+    [
+        (None, ("parse", "extract")),
+        ("", ("parse", "extract")),
+        ("parse", ("parse",)),
+        (" Extract , parse ", ("parse", "extract")),
+        ('["extract"]', ("extract",)),
+        (["EXTRACT", "extract"], ("extract",)),
+        (("parse",), ("parse",)),
+    ],
+)
+def test_kinds_of_jobs_are_a_list_or_a_text(wanted: Any, kinds: tuple[str, ...]) -> None:
+    assert sync_settings(job_kinds=wanted).kinds == kinds
+
+
+def test_kinds_of_jobs_that_the_provider_does_not_have_are_refused() -> None:
+    said = refusal(lambda: sync_settings(job_kinds="parse, split"))
+    assert said == "job_kinds of contextual are some of parse, extract, not 'split'"
+    said = refusal(lambda: sync_settings(job_kinds="extract", include_extract=False))
+    assert said == "job_kinds and include_extract leave no jobs of contextual to load"
 
 
 @pytest.mark.parametrize(
@@ -291,6 +322,8 @@ def test_defaults_are_those_of_the_contract() -> None:
         (sync_settings, "lag_seconds", 0, -0.1),
         (sync_settings, "max_jobs_per_package", 1, 0),
         (sync_settings, "poll_open_days", 0, -1),
+        (sync_settings, "gone_after_seconds", 0, -1),
+        (sync_settings, "retry_results_days", 0, -0.5),
         (sync_settings, "retention_days", 0.1, 0),
         (sync_settings, "created_at_resolution_seconds", 1, 0),
         (http_settings, "max_concurrency", 1, 0),
@@ -328,14 +361,14 @@ def test_a_lag_of_any_allowed_length_can_be_subtracted() -> None:
 )
 def test_start_dates(value: Any, instant: datetime | None) -> None:
     expected = None if instant is None else instant.replace(tzinfo=timezone.utc)
-    assert config.start_of(value) == expected
+    assert settings.start_of(value) == expected
 
 
 @pytest.mark.parametrize(
     "value", ["yesterday", "2026-13-01", "31.01.2026", 2026, 1.5, True, "2026-02-30", "0000-01-01"]
 )
 def test_start_dates_that_are_none(value: Any) -> None:
-    assert "start_date is a date such as 2026-01-31" in refusal(config.start_of, value)
+    assert "start_date is a date such as 2026-01-31" in refusal(settings.start_of, value)
 
 
 @pytest.mark.parametrize(
@@ -343,18 +376,20 @@ def test_start_dates_that_are_none(value: Any) -> None:
     [("llamacloud", "default"), ("llamacloud_eu", "eu"), ("llamacloud_a1_b", "a1_b")],
 )
 def test_accounts(name: str, account: str) -> None:
-    assert config.account_of("llamacloud", name) == account
+    assert settings.account_of("llamacloud", name) == account
 
 
 @pytest.mark.parametrize(
     "name", ["llamacloud_EU", "llamacloud_1", "llamacloud_a'b", "llamacloud-x"]
 )
 def test_accounts_that_are_none(name: str) -> None:
-    assert "lower-case" in refusal(config.account_of, "llamacloud", name)
+    assert "lower-case" in refusal(settings.account_of, "llamacloud", name)
 
 
 def test_a_reload_of_nothing_known_is_refused() -> None:
-    assert "failed, skipped or all" in refusal(lambda: sync_settings(reload="everything"))
+    assert "failed, skipped, incomplete or all" in refusal(
+        lambda: sync_settings(reload="everything")
+    )
 
 
 # -- through dlt's own configuration --------------------------------------------------------------
@@ -385,7 +420,7 @@ def test_a_setting_of_another_provider_is_unknown(monkeypatch: pytest.MonkeyPatc
     assert "unknown setting project_id" in said and KEY not in said
     monkeypatch.delenv("SOURCES__DOCJOBS__CONTEXTUAL__PROJECT_ID")
     monkeypatch.setenv("SOURCES__DOCJOBS__LLAMACLOUD__PROJECT_ID", "prj")
-    made = resolved_config(lambda: dlt_docjobs.llamacloud())
+    made = resolve(lambda: dlt_docjobs.llamacloud())
     assert made.values["project_id"] == "prj"
 
 
@@ -402,7 +437,7 @@ def test_settings_of_the_environment_reach_the_sync(monkeypatch: pytest.MonkeyPa
         "API_KEY": "other-key",
     }.items():
         monkeypatch.setenv(f"SOURCES__DOCJOBS__UNSILOED__{name}", value)
-    made = resolved_config(lambda: dlt_docjobs.unsiloed())
+    made = resolve(lambda: dlt_docjobs.unsiloed())
     settings = made.settings
     assert settings.start_date == datetime(2026, 1, 31, tzinfo=timezone.utc)
     assert settings.lag == timedelta(seconds=10)
@@ -416,8 +451,8 @@ def test_settings_of_the_environment_reach_the_sync(monkeypatch: pytest.MonkeyPa
 @pytest.mark.usefixtures("key")
 @pytest.mark.parametrize("name", ["llamacloud", "contextual", "unsiloed"])
 def test_each_source_is_made_with_a_key_alone(name: str) -> None:
-    made = resolved_config(lambda: getattr(dlt_docjobs, name)())
-    assert made.settings.provider == name and made.settings.start_date is None
+    made = resolve(lambda: getattr(dlt_docjobs, name)())
+    assert made.settings.provider is provider(name) and made.settings.start_date is None
     assert made.settings.targets is None
     api = made.make_api()
     assert KEY not in repr(api.client) and api.client.base_url.startswith("https://")

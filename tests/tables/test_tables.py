@@ -13,7 +13,7 @@ from dlt_docjobs.model import records
 from dlt_docjobs.tables import JOB_KEY, REMOVED, RESULT_TABLES, TABLES
 from dlt_docjobs.tables.arrow import ResultBuffer, RowBuffer, batch_of_rows
 
-# Contract 5, word for word: the columns of each table. `?` may be null.
+# The columns of docs/contract.md#tables, written once more. `?` may be null.
 T, J, I, D, B, S = "text", "json", "bigint", "double", "bool", "timestamp"  # noqa: E741
 CONTRACT: dict[str, dict[str, str]] = {
     "jobs": {

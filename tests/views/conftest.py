@@ -9,7 +9,8 @@ import pytest
 from views_support import MakeWarehouse, Warehouse
 
 from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.model.vocabulary import JOB_KINDS, PROVIDERS
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
+from dlt_docjobs.model.vocabulary import JOB_KINDS
 from dlt_docjobs.tables import TABLES
 
 KINDS = ("duckdb", "postgres")

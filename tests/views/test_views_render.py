@@ -21,7 +21,7 @@ from dlt_docjobs.views.render import (
     view_comments,
 )
 
-# contract 7
+# docs/contract.md#views
 NAMES = {
     *("job_timeline", "status_intervals", "job_daily", "job_failures", "jobs_open"),
     *("results_at_risk", "segment_mix", "segment_confidence", "review_queue", "page_quality"),

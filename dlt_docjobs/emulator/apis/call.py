@@ -10,9 +10,9 @@ from typing import Any, Literal
 from dlt_docjobs.emulator.apis.answers import Answer, Refusal, invalid, refuse
 from dlt_docjobs.emulator.faults import Faults
 from dlt_docjobs.emulator.jobs import Job
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.emulator.world import World
 from dlt_docjobs.model.times import parse_instant
-from dlt_docjobs.model.vocabulary import Provider
 
 DateStyle = Literal["zulu", "offset", "naive"]
 

@@ -1,4 +1,4 @@
-"""Contextual AI: `/parse/jobs` and `/extract/jobs` (PROVIDERS 2)."""
+"""Contextual AI (docs/providers/contextual.md): `/parse/jobs` and `/extract/jobs`."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _extract_row(call: Call, job: Job) -> dict[str, Any]:
     }
     if job.status == "running":
         # Promised by the text, absent from the schema, gone when the job ends.
-        results = {"vendor": "ACME"} if percentage > 30 else {}
+        results = {"vendor": "Nordwind"} if percentage > 30 else {}
         row |= {"accumulated_results": results, "failed_subtrees": []}
     return row
 

@@ -1,4 +1,4 @@
-"""LlamaCloud: `/api/v2/parse`, `/api/v2/extract` and the data points (PROVIDERS 1)."""
+"""LlamaCloud (docs/providers/llamacloud.md): `/api/v2/parse`, `/api/v2/extract`, data points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unsiloed AI: `/parse/{job_id}` and `/extract/{job_id}` (PROVIDERS 3). It has no lists."""
+"""Unsiloed AI (docs/providers/unsiloed.md): `/parse/{job_id}`, `/extract/{job_id}`, no lists."""
 
 from __future__ import annotations
 

@@ -1,25 +1,24 @@
 """Contextual AI: `/parse/jobs`, `/extract/jobs`.
 
-Rests on PROVIDERS 2. What decides the code: parse rows carry id, status and file name and nothing
-else; the parse list filters by upload time and is clamped to 30 days, after which everything
-answers 404; the extract list can't be filtered; running extract jobs carry undocumented keys.
+Rests on docs/providers/contextual.md. What decides the code: parse rows carry id, status and file
+name and nothing else; the parse list filters by upload time and is clamped to 30 days, after which
+everything answers 404; the extract list can't be filtered; running extract jobs carry undocumented
+keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
-from dlt_docjobs.http import Answer, ApiClient
+from dlt_docjobs.http import Answer
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import UTC
-from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, Provider, canonical_status
+from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
 from dlt_docjobs.providers import answers, envelopes
-from dlt_docjobs.providers.answers import RecordReader, UnreadableRecord
-from dlt_docjobs.providers.contextual import results
+from dlt_docjobs.providers.answers import RecordReader
+from dlt_docjobs.providers.contextual import PROVIDER, results
 from dlt_docjobs.providers.protocol import (
-    ContentPolicy,
     Extraction,
     JobAnswer,
     JobPage,
@@ -27,8 +26,6 @@ from dlt_docjobs.providers.protocol import (
     ProviderApi,
 )
 
-BASE_URL = "https://api.contextual.ai/v1"
-RETENTION_DAYS = 30
 _MAX_EXTRACT_PAGE = 100
 _EXTRACT_KEYS = frozenset(
     {"job_id", "status", "created_at", "progress", "current_activity"}
@@ -60,7 +57,7 @@ class _Progress(envelopes.Envelope):
 class _ExtractJob(envelopes.Envelope):
     job_id: envelopes.Identifier
     status: envelopes.StatusText
-    created_at: envelopes.Created = None
+    created_at: envelopes.Instant = None
     current_activity: envelopes.Text = None
     schema_id: envelopes.Text = None
     document_id: envelopes.Text = None
@@ -69,21 +66,13 @@ class _ExtractJob(envelopes.Envelope):
 class ContextualApi(ProviderApi):
     """Contextual AI's parse and extract jobs."""
 
-    provider: ClassVar[Provider] = "contextual"
-    region_hint: ClassVar[str] = "Contextual AI's base_url ends with /v1"
-    lists = frozenset({"parse", "extract"})
-    retention_days: ClassVar[Mapping[JobKind, float]] = {"parse": RETENTION_DAYS}
+    provider = PROVIDER
     read_answer = staticmethod(results.read_answer)
     wrappers = frozenset({"jobs", "progress"})
     document_keys = frozenset(
         {"id", "job_id", "status", "file_name", "created_at", "schema_id", "document_id", "model"}
         | {"current_step"}
     )
-
-    def __init__(
-        self, client: ApiClient, policy: ContentPolicy, page_size: int | None = 1000
-    ) -> None:
-        super().__init__(client, policy, page_size)
 
     async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
         """See `ProviderApi.list_page`; parse filters by its lower bound only, extract not at all.
@@ -103,13 +92,9 @@ class ContextualApi(ProviderApi):
         answer, body = await self._get_sized(_path(kind), params, "limit", size)
         reader = RecordReader("/" + "/".join(_path(kind)), kind)
         for row in answers.records_of(body, "jobs", reader.endpoint):
-            try:
-                reader.observations.append(_observe_row(kind, row, answer))
-            except UnreadableRecord as error:
-                named = answers.as_mapping(row)
-                reader.reject(str(error), row, named.get("id") or named.get("job_id"))
+            reader.read(row, lambda record: _observe_row(kind, record, answer), "id", "job_id")
         # prev_cursor leads backwards and is never followed
-        return reader.page(answers.next_token(body, "next_cursor"))
+        return reader.page(answer, answers.next_token(body, "next_cursor"))
 
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
         """One job; the body of a parse status has no id, so the request's is used."""
@@ -121,11 +106,13 @@ class ContextualApi(ProviderApi):
         with answers.kept_whole(answer):
             return JobAnswer(_observe_parse(job_id, body, answer))
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job's blocks or extraction. A job that hasn't ended answers without them."""
         path = (*_path(kind), job_id, "results")
         if kind == "extract":
-            answer, body = await self.client.get_json(path)
+            answer, body = await self.client.get_json(path, is_result=True)
             with answers.kept_whole(answer):
                 return self._read_extraction(job_id, body, answer)
         # one value, so that the repeated and the comma form are the same request
@@ -134,8 +121,9 @@ class ContextualApi(ProviderApi):
             observed = _observe_parse(job_id, reading.rest, answer)
             reply = JobAnswer(observed, size=len(answer.body))
             if self._succeeded(observed):
-                reply.document = answers.document_of(reading, "pages")
-                observed.page_count = reply.document.count("pages")
+                reply.document = answers.document_of(reading)
+                if reply.document is not None:
+                    observed.page_count = reply.document.count("pages")
             return reply
 
     def _read_extraction(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
@@ -149,9 +137,7 @@ class ContextualApi(ProviderApi):
             config=body.get("config"),
         )
         reply = JobAnswer(observed, size=len(answer.body))
-        if self._succeeded(observed):
-            if "results" not in body:
-                raise UnreadableRecord("a completed extract job came without `results`")
+        if self._succeeded(observed) and body.get("results") is not None:
             reply.extraction = Extraction(body["results"], body.get("metadata"))
         return reply
 
@@ -160,7 +146,7 @@ class ContextualApi(ProviderApi):
         await self.client.get_json(_path("parse"), [("limit", "1")])
 
     def _succeeded(self, observed: JobObservation) -> bool:
-        return canonical_status(self.provider, observed.provider_status) == SUCCEEDED
+        return self.provider.vocabulary.status(observed.provider_status) == SUCCEEDED
 
 
 def _path(kind: JobKind) -> tuple[str, ...]:
@@ -180,11 +166,6 @@ def _observe_row(kind: JobKind, row: Any, answer: Answer) -> JobObservation:
 def _observe_parse(job_id: str, row: Any, answer: Answer) -> JobObservation:
     job = envelopes.read_envelope(_ParseStatus, row)
     payload = {key: value for key, value in row.items() if key not in results.RESULT_KEYS}
-    metadata = payload.get("document_metadata")
-    if isinstance(metadata, dict) and isinstance(metadata.get("hierarchy"), dict):
-        # its heading blocks are the pages' own once more
-        hierarchy = {key: v for key, v in metadata["hierarchy"].items() if key != "blocks"}
-        payload["document_metadata"] = {**metadata, "hierarchy": hierarchy}
     payload["id"] = job_id
     return JobObservation(
         job_kind="parse",

@@ -1,15 +1,16 @@
-"""Contextual AI's parse result (PROVIDERS 2.4) to rows.
+"""Contextual AI's parse result to Arrow.
 
 The body is the answer of `GET /parse/jobs/{job_id}/results` with `blocks-per-page`. A page is a
 chunk. Where the contract is silent:
 
-* Rows follow the page indexes. One that cannot be read is replaced by the page's position; two
-  pages of one index share a row in `pages` and make two chunks.
+* Rows follow the page indexes. One that cannot be read, or lies below 0, is replaced by the page's
+  position; two pages of one index share a row in `pages` and make two chunks.
 * No page is ever failed: the answer has no word for it.
-* `document_metadata.hierarchy` and `markdown_document` repeat what the pages say and are not read.
+* `markdown_document` repeats what the pages say and is not read. Of the headings that
+  `document_metadata.hierarchy.blocks` repeats, what the pages say as well is taken away.
 * A chunk's content is the markdown of all blocks of its page, whatever their depth: a heading does
   not contain the text of what stands under it.
-* A page's own `markdown` is the chunk's content where there are no blocks; where there are, it is
+* A page's own `markdown` is the chunk's content where its blocks have none; where they have, it is
   kept in the page's `metadata` unless it equals what the blocks make.
 * A block's parent is the last of its `parent_ids` that came before it, on any page. Blocks are
   never reordered; `parent_ids` stay in `metadata`, unless empty.
@@ -20,16 +21,31 @@ chunk. Where the contract is silent:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from itertools import repeat
+from typing import Annotated, Any, Final
 
-from dlt_docjobs.model.records import Chunk, ParsedDocument, Segment
-from dlt_docjobs.model.vocabulary import canonical_segment_type
-from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
-from dlt_docjobs.results.builder import Fields, Pages, number_pages
-from dlt_docjobs.results.reading import Reading, split
-from dlt_docjobs.results.values import entries, to_int, to_text
+from msgspec import Meta, to_builtins
+from msgspec.structs import asdict
+
+from dlt_docjobs.model.values import MAX_INT, to_int, to_text
+from dlt_docjobs.providers.contextual import PROVIDER
+from dlt_docjobs.results.columns import (
+    Columns,
+    chunk_contents,
+    cleaned,
+    no_rows,
+    page_chunks,
+    segments_batch,
+    spread,
+    transposed,
+    types_of,
+)
+from dlt_docjobs.results.leftovers import Leftovers
+from dlt_docjobs.results.pages import Pages, number_pages
+from dlt_docjobs.results.reading import Document, Found, Reading, read
+from dlt_docjobs.results.typed import Box, Objects, OddBoxes, Record, Side, Text, Whole
 
 KEEP: Final = frozenset({"id", "type", "parent_ids", "confidence_level"})
 """Keys whose strings are ids or enum words: they stay without `include_content`."""
@@ -40,180 +56,178 @@ CONTENT_KEYS: Final = frozenset({"markdown", "blocks"})
 RESULT_KEYS: Final = frozenset({"pages", "markdown_document"})
 """Keys of an answer that hold the result."""
 
-_BOX: Final = BoxKeys("x0", "y0", "x1", "y1", extent=False)
-_PAGE: Final = frozenset({"index", "blocks", "markdown"})
 _BLOCK: Final = frozenset({"id", "type", "bounding_box", "markdown", "confidence_level"})
-_HEADING: Final = _BLOCK | {"hierarchy_level"}
+
+
+def _to_index(value: object) -> int | None:
+    index = to_int(value)
+    return index if index is not None and 0 <= index < MAX_INT else None
+
+
+class _Box(Box):
+    x0: Side
+    y0: Side
+    x1: Side
+    y1: Side
+
+
+class _Block(Record):
+    bare = "markdown"
+    id: Text = None
+    type: Text = None
+    bounding_box: _Box | None = None
+    markdown: Text = None
+    confidence_level: Text = None
+    hierarchy_level: Whole = None
+    parent_ids: Any = None
+    page_index: Any = None
+
+    @classmethod
+    def columns_of(cls, sent: Mapping[str, Any]) -> frozenset[str]:
+        """Only headings have a level."""
+        is_heading = _type_of(to_text(sent.get("type"))) == "section_header"
+        return _BLOCK | {"hierarchy_level"} if is_heading else _BLOCK
+
+
+class _Page(Record):
+    index: Annotated[Annotated[int, Meta(ge=0, lt=MAX_INT)] | None, _to_index] = None
+    blocks: list[_Block] | None = None
+    markdown: Text = None
+
+
+_PAGES: Final = Objects(_Page, "pages")
+
+
+_type_of = PROVIDER.vocabulary.segment_type
 
 
 def read_answer(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
 ) -> Reading:
     """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
-    parse = partial(parse_document, include_content=include_content)
-    return split(decode(), ("pages",), RESULT_KEYS, parse)
+    left = Leftovers(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
+    return read(body, decode, {"pages": _PAGES}, RESULT_KEYS, partial(_document, left))
 
 
-def parse_document(
-    body: Mapping[str, Any], *, include_content: bool = True, include_ocr: bool = True
-) -> ParsedDocument:
-    """The rows of one parse job.
+def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
+    numbered = number_pages(found["pages"] or (), _page_number)
+    pages = Pages()
+    blocks: list[_Block] = []
+    counts: list[int] = []
+    for number, page in numbered:
+        blocks += page.blocks or ()
+        counts.append(len(page.blocks or ()))
+        pages[number].segment_count += counts[-1]
+        pages[number].keep(left.of(page.kept or {}))
+    _take_away(rest, blocks)
 
-    Args:
-        body: The decoded answer.
-        include_content: False: no document text in any row.
-        include_ocr: Without effect, Contextual has no OCR elements.
-
-    Returns:
-        Pages by number, chunks, and segments in document order.
-
-    Raises:
-        UnreadableResult: `body` is no object or `pages` no list. An answer without `pages` is a
-            document without pages.
-    """
-    fields = Fields(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
-    document = _Document(fields)
-    sent = entries(body, "pages")
-    for number, page in number_pages(sent, lambda page: _page_number(page.get("index"))):
-        document.add_page(page, number)
-    return ParsedDocument(document.pages.rows(), document.chunks, document.segments, [])
-
-
-def _page_number(index: object) -> int | None:
-    """The 1-based number of a 0-based index."""
-    number = to_int(index)
-    return None if number is None else to_int(number + 1)
-
-
-class _Document:
-    """The rows made so far."""
-
-    __slots__ = ("_fields", "_indexes", "_kinds", "chunks", "pages", "segments")
-
-    def __init__(self, fields: Fields) -> None:
-        self._fields = fields
-        self.pages = Pages(fields)
-        self.chunks: list[Chunk] = []
-        self.segments: list[Segment] = []
-        self._kinds: dict[str | None, str] = {}
-        # Where each block id was seen last: parents may stand on an earlier page
-        self._indexes: dict[str, int] = {}
-
-    def add_page(self, page: Mapping[str, Any], number: int) -> None:
-        """One entry of `pages`."""
-        fields = self._fields
-        draft = self.pages[number]
-        if _page_number(page.get("index")) is None and page.get("index") is not None:
-            fields.kept["index"] = page["index"]
-        blocks = page.get("blocks")
-        if blocks is not None and type(blocks) is not list:
-            fields.kept["blocks"] = blocks
-            blocks = None
-        page_markdown = fields.content(page, "markdown")
-        draft.keep(fields.leftovers(page, _PAGE))
-
-        first = len(self.segments)
-        chunk_index = len(self.chunks)
-        markdown: list[str] = []
-        for block in blocks or ():
-            if block is not None:
-                text = self._add(block, number, chunk_index)
-                if text:
-                    markdown.append(text)
-        count = len(self.segments) - first
-        content = "\n\n".join(markdown)
-        if not count:
-            content = page_markdown or ""
-        elif page_markdown is not None and page_markdown != content:
-            draft.keep({"markdown": page_markdown})
-        draft.segment_count += count
-        self.chunks.append(
-            Chunk(
-                chunk_index=chunk_index,
-                chunk_id=None,
-                chunk_kind="page",
-                page_number=number,
-                last_page_number=number,
-                content=content if fields.include_content else None,
-                length=None,
-                segment_count=count,
-                metadata=None,
-            )
-        )
-
-    def _add(self, block: Any, page_number: int, chunk_index: int) -> str | None:
-        """Adds a block; returns its markdown."""
-        if type(block) is not dict:
-            block = {"markdown": block}
-        fields = self._fields
-        provider_type = fields.text(block, "type")
-        kind = self._kinds.get(provider_type)
-        if kind is None:
-            kind = canonical_segment_type("contextual", provider_type)
-            self._kinds[provider_type] = kind
-        known, heading_level = _BLOCK, None
+    sent = transposed(blocks, _Block)
+    words, markdown = cleaned(sent["type"]), cleaned(sent["markdown"])
+    types = types_of(_type_of, words.values)
+    headings: list[int | None] = [None] * len(blocks)
+    levels = list(sent["hierarchy_level"])
+    for index, kind in enumerate(types):
         if kind == "section_header":
-            known, heading_level = _HEADING, fields.read(block, "hierarchy_level", to_int)
-            if heading_level == 0:
-                kind = "title"
+            headings[index], levels[index] = levels[index], None
+            if headings[index] == 0:
+                types[index] = "title"
 
-        x0, y0, x1, y1 = NOWHERE
-        provider_bbox = fields.boxes(block, "bounding_box")
-        if provider_bbox is not None:
-            x0, y0, x1, y1 = fractions(block["bounding_box"], _BOX, 1.0, 1.0)
+    of_chunk = spread(range(len(counts)), counts)
+    contents = chunk_contents(len(counts), of_chunk, markdown.values)
+    own = cleaned([page.markdown for _, page in numbered]).values
+    for at, ((number, _), text) in enumerate(zip(numbered, own, strict=True)):
+        contents[at] = contents[at] or text or ""
+        if text is not None and text != contents[at] and left.include_content:
+            pages[number].keep({"markdown": text})
+    parents, depths = _parents(sent["id"], sent["parent_ids"])
+    numbers = [number for number, _ in numbered]
+    columns: Columns = {
+        "segment_id": sent["id"],
+        "parent_segment_index": parents,
+        "depth": depths,
+        "chunk_index": of_chunk,
+        "segment_type": types,
+        "provider_segment_type": words.column,
+        "page_number": spread(numbers, counts),
+        "content": markdown.column,
+        "markdown": markdown.column,
+        "confidence_level": sent["confidence_level"],
+        "heading_level": headings,
+    }
+    others = {
+        "parent_ids": [None if ids == [] else ids for ids in sent["parent_ids"]],
+        "hierarchy_level": levels,
+        "page_index": sent["page_index"],
+    }
+    boxes, sizes, kept = sent["bounding_box"], (repeat(1.0), repeat(1.0)), sent["kept"]
+    tables = {
+        "pages": pages.batch(left),
+        "chunks": page_chunks(left, numbers, contents, counts),
+        "segments": segments_batch(left, columns, boxes, sizes, kept, others, extent=False),
+        "segment_ocr": no_rows("segment_ocr"),
+    }
+    return Document(tables, failed_page_count=0)
 
-        parent, depth = None, 0
-        parent_ids = block.get("parent_ids")
-        if parent_ids == []:
-            # That a root has none is said by its depth
-            known = known | {"parent_ids"}
-        elif parent_ids is not None:
-            parent = self._parent(parent_ids)
+
+def _page_number(page: _Page) -> int | None:
+    return None if page.index is None else page.index + 1
+
+
+def _parents(
+    ids: Sequence[str | None], parent_ids: Sequence[Any]
+) -> tuple[list[int | None], list[int]]:
+    """Each block's nearest ancestor of those that came before, and its depth."""
+    parents: list[int | None] = []
+    depths: list[int] = []
+    # where each id was seen last: a parent may stand on an earlier page
+    indexes: dict[str | None, int] = {}
+    for index, (own, named) in enumerate(zip(ids, parent_ids, strict=True)):
+        parent = None
+        for name in reversed(named if type(named) is list else [named]):
+            parent = indexes.get(name if type(name) is str else to_text(name))
             if parent is not None:
-                depth = self.segments[parent].depth + 1
-        segment_id = fields.text(block, "id")
-        index = len(self.segments)
-        if segment_id is not None:
-            self._indexes[segment_id] = index
-        markdown = fields.content(block, "markdown")
-        self.segments.append(
-            Segment(
-                segment_index=index,
-                segment_id=segment_id,
-                parent_segment_index=parent,
-                depth=depth,
-                chunk_index=chunk_index,
-                chunk_id=None,
-                segment_type=kind,
-                provider_segment_type=provider_type,
-                page_number=page_number,
-                page_width=None,
-                page_height=None,
-                content=markdown,
-                markdown=markdown,
-                html=None,
-                image_url=None,
-                confidence=None,
-                confidence_level=fields.text(block, "confidence_level"),
-                bbox_x0=x0,
-                bbox_y0=y0,
-                bbox_x1=x1,
-                bbox_y1=y1,
-                provider_bbox=provider_bbox,
-                heading_level=heading_level,
-                table_rows=None,
-                table_columns=None,
-                ocr_count=0,
-                ocr_confidence_mean=None,
-                metadata=fields.metadata(block, known),
-            )
-        )
-        return markdown
+                break
+        parents.append(parent)
+        depths.append(0 if parent is None else depths[parent] + 1)
+        if own is not None:
+            indexes[own] = index
+    return parents, depths
 
-    def _parent(self, parent_ids: Any) -> int | None:
-        """The segment of the nearest ancestor that came before."""
-        for parent_id in reversed(parent_ids if type(parent_ids) is list else [parent_ids]):
-            name = to_text(parent_id)
-            if name is not None and name in self._indexes:
-                return self._indexes[name]
-        return None
+
+def _take_away(rest: dict[str, Any], blocks: Iterable[_Block]) -> None:
+    """Takes away from the blocks of the document's hierarchy what those of its pages say."""
+    metadata = rest.get("document_metadata")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("hierarchy"), dict):
+        return
+    hierarchy = dict(metadata["hierarchy"])
+    if not isinstance(hierarchy.get("blocks"), list):
+        return
+    by_id = {block.id: block for block in blocks if block.id is not None}
+    left: list[Any] = []
+    for block in hierarchy.pop("blocks"):
+        own = by_id.get(to_text(block.get("id")) or "") if isinstance(block, dict) else None
+        if own is not None:
+            said = _as_sent(own)
+            block = {
+                key: value
+                for key, value in block.items()
+                if key == "id" or not _is_same(value, said.get(key))
+            }
+        if own is None or len(block) > 1:
+            left.append(block)
+    if left:
+        hierarchy["blocks"] = left
+    rest["document_metadata"] = {**metadata, "hierarchy": hierarchy}
+
+
+def _as_sent(block: _Block) -> dict[str, Any]:
+    box = block.bounding_box
+    sent = box.sent if isinstance(box, OddBoxes) else to_builtins(box)
+    return asdict(block) | {"bounding_box": sent} | (block.kept or {})
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except RecursionError:
+        return False

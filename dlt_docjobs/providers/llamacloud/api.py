@@ -1,15 +1,15 @@
 """LlamaCloud (LlamaParse, LlamaExtract) v2: `/api/v2/parse`, `/api/v2/extract`.
 
-Rests on PROVIDERS 1. What decides the code: lists filter by creation (inclusive) and answer for
-many `job_ids` at once; their order is unknown; GET wraps a parse job in `job` while lists do not;
-credits arrive after completion.
+Rests on docs/providers/llamacloud.md. What decides the code: lists filter by creation (inclusive)
+and answer for many `job_ids` at once; their order is unknown; GET wraps a parse job in `job` while
+lists do not; credits arrive after completion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import Field
 
@@ -20,13 +20,11 @@ from dlt_docjobs.model.times import format_instant, parse_instant
 from dlt_docjobs.model.vocabulary import (
     SUCCEEDED,
     JobKind,
-    Provider,
-    canonical_status,
     is_terminal,
 )
 from dlt_docjobs.providers import answers, envelopes
 from dlt_docjobs.providers.answers import RecordReader, UnreadableRecord
-from dlt_docjobs.providers.llamacloud import results
+from dlt_docjobs.providers.llamacloud import PROVIDER, results
 from dlt_docjobs.providers.protocol import (
     ContentPolicy,
     Extraction,
@@ -37,7 +35,6 @@ from dlt_docjobs.providers.protocol import (
 )
 from dlt_docjobs.results import Reading
 
-BASE_URL = "https://api.cloud.llamaindex.ai"
 _EXTRACT_RESULT_KEYS = frozenset({"extract_result", "extract_metadata"})
 _TRANSITIONS = {
     "pending_at": "PENDING",
@@ -59,7 +56,7 @@ class _Usage(envelopes.Envelope):
 class _ParseJob(envelopes.Envelope):
     id: envelopes.Identifier
     status: envelopes.StatusText
-    created_at: envelopes.Created = None
+    created_at: envelopes.Instant = None
     updated_at: envelopes.Instant = None
     project_id: envelopes.Text = None
     error_message: envelopes.Text = None
@@ -79,15 +76,7 @@ class _ExtractJob(_ParseJob):
 class LlamaCloudApi(ProviderApi):
     """LlamaCloud's parse and extract jobs."""
 
-    provider: ClassVar[Provider] = "llamacloud"
-    bills_late: ClassVar[bool] = True
-    region_hint: ClassVar[str] = (
-        "LlamaCloud keys belong to one region: for an EU key set base_url to "
-        "https://api.cloud.eu.llamaindex.ai"
-    )
-    lists = frozenset({"parse", "extract"})
-    filters_created = frozenset({"parse", "extract"})
-    poll_batch = 50
+    provider = PROVIDER
     read_answer = staticmethod(results.read_answer)
     wrappers = frozenset({"job", "items"})
     document_keys = frozenset(
@@ -100,16 +89,15 @@ class LlamaCloudApi(ProviderApi):
         self,
         client: ApiClient,
         policy: ContentPolicy,
-        page_size: int | None = 100,
-        project_id: str | None = None,
-        organization_id: str | None = None,
+        page_size: int | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(client, policy, page_size)
+        super().__init__(client, policy, page_size, settings)
         # passed through only as configured: rows carry `prj-…`, which the query may refuse
         self._scope = [
             (name, value)
-            for name, value in (("project_id", project_id), ("organization_id", organization_id))
-            if value
+            for name in ("project_id", "organization_id")
+            if (value := self.settings.get(name))
         ]
         self._transitions: dict[str, tuple[tuple[str, datetime], ...]] = {}
 
@@ -140,6 +128,7 @@ class LlamaCloudApi(ProviderApi):
             wanted = [seen for seen in page.observations if seen.job_id in missing]
             found.observations.extend(wanted)
             found.rejections.extend(page.rejections)
+            found.clock_offset = page.clock_offset
             missing.difference_update(seen.job_id for seen in wanted)
             if not missing or page.next_token is None or page.next_token == token:
                 break
@@ -156,12 +145,14 @@ class LlamaCloudApi(ProviderApi):
         """One job with the credits that billing has recorded, if it has."""
         return await self._get(kind, job_id, ["usage"])
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job with structured items and page metadata, or with its extraction."""
         if kind == "extract":
             expand = ["configuration", "extract_metadata", "usage"]
             return await self._get(kind, job_id, expand, wants_result=True)
-        if (tier or "").lower() != "fast":
+        if (tier or "").lower() != "fast" and not is_retry:
             try:
                 expand = ["items", "metadata", "usage"]
                 answer = await self._get(kind, job_id, expand, wants_result=True)
@@ -183,16 +174,18 @@ class LlamaCloudApi(ProviderApi):
         """Lists one parse job."""
         await self.client.get_json(_path("parse"), [*self._scope, ("page_size", "1")])
 
-    async def load_transitions(self, kind: JobKind, hours: float) -> None:
+    async def before_list(self, kind: JobKind, hours: float) -> None:
         """Fetches exact transition times of recent jobs (`job-data-points`), best effort.
 
-        The endpoint comes and goes between releases (PROVIDERS 1.5): any refusal leaves the
+        The endpoint comes and goes between releases: any refusal leaves the
         history to what polling proves.
 
         Args:
             kind: `parse` or `extract`.
             hours: How far back, 1 to 168.
         """
+        if not self.settings.get("include_state_transitions"):
+            return
         window = str(max(1, min(_MAX_POINT_HOURS, int(hours) + 1)))
         params = [*self._scope, ("job_type", kind), ("hours", window)]
         token: str | None = None
@@ -227,11 +220,8 @@ class LlamaCloudApi(ProviderApi):
         endpoint = "/" + "/".join(_path(kind))
         reader = RecordReader(endpoint, kind)
         for item in answers.records_of(body, "items", endpoint):
-            try:
-                reader.observations.append(self._observe(kind, item, {}, answer))
-            except UnreadableRecord as error:
-                reader.reject(str(error), item, answers.as_mapping(item).get("id"))
-        return reader.page(answers.next_token(body, "next_page_token"))
+            reader.read(item, lambda record: self._observe(kind, record, {}, answer), "id")
+        return reader.page(answer, answers.next_token(body, "next_page_token"))
 
     async def _get(
         self, kind: JobKind, job_id: str, expand: Sequence[str], wants_result: bool = False
@@ -242,19 +232,22 @@ class LlamaCloudApi(ProviderApi):
             answer, reading = await self._get_result(path, params)
             with answers.kept_whole(answer):
                 return self._read_document(job_id, reading, answer)
-        answer, body = await self.client.get_json(path, params)
+        answer, body = await self.client.get_json(path, params, is_result=wants_result)
         with answers.kept_whole(answer):
             reply = JobAnswer(self._observe_one(kind, job_id, body, answer), size=len(answer.body))
             if wants_result and self._succeeded(reply.observation):
-                reply.extraction = _read_extraction(body)
+                result = body.get("extract_result")
+                if result is not None:
+                    reply.extraction = Extraction(result, body.get("extract_metadata"))
             return reply
 
     def _read_document(self, job_id: str, reading: Reading, answer: Answer) -> JobAnswer:
         observed = self._observe_one("parse", job_id, reading.rest, answer)
         reply = JobAnswer(observed, size=len(answer.body))
-        if self._succeeded(observed) and (reading.document or reading.error):
-            reply.document = answers.document_of(reading, "items")
-            observed.page_count = reply.document.count("pages")
+        if self._succeeded(observed):
+            reply.document = answers.document_of(reading)
+            if reply.document is not None:
+                observed.page_count = reply.document.count("pages")
         return reply
 
     def _observe_one(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobObservation:
@@ -267,7 +260,7 @@ class LlamaCloudApi(ProviderApi):
         return self._observe(kind, fields["job"], beside, answer, job_id)
 
     def _succeeded(self, observed: JobObservation) -> bool:
-        return canonical_status(self.provider, observed.provider_status) == SUCCEEDED
+        return self.provider.vocabulary.status(observed.provider_status) == SUCCEEDED
 
     def _observe(
         self,
@@ -313,7 +306,7 @@ class LlamaCloudApi(ProviderApi):
             observed.parse_job_id = job.file_input if is_parse_job else linked
         # of several ends the one that it has now
         word = job.status.strip().upper()
-        ended = word if is_terminal(canonical_status(self.provider, word)) else None
+        ended = word if is_terminal(self.provider.vocabulary.status(word)) else None
         for provider_status, at in observed.transitions:
             if provider_status == "RUNNING":
                 observed.started_at = at
@@ -324,12 +317,6 @@ class LlamaCloudApi(ProviderApi):
 
 def _path(kind: JobKind) -> tuple[str, ...]:
     return ("api", "v2", kind)
-
-
-def _read_extraction(body: Any) -> Extraction:
-    if "extract_result" not in body:
-        raise UnreadableRecord("a completed extract job came without `extract_result`")
-    return Extraction(body["extract_result"], body.get("extract_metadata"))
 
 
 def _items(body: Any) -> list[Any]:

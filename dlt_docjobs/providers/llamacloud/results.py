@@ -1,16 +1,20 @@
-"""LlamaCloud's parse result (PROVIDERS 1.3) to rows.
+"""LlamaCloud's parse result to Arrow.
 
 The body is the whole answer of `GET /api/v2/parse/{job_id}?expand=items&expand=metadata`. A page
 is a chunk. Items are flattened depth first: a list, header or footer comes before what it
 contains. Where the contract is silent:
 
 * Rows follow the page numbers, not the order in which pages were sent.
+* A page without items has its text and Markdown as its one item, where `text.pages` and
+  `markdown.pages` have them, and then is no failed page.
 * A page counts as failed where `success` is false, or missing while there is no list of items.
   Items on a failed page still become segments; they belong to no chunk.
-* A page number that cannot be read is replaced by the page's position. Two pages of one number
-  share a row in `pages`, failed only if both are; each parsed part makes its own chunk.
+* A page number that cannot be read, or lies below 1, is replaced by the page's position; numbers
+  that count from 0 are all shifted. Two pages of one number share a row in `pages`, failed only if
+  both are; each parsed part makes its own chunk.
 * `metadata.pages` is joined by page number. A key that both lists have, with unlike values, stands
   twice in `metadata`, the second time with `_2` behind.
+* A chunk's content is the Markdown of its page's items, of one without any its content.
 * An item that is no object is a segment of type `other` whose `value` it is; a null is none.
 * An item of an unknown type has its `value` as content, else its children's, as containers do.
 * Anything that has a list of `items` is descended, whatever its type.
@@ -20,30 +24,63 @@ contains. Where the contract is silent:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
-from dlt_docjobs.model.records import Chunk, JsonText, ParsedDocument, Segment
-from dlt_docjobs.model.vocabulary import OTHER, canonical_segment_type
-from dlt_docjobs.results.boxes import NOWHERE, BoxKeys, fractions
-from dlt_docjobs.results.builder import Fields, PageDraft, Pages, as_record, number_pages
-from dlt_docjobs.results.reading import Reading, split
-from dlt_docjobs.results.values import entries, mean, to_confidence, to_float, to_int
+import pyarrow as pa
+from msgspec import UNSET, UnsetType, to_builtins
 
-MAX_DEPTH: Final = 200
+from dlt_docjobs.model.cleaning import clean_text
+from dlt_docjobs.model.values import to_text
+from dlt_docjobs.model.vocabulary import OTHER
+from dlt_docjobs.providers.llamacloud import PROVIDER
+from dlt_docjobs.results.boxes import boxes_of
+from dlt_docjobs.results.columns import (
+    Columns,
+    chunk_contents,
+    cleaned,
+    image_urls,
+    mean,
+    no_rows,
+    page_chunks,
+    segments_batch,
+    spread,
+    transposed,
+)
+from dlt_docjobs.results.leftovers import Leftovers
+from dlt_docjobs.results.pages import Pages, base_of, number_pages
+from dlt_docjobs.results.reading import Document, Found, Reading, read
+from dlt_docjobs.results.typed import (
+    MAX_DEPTH,
+    Box,
+    BoxConfidence,
+    Boxes,
+    Confidence,
+    Flag,
+    Number,
+    Objects,
+    Record,
+    Side,
+    Text,
+    Url,
+    Whole,
+    lenient,
+)
 
 KEEP: Final = frozenset({"type", "label", "language"})
 """Keys whose strings are enum words: they stay without `include_content`."""
 
 CONTENT_KEYS: Final = frozenset(
     {"value", "md", "text", "html", "csv", "caption", "rows", "items", "speaker_notes"}
+    | {"markdown"}
 )
 """Keys whose numbers are document text, too: without `include_content` their lengths stand."""
 
 RESULT_KEYS: Final = frozenset({"items", "markdown", "text", "forms", "markdown_full", "text_full"})
 """Keys of an answer that hold the result, in one form or another."""
-
-_BOX: Final = BoxKeys("x", "y", "w", "h", extent=True)
 
 # The field that is a segment's content; the types not named here are containers
 _CONTENT: Final = {
@@ -62,261 +99,301 @@ _KNOWN: Final = {
     "section_header": _COMMON | {"value", "level"},
     "picture": _COMMON | {"caption", "url"},
 }
+# Fields that have a column in some types, and these types; fields that have one in none
+_TAKERS: Final = {
+    name: frozenset(kind for kind, known in _KNOWN.items() if name in known)
+    for name in ("value", "text", "csv", "caption", "url", "level")
+}
+_NEVER: Final = (
+    *("rows", "ordered", "language"),
+    *("merged_from_pages", "merged_into_page", "parse_concerns"),
+)
 _PAGE: Final = frozenset({"page_number", "page_width", "page_height", "success", "error", "items"})
-_PAGE_METADATA: Final = frozenset({"page_number", "confidence"})
-_FLAGS: Final = {"true": True, "false": False}
+_type_of = PROVIDER.vocabulary.segment_type
+
+
+class _Box(Box):
+    x: Side
+    y: Side
+    w: Side
+    h: Side
+    confidence: BoxConfidence | UnsetType = UNSET
+    label: Text | UnsetType = UNSET
+    start_index: Side | UnsetType = UNSET
+    end_index: Side | UnsetType = UNSET
+    r: Side | UnsetType = UNSET
+
+
+class _Item(Record):
+    type: Text = None
+    md: Text = None
+    html: Text = None
+    bbox: list[_Box] | _Box | None = None
+    items: list[_Item] | None = None
+    value: Text = None
+    text: Text = None
+    csv: Text = None
+    caption: Text = None
+    url: Url = None
+    level: Whole = None
+    rows: Any = None
+    ordered: Any = None
+    language: Any = None
+    merged_from_pages: Any = None
+    merged_into_page: Any = None
+    parse_concerns: Any = None
+
+    @classmethod
+    def columns_of(cls, sent: Mapping[str, Any]) -> frozenset[str]:
+        """Each type has its own."""
+        word = to_text(sent.get("type"))
+        return _KNOWN.get(_type_of(word and clean_text(word)), _COMMON)
+
+
+class _Page(Record):
+    """A page of items, or of text or Markdown in their place."""
+
+    page_number: Whole = None
+    page_width: Number = None
+    page_height: Number = None
+    success: Flag = None
+    error: Text = None
+    items: list[_Item] | None = None
+    text: Text = None
+    markdown: Text = None
+    revisions: Any = None
+
+    @classmethod
+    def columns_of(cls, sent: Mapping[str, Any]) -> frozenset[str] | None:
+        """Beside items nothing takes a text."""
+        return _PAGE if sent.get("items") else None
+
+
+class _PageMetadata(Record):
+    page_number: Whole = None
+    confidence: Confidence = None
+
+
+_PAGES: Final = {key: Objects(_Page, key, "pages") for key in ("items", "text", "markdown")}
 
 
 def read_answer(
     body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
 ) -> Reading:
     """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
-    return split(
-        decode(),
-        ("items", "text"),
-        RESULT_KEYS,
-        lambda value: parse_document(_with_text_pages(value), include_content=include_content),
-    )
+    left = Leftovers(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
+    return read(body, decode, _PAGES, RESULT_KEYS, partial(_document, left))
 
 
-def _with_text_pages(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The body, with its plain-text pages as items where it has no structured ones."""
-    if isinstance(body.get("items"), dict) or not isinstance(body.get("text"), dict):
-        return body
-    pages = body["text"].get("pages")
-    if not isinstance(pages, list):
-        return body
-    converted = []
-    for page in pages:
-        row = dict(page) if isinstance(page, dict) else {}
-        text = row.pop("text", None)
-        row.setdefault("success", True)
-        row["items"] = [{"type": "text", "value": text, "md": text}] if text else []
-        converted.append(row)
-    return {**body, "items": {"pages": converted}}
+def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
+    described = _described(rest)
+    sent_pages = [found.get(key) or [] for key in _PAGES]
+    seen = {page.page_number for page in chain(described, *sent_pages) if page is not None}
+    number_of = partial(_number_of, base_of(seen - {None}, max(map(len, sent_pages))))
+    with_items, *others = (number_pages(of_key, number_of) for of_key in sent_pages)
+    with_texts = list(chain(*others))
+    parts = _made_up(with_items, with_texts)
+
+    pages = Pages()
+    for number, page in chain(with_items, with_texts):
+        draft = pages[number]
+        draft.fill("page_width", page.page_width)
+        draft.fill("page_height", page.page_height)
+        draft.fill("error_message", page.error)
+        unread = {"text": page.text, "markdown": page.markdown, "revisions": page.revisions}
+        kept = {key: value for key, value in unread.items() if value is not None}
+        draft.keep(left.of(kept | (page.kept or {})))
+    for position, entry in enumerate(described, start=1):
+        if entry is not None:
+            draft = pages[number_of(entry) or position]
+            draft.fill("confidence", entry.confidence)
+            draft.keep(left.of(entry.kept or {}))
+
+    items = _Items()
+    counts: list[int] = []
+    chunks: list[tuple[int, int]] = []
+    chunk_of: list[int | None] = []
+    for number, page in parts:
+        count = items.add(page.items or ())
+        counts.append(count)
+        pages[number].segment_count += count
+        if page.success or (page.success is None and page.items is not None):
+            chunk_of.append(len(chunks))
+            chunks.append((number, count))
+        else:
+            chunk_of.append(None)
+    for number in {number for number, _ in parts} - {number for number, _ in chunks}:
+        pages[number].is_failed = True
+
+    widths = [page.page_width or pages[number].page_width for number, page in parts]
+    heights = [page.page_height or pages[number].page_height for number, page in parts]
+    columns: Columns = {
+        "chunk_index": spread(chunk_of, counts),
+        "page_number": spread([number for number, _ in parts], counts),
+        "page_width": spread(widths, counts),
+        "page_height": spread(heights, counts),
+    }
+    segments, texts = items.segments(left, columns)
+    contents = chunk_contents(len(chunks), columns["chunk_index"], texts)
+    tables = {
+        "pages": pages.batch(left),
+        "chunks": page_chunks(left, [n for n, _ in chunks], contents, [n for _, n in chunks]),
+        "segments": segments,
+        "segment_ocr": no_rows("segment_ocr"),
+    }
+    return Document(tables, failed_page_count=sum(page.is_failed for page in pages.values()))
 
 
-def parse_document(
-    body: Mapping[str, Any], *, include_content: bool = True, include_ocr: bool = True
-) -> ParsedDocument:
-    """The rows of one parse job.
-
-    Args:
-        body: The decoded answer.
-        include_content: False: no document text in any row.
-        include_ocr: Without effect, LlamaCloud has no OCR elements.
-
-    Returns:
-        Pages by number, chunks, and segments in document order.
-
-    Raises:
-        UnreadableResult: `body` is no object, or `items.pages` no list. An answer without
-            `items` is a document without pages; `metadata` of another shape is ignored.
-    """
-    fields = Fields(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
-    document = _Document(fields)
-    sent = entries(body, "items", "pages")
-    for number, page in number_pages(sent, lambda page: to_int(page.get("page_number"))):
-        document.add_page(page, number)
-    metadata = body.get("metadata")
-    pages = metadata.get("pages") if isinstance(metadata, Mapping) else None
-    if isinstance(pages, list):
-        for position, entry in enumerate(pages, start=1):
-            if entry is not None:
-                document.add_page_metadata(as_record(entry, "value"), position)
-    return ParsedDocument(document.pages.rows(), document.chunks, document.segments, [])
+def _described(rest: dict[str, Any]) -> list[_PageMetadata | None]:
+    """The entries of `metadata.pages`; a null has a position, too."""
+    metadata = rest.get("metadata")
+    sent = metadata.get("pages") if isinstance(metadata, dict) else None
+    entries = sent if isinstance(sent, list) else []
+    return [None if entry is None else lenient(_PageMetadata, entry) for entry in entries]
 
 
-class _Document:
-    """The rows made so far, and the page that is being read."""
+def _number_of(base: int, page: _Page | _PageMetadata) -> int | None:
+    """A page's own number; one below 1 is kept."""
+    if page.page_number is None:
+        return None
+    number = page.page_number + base
+    if number < 1:
+        page.keep("page_number", page.page_number)
+        return None
+    return number
 
-    __slots__ = (
-        "_chunk_index",
-        "_fields",
-        "_height",
-        "_kinds",
-        "_page_number",
-        "_width",
-        "chunks",
-        "pages",
-        "segments",
-    )
 
-    def __init__(self, fields: Fields) -> None:
-        self._fields = fields
-        self.pages = Pages(fields)
-        self.chunks: list[Chunk] = []
-        self.segments: list[Segment] = []
-        # Words repeat, and to look one up is cheaper than to normalise it
-        self._kinds: dict[str | None, str] = {}
-        self._page_number = 0
-        self._width: float | None = None
-        self._height: float | None = None
-        self._chunk_index: int | None = None
+def _made_up(
+    pages: list[tuple[int, _Page]], texts: list[tuple[int, _Page]]
+) -> list[tuple[int, _Page]]:
+    """The pages in their order, with what stands in the place of items that a page lacks."""
+    full = {number for number, page in pages if page.items}
+    known = dict(reversed(pages))
+    more: dict[int, _Page] = {}
+    items: dict[int, list[_Item]] = {}
+    for number, page in chain(pages, texts):
+        if number not in known:
+            known[number] = more[number] = page
+        if number not in full:
+            of_page = items.setdefault(number, [])
+            if page.text:
+                of_page.append(_Item(type="text", value=page.text))
+            if page.markdown:
+                # the Markdown of a text that has come without
+                bare = next((item for item in of_page if item.md is None), None)
+                if bare is None:
+                    of_page.append(bare := _Item(type="text"))
+                bare.md = page.markdown
+            page.text = page.markdown = None
+    for _, page in texts:
+        # beside items they say the same once more
+        page.text = page.markdown = None
+    for number, of_page in items.items():
+        for item in of_page:
+            item.value, item.md = item.value or item.md, item.md or item.value
+        if of_page:
+            known[number].items, known[number].success = of_page, True
+    for page in more.values():
+        page.success = page.success is not False
+    return sorted(chain(pages, more.items()), key=itemgetter(0))
 
-    def add_page(self, page: Mapping[str, Any], number: int) -> None:
-        """One entry of `items.pages`."""
-        fields = self._fields
-        draft = self.pages[number]
-        self._page_number = number
-        self._width = fields.read(page, "page_width", to_float)
-        self._height = fields.read(page, "page_height", to_float)
-        draft.fill("page_width", self._width)
-        draft.fill("page_height", self._height)
-        draft.fill("error_message", fields.text(page, "error"))
-        fields.read(page, "page_number", to_int)
 
-        success = page.get("success")
-        if type(success) is str:
-            success = _FLAGS.get(success.strip().lower(), success)
-        if success is not None and type(success) is not bool:
-            fields.kept["success"] = success
-        items = page.get("items")
-        if items is not None and type(items) is not list:
-            fields.kept["items"] = items
-        has_items = type(items) is list
-        failed = success is False or (success is not True and not has_items)
-        draft.keep(fields.leftovers(page, _PAGE))
+class _Items:
+    """Items of a document in their order, each before those that it contains."""
 
-        self._chunk_index = None if failed else len(self.chunks)
-        first = len(self.segments)
-        markdown = self._add_top(items) if type(items) is list else ""
-        count = len(self.segments) - first
-        draft.segment_count += count
-        if failed:
-            draft.failed = True
-            return
-        draft.parsed = True
-        self.chunks.append(
-            Chunk(
-                chunk_index=len(self.chunks),
-                chunk_id=None,
-                chunk_kind="page",
-                page_number=number,
-                last_page_number=number,
-                content=markdown if fields.include_content else None,
-                length=None,
-                segment_count=count,
-                metadata=None,
-            )
-        )
+    def __init__(self) -> None:
+        self._sent: list[_Item] = []
+        self._parents: list[int | None] = []
+        self._depths: list[int] = []
+        # by their own words, and as they are stored
+        self._kinds: list[str] = []
+        self._types: list[str] = []
+        self._known: dict[str | None, str] = {}
 
-    def add_page_metadata(self, entry: Mapping[str, Any], position: int) -> None:
-        """One entry of `metadata.pages`."""
-        fields = self._fields
-        number = fields.read(entry, "page_number", to_int)
-        draft: PageDraft = self.pages[position if number is None else number]
-        draft.fill("confidence", fields.read(entry, "confidence", to_confidence))
-        draft.keep(fields.leftovers(entry, _PAGE_METADATA))
-
-    def _add_top(self, items: list[Any]) -> str:
-        """Adds a page's items; returns the markdown of those at the top."""
-        markdown: list[str] = []
+    def add(
+        self, items: Iterable[_Item], parent: int | None = None, depth: int = 0, kind: str = ""
+    ) -> int:
+        """Adds the items of a page or of a container; returns how many they are in all."""
+        before = len(self._sent)
         for item in items:
-            if item is None:
-                continue
-            index = len(self.segments)
-            self._add(item, None, 0, False)
-            text = self.segments[index].markdown
-            if text:
-                markdown.append(text)
-        return "\n\n".join(markdown)
+            index = len(self._sent)
+            own = self._known.get(item.type)
+            if own is None:
+                own = self._known[item.type] = _type_of(item.type and clean_text(item.type))
+            self._sent.append(item)
+            self._parents.append(parent)
+            self._depths.append(depth)
+            self._kinds.append(own)
+            self._types.append("list_item" if kind == "list" and own != "list" else own)
+            if item.items and depth < MAX_DEPTH:
+                self.add(item.items, index, depth + 1, own)
+            elif item.items:
+                item.keep("items", to_builtins(item.items))
+        return len(self._sent) - before
 
-    def _add(self, item: Any, parent: int | None, depth: int, in_list: bool) -> str | None:
-        """Adds an item and what it contains; returns its content."""
-        if type(item) is not dict:
-            item = {"value": item}
-        fields = self._fields
-        provider_type = fields.text(item, "type")
-        kind = self._kinds.get(provider_type)
-        if kind is None:
-            kind = canonical_segment_type("llamacloud", provider_type)
-            self._kinds[provider_type] = kind
+    def segments(
+        self, left: Leftovers, columns: Columns
+    ) -> tuple[pa.RecordBatch, Sequence[str | None]]:
+        """The segments, and what each at the top brings to its chunk."""
+        sent = transposed(self._sent, _Item)
+        boxes: Sequence[Boxes] = sent["bbox"]
+        markdown, content = cleaned(sent["md"]), self._contents(sent)
+        rows = self._only("table", sent["rows"])
+        columns |= {
+            "parent_segment_index": self._parents,
+            "depth": self._depths,
+            "segment_type": self._types,
+            "provider_segment_type": sent["type"],
+            "content": content,
+            "markdown": markdown.column,
+            "html": sent["html"],
+            "image_url": image_urls(self._only("picture", sent["url"])),
+            "confidence": list(map(_confidence, boxes)),
+            "heading_level": self._only("section_header", sent["level"]),
+            "table_rows": [len(of_one) if type(of_one) is list else None for of_one in rows],
+            "table_columns": list(map(_width, rows)),
+        }
+        others = {name: sent[name] for name in _NEVER}
+        for name, takers in _TAKERS.items():
+            pairs = zip(self._kinds, sent[name], strict=True)
+            others[name] = [None if kind in takers else value for kind, value in pairs]
+        sizes = columns["page_width"], columns["page_height"]
+        batch = segments_batch(left, columns, boxes, sizes, sent["kept"], others, extent=True)
+        texts = zip(self._parents, markdown.values, content, strict=True)
+        return batch, [one or other if parent is None else None for parent, one, other in texts]
 
-        content_key = _CONTENT.get(kind)
-        content = fields.content(item, content_key) if content_key else None
-        heading_level = table_rows = table_columns = None
-        image_url = None
-        if kind == "section_header":
-            heading_level = fields.read(item, "level", to_int)
-        elif kind == "picture":
-            image_url = fields.url(item, "url")
-        elif kind == "table":
-            rows = item.get("rows")
-            if type(rows) is list:
-                table_rows = len(rows)
-                widths = [len(row) for row in rows if type(row) is list]
-                table_columns = max(widths, default=None if rows else 0)
+    def _only(self, kind: str, values: Sequence[Any]) -> list[Any]:
+        """The values of one kind of item."""
+        return [
+            value if own == kind else None for own, value in zip(self._kinds, values, strict=True)
+        ]
 
-        x0, y0, x1, y1 = NOWHERE
-        provider_bbox: JsonText | None = None
-        confidence = None
-        bbox = item.get("bbox")
-        if bbox is not None:
-            provider_bbox = fields.boxes(item, "bbox")
-            if provider_bbox is not None:
-                x0, y0, x1, y1 = fractions(bbox, _BOX, self._width, self._height)
-                confidence = _confidence(bbox)
-
-        children = item.get("items")
-        if children is not None and (type(children) is not list or depth >= MAX_DEPTH):
-            fields.kept["items"] = children
-            children = None
-        markdown, html = fields.content(item, "md"), fields.content(item, "html")
-        index = len(self.segments)
-        segment = Segment(
-            segment_index=index,
-            segment_id=None,
-            parent_segment_index=parent,
-            depth=depth,
-            chunk_index=self._chunk_index,
-            chunk_id=None,
-            segment_type="list_item" if in_list and kind != "list" else kind,
-            provider_segment_type=provider_type,
-            page_number=self._page_number,
-            page_width=self._width,
-            page_height=self._height,
-            content=content,
-            markdown=markdown,
-            html=html,
-            image_url=image_url,
-            confidence=confidence,
-            confidence_level=None,
-            bbox_x0=x0,
-            bbox_y0=y0,
-            bbox_x1=x1,
-            bbox_y1=y1,
-            provider_bbox=provider_bbox,
-            heading_level=heading_level,
-            table_rows=table_rows,
-            table_columns=table_columns,
-            ocr_count=0,
-            ocr_confidence_mean=None,
-            metadata=fields.metadata(item, _KNOWN.get(kind, _COMMON)),
-        )
-        self.segments.append(segment)
-        if children:
-            texts: list[str] = []
-            # A loop and no comprehension, which would double the frames of a deep nesting
-            for child in children:
-                if child is not None:
-                    text = self._add(child, index, depth + 1, kind == "list")
-                    if text:
-                        texts.append(text)
-            if texts and content is None:
-                content = "\n".join(texts)
-                # Only now is it known what the container holds, and its row had to come first
-                self.segments[index] = segment._replace(content=content)
-        return content
+    def _contents(self, sent: Mapping[str, Sequence[Any]]) -> list[str | None]:
+        """Their content; of a container, which has none of its own, that of what it contains."""
+        own = [
+            sent[_CONTENT[kind]][index] if kind in _CONTENT else None
+            for index, kind in enumerate(self._kinds)
+        ]
+        contents = list(cleaned(own).values)
+        held: dict[int | None, list[str]] = {}
+        for index in reversed(range(len(contents))):
+            content = contents[index]
+            if content is None and index in held:
+                content = contents[index] = "\n".join(reversed(held[index]))
+            if content:
+                held.setdefault(self._parents[index], []).append(content)
+        return contents
 
 
-def _confidence(bbox: Any) -> float | None:
+def _width(rows: Any) -> int | None:
+    """The columns of a table: those of its widest row."""
+    if type(rows) is not list:
+        return None
+    widths = [len(row) for row in rows if type(row) is list]
+    return max(widths, default=None if rows else 0)
+
+
+def _confidence(boxes: Boxes) -> float | None:
     """The mean over the boxes that have a confidence; what is none stays in `provider_bbox`."""
-    if type(bbox) is not list:
-        bbox = (bbox,)
-    found = [
-        confidence
-        for box in bbox
-        if type(box) is dict and (confidence := to_confidence(box.get("confidence"))) is not None
-    ]
-    return mean(found)
+    found = [getattr(box, "confidence", None) for box in boxes_of(boxes)]
+    return mean([one for one in found if isinstance(one, (int, float))])

@@ -1,40 +1,34 @@
 """Unsiloed AI: `/parse/{job_id}`, `/extract/{job_id}`.
 
-Rests on PROVIDERS 3. What decides the code: no list is published, so the user names the jobs; a
-status costs one request a job (`include_chunks=false`); counts are 0 until they are known; the
-provider's own times prove when processing began and ended; extract answers carry their result.
+Rests on docs/providers/unsiloed.md. What decides the code: no list is published, so the user names
+the jobs; a status costs one request a job (`include_chunks=false`); counts are 0 until they are
+known; the provider's own times prove when processing began and ended; extract answers carry their
+result.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from dlt_docjobs.http import Answer, ApiClient, NotFound
+import msgspec
+
+from dlt_docjobs.http import Answer, NotFound
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.vocabulary import FAILED, SUCCEEDED, JobKind, Provider, canonical_status
+from dlt_docjobs.model.vocabulary import FAILED, SUCCEEDED, JobKind
 from dlt_docjobs.providers import answers, envelopes
-from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import (
-    ContentPolicy,
     Extraction,
     JobAnswer,
-    JobPage,
-    ListRange,
     ProviderApi,
 )
-from dlt_docjobs.providers.unsiloed import results
-from dlt_docjobs.providers.unsiloed.typed import read_answer
+from dlt_docjobs.providers.unsiloed import PROVIDER, results
 from dlt_docjobs.results import Reading
-
-BASE_URL = "https://prod.visionapi.unsiloed.ai"
-EXTRACT_RETENTION_DAYS = 7
 
 
 class _Job(envelopes.Envelope):
     status: envelopes.StatusText
-    created_at: envelopes.Created = None
+    created_at: envelopes.Instant = None
     started_at: envelopes.Instant = None
     finished_at: envelopes.Instant = None
     updated_at: envelopes.Instant = None
@@ -50,44 +44,28 @@ class _Job(envelopes.Envelope):
 class UnsiloedApi(ProviderApi):
     """Unsiloed AI's parse and extract jobs."""
 
-    provider: ClassVar[Provider] = "unsiloed"
-    region_hint: ClassVar[str] = (
-        "Unsiloed's documentation names three headers for the key: try auth_header = "
-        '"X-API-Key" or "Authorization"'
-    )
-    retention_days: ClassVar[Mapping[JobKind, float]] = {"extract": EXTRACT_RETENTION_DAYS}
+    provider = PROVIDER
     document_keys = frozenset(
         {"job_id", "task_id", "id", "status", "created_at", "started_at", "finished_at"}
         | {"updated_at", "expires_at", "file_name", "file_type", "message", "error"}
     )
     document_parts = frozenset[str]()
-    read_answer = staticmethod(read_answer)
-
-    def __init__(
-        self, client: ApiClient, policy: ContentPolicy, page_size: int | None = None
-    ) -> None:
-        super().__init__(client, policy, page_size)
-
-    async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
-        """Unsiloed publishes no list."""
-        raise NotImplementedError
-
-    def status_has_result(self, kind: JobKind) -> bool:
-        """An extract job always comes with its result."""
-        return kind == "extract"
+    read_answer = staticmethod(results.read_answer)
 
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
-        """One job: a parse job without its chunks."""
-        if self.status_has_result(kind):
+        """One job: a parse job without its chunks, an extract job always with its result."""
+        if kind == "extract":
             return await self.result(kind, job_id)
         answer, body = await self.client.get_json(("parse", job_id), [("include_chunks", "false")])
         with answers.kept_whole(answer):
             return JobAnswer(self._observe(kind, job_id, body, answer))
 
-    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+    async def result(
+        self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+    ) -> JobAnswer:
         """One job with its chunks or extraction; image URLs only come when asked for."""
         if kind == "extract":
-            answer, body = await self.client.get_json((kind, job_id))
+            answer, body = await self.client.get_json((kind, job_id), is_result=True)
             with answers.kept_whole(answer):
                 return self._read_extraction(job_id, body, answer)
         params = [("include_chunks", "true"), ("include_url", "true")]
@@ -99,8 +77,8 @@ class UnsiloedApi(ProviderApi):
         reply = JobAnswer(self._observe("extract", job_id, body, answer), size=len(answer.body))
         if not _has_succeeded(reply):
             return reply
-        if "result" not in body:
-            raise UnreadableRecord("a completed extract job came without `result`")
+        if body.get("result") is None:
+            return reply
         metadata = answers.as_mapping(body.get("metadata"))
         fields = {key: metadata[key] for key in ("order", "schema") if key in metadata}
         reply.extraction = Extraction(body["result"], fields or None)
@@ -111,8 +89,18 @@ class UnsiloedApi(ProviderApi):
         reply = JobAnswer(observed, size=len(answer.body))
         if not _has_succeeded(reply):
             return reply
-        reply.document = answers.document_of(reading, "chunks")
-        pages = reply.document.count("pages")
+        if reading.document is None and reading.rest.get("total_chunks") == 0:
+            # no chunks are a result, if the answer says that there are none
+            value = {**reading.rest, "chunks": []}
+            policy = self.policy
+            reading = results.read_answer(
+                msgspec.json.encode(value),
+                lambda: value,
+                include_content=policy.include_content,
+                include_ocr=policy.include_ocr,
+            )
+        reply.document = answers.document_of(reading)
+        pages = reply.document.count("pages") if reply.document is not None else 0
         if observed.page_count is None and pages:
             observed.page_count = pages
         return reply
@@ -126,7 +114,7 @@ class UnsiloedApi(ProviderApi):
 
     def _observe(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobObservation:
         job = envelopes.read_envelope(_Job, body)
-        status = canonical_status(self.provider, job.status)
+        status = self.provider.vocabulary.status(job.status)
         payload = {key: value for key, value in body.items() if key not in results.RESULT_KEYS}
         metadata = answers.as_mapping(body.get("metadata"))
         pages = job.page_count
@@ -161,4 +149,4 @@ class _Pages(envelopes.Envelope):
 
 
 def _has_succeeded(reply: JobAnswer) -> bool:
-    return canonical_status("unsiloed", reply.observation.provider_status) == SUCCEEDED
+    return PROVIDER.vocabulary.status(reply.observation.provider_status) == SUCCEEDED

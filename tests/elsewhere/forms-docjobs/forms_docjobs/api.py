@@ -1,0 +1,189 @@
+"""The service's API, for whichever form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from dlt_docjobs.results.builder import Fields, Pages, number_pages
+from dlt_docjobs.results.values import entries
+
+from dlt_docjobs.http import Answer
+from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.records import Chunk, ParsedDocument, Segment
+from dlt_docjobs.model.times import format_instant
+from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
+from dlt_docjobs.providers import answers, envelopes
+from dlt_docjobs.providers.answers import RecordReader, UnreadableRecord
+from dlt_docjobs.providers.protocol import (
+    Extraction,
+    JobAnswer,
+    JobPage,
+    ListRange,
+    ProviderApi,
+)
+from dlt_docjobs.results import Reading
+from dlt_docjobs.results.reading import split
+from forms_docjobs import BATCHES, BRACKETED, NAMED, NEWEST, SINCE, WINDOWED
+
+_RESULT = frozenset({"pages", "value"})
+
+
+class _Job(envelopes.Envelope):
+    id: envelopes.Identifier
+    kind: envelopes.StatusText
+    status: envelopes.StatusText
+    created: envelopes.Created = None
+    name: envelopes.Text = None
+    error: envelopes.Text = None
+
+
+def read_answer(
+    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+) -> Reading:
+    """An answer's rest, and its pages as rows."""
+    return split(decode(), ("pages",), _RESULT, partial(_parse, include_content))
+
+
+def _parse(include_content: bool, body: dict[str, Any]) -> ParsedDocument:
+    keep, content = frozenset({"type"}), frozenset({"text"})
+    fields = Fields(include_content=include_content, keep=keep, content_keys=content)
+    pages, chunks, segments = Pages(fields), list[Chunk](), list[Segment]()
+    for number, page in number_pages(entries(body, "pages"), lambda one: None):
+        word, text = fields.text(page, "type"), fields.content(page, "text")
+        pages[number].segment_count += 1
+        at = len(segments)
+        chunks.append(Chunk(at, None, "page", number, number, text, None, 1, None))
+        kind = WINDOWED.vocabulary.segment_type(word)
+        values: dict[str, Any] = dict.fromkeys(Segment._fields)
+        values |= {"segment_index": at, "chunk_index": at, "depth": 0, "ocr_count": 0}
+        values |= {"page_number": number, "content": text, "markdown": text}
+        values |= {"segment_type": kind, "provider_segment_type": word}
+        segments.append(Segment(**values))
+    return ParsedDocument(pages.rows(), chunks, segments, [])
+
+
+class FormsApi(ProviderApi):
+    """The API, whatever is declared of it."""
+
+    read_answer = staticmethod(read_answer)
+    document_keys = frozenset({"id", "kind", "status", "created", "name", "error"})
+    name_keys = frozenset({"name"})
+    wrappers = frozenset({"jobs"})
+
+    async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
+        """One page of a list."""
+        listing = self.provider.kinds[kind].list
+        assert listing is not None
+        params: list[tuple[str, str]] = []
+        for name, bound in (("since", wanted.lower), ("until", wanted.upper)):
+            if bound is not None and name in listing.filters:
+                params.append((name, format_instant(bound)))
+        if token is not None:
+            params.append(("cursor", token))
+        path = tuple(listing.endpoint.strip("/").split("/"))
+        answer, body = await self._get_sized(path, params, "limit", self.page_size)
+        return self._read(listing.endpoint, answer, body)
+
+    async def poll(self, kind: JobKind, job_ids: Sequence[str]) -> JobPage:
+        """Several jobs at once."""
+        answer, body = await self.client.get_json(("some",), [("ids", ",".join(job_ids))])
+        return self._read("/some", answer, body)
+
+    async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
+        """One job; where the form says so with its result."""
+        if self.provider.kinds[kind].status_has_result:
+            return await self.result(kind, job_id)
+        answer, body = await self.client.get_json(("job", job_id))
+        with answers.kept_whole(answer):
+            return JobAnswer(_observe(body, answer))
+
+    async def result(self, kind: JobKind, job_id: str, tier: str | None = None) -> JobAnswer:
+        """One job with its result."""
+        parts = () if self.provider.kinds[kind].status_has_result else ("result",)
+        answer, reading = await self._get_result(("job", job_id, *parts), [])
+        with answers.kept_whole(answer):
+            reply = JobAnswer(_observe(reading.rest, answer), size=len(answer.body))
+            seen = reply.observation
+            if self.provider.vocabulary.status(seen.provider_status) != SUCCEEDED:
+                return reply
+            if kind == "parse":
+                reply.document = answers.document_of(reading, "pages")
+                seen.page_count = reply.document.count("pages")
+            else:
+                if "value" not in reading.rest:
+                    raise UnreadableRecord("a good job came without `value`")
+                reply.extraction = Extraction(seen.payload.pop("value"), None)
+            return reply
+
+    async def check(self) -> None:
+        """Asks for nobody."""
+        await self.client.get_json(("some",), [("ids", "")])
+
+    def _read(self, endpoint: str, answer: Answer, body: Any) -> JobPage:
+        reader = RecordReader(endpoint, None)
+        for row in answers.records_of(body, "jobs", endpoint):
+            try:
+                reader.observations.append(_observe(row, answer))
+            except UnreadableRecord as error:
+                reader.reject(str(error), row, answers.as_mapping(row).get("id"))
+        return reader.page(answers.next_token(body, "next"))
+
+
+def _observe(row: Any, answer: Answer) -> JobObservation:
+    job = envelopes.read_envelope(_Job, row)
+    kinds: dict[str, JobKind] = {
+        "parse": "parse",
+        "extract": "extract",
+        "split": "split",
+        "classify": "classify",
+    }
+    return JobObservation(
+        job_kind=kinds[job.kind],
+        job_id=job.id,
+        provider_status=job.status,
+        observed_at=answer.received_at,
+        sent_at=answer.sent_at,
+        clock_offset=answer.clock_offset,
+        created_at=job.created,
+        document_name=job.name,
+        error_message=job.error,
+        payload=dict(row),
+    )
+
+
+class WindowedApi(FormsApi):
+    """See `forms_docjobs.WINDOWED`."""
+
+    provider = WINDOWED
+
+
+class SinceApi(FormsApi):
+    """See `forms_docjobs.SINCE`."""
+
+    provider = SINCE
+
+
+class NewestApi(FormsApi):
+    """See `forms_docjobs.NEWEST`."""
+
+    provider = NEWEST
+
+
+class BracketedApi(FormsApi):
+    """See `forms_docjobs.BRACKETED`."""
+
+    provider = BRACKETED
+
+
+class NamedApi(FormsApi):
+    """See `forms_docjobs.NAMED`."""
+
+    provider = NAMED
+
+
+class BatchesApi(FormsApi):
+    """See `forms_docjobs.BATCHES`."""
+
+    provider = BATCHES

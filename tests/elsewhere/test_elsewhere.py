@@ -1,0 +1,55 @@
+"""Providers of packages of their own have everything that a built-in one has."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from acme_server import AcmeServer
+from elsewhere_support import PATIENCE, ROOT, Installed
+
+# what of the kit tells one form from the others
+FORMS = "jobs_of_one_kind or both_listed or window"
+
+
+@pytest.mark.timeout(PATIENCE)
+def test_acme_passes_its_own_tests_and_the_kit(installed: Installed) -> None:
+    said = installed.pytest("acme")
+    assert re.search(r"\d{2,} passed", said)
+    assert "failed" not in said
+
+
+@pytest.mark.timeout(PATIENCE)
+@pytest.mark.parametrize(
+    "chosen", [FORMS, pytest.param(f"not ({FORMS})", marks=pytest.mark.slow)], ids=["some", "rest"]
+)
+def test_every_form_of_a_declaration_passes_the_kit(installed: Installed, chosen: str) -> None:
+    said = installed.pytest("forms", "-k", chosen)
+    assert re.search(r"\d{2,} passed", said)
+
+
+def test_docjobs_finds_what_is_installed(installed: Installed, tmp_path: Path) -> None:
+    with AcmeServer() as server:
+        for kind in ("parse", "classify"):
+            server.add_job(kind)
+        env = {
+            "ACME_API_KEY": server.api_key,
+            "SOURCES__DOCJOBS__ACME__BASE_URL": server.base_url,
+            "DLT_DATA_DIR": str(tmp_path / "data"),
+            "DLT_PROJECT_DIR": str(tmp_path),
+        }
+        assert "Acme" in installed.docjobs("--help", cwd=tmp_path)
+        said = installed.docjobs("check", cwd=tmp_path, env=env)
+        assert "acme: the key is accepted" in said
+        said = installed.docjobs("sync", "--json", "--progress", "none", cwd=tmp_path, env=env)
+    (row,) = json.loads(said)["providers"]
+    assert (row["provider"], row["jobs_new"], row["results_loaded"]) == ("acme", 2, 2)
+    assert (tmp_path / "warehouse.duckdb").exists()
+
+
+def test_no_line_of_the_package_knows_of_it() -> None:
+    for path in (ROOT / "dlt_docjobs").rglob("*"):
+        if path.is_file() and path.suffix != ".pyc":
+            assert b"acme" not in path.read_bytes().lower(), path
