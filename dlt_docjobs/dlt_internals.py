@@ -121,7 +121,8 @@ def stop_telemetry() -> None:
 def switch_folder(folder: str) -> None:
     """Lets dlt take another folder for the project: its configuration, its working directories.
 
-    Needed by `docjobs demo`, which must not read the configuration of the folder that it is run in.
+    Needed by `docjobs demo`, which must not read the configuration of the folder that it is run in,
+    and by tests that run commands in a folder of their own.
 
     If it breaks: `switch_context` in `dlt/common/runtime/run_context.py`.
     """

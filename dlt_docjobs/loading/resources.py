@@ -16,15 +16,11 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 import dlt
-from dlt.common.configuration.container import Container
-from dlt.common.storages.load_package import load_package_state
-from dlt.common.versioned_state import decompress_state
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract.resource import DltResource
-from dlt.extract.source import SourceInjectableContext
-from dlt.extract.state import resource_state
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs import dlt_internals
 from dlt_docjobs.loading.job_source import JobResources
 from dlt_docjobs.loading.pending import note_base
 from dlt_docjobs.loading.run import RunHandle, current_run
@@ -90,12 +86,12 @@ def build_resources(
         pipeline = dlt.current.pipeline()
         _refuse_to_destroy(pipeline)
         handle = current_run() or RunHandle()
-        state = resource_state(OBSERVATIONS)
+        state = dlt.current.resource_state(OBSERVATIONS)
         selected = _selected_tables()
         merging = _merging(pipeline, selected)
         if handle.is_managed:
             merging = merging.alone()
-        source_name = Container()[SourceInjectableContext].source.name
+        source_name = dlt.current.source().name
         locks = contextlib.ExitStack()
         try:
             if not handle.is_managed:
@@ -213,7 +209,7 @@ def _leaf(root: DltResource, table: Table, default: Merging) -> DltResource:
 
 def _merging(pipeline: Pipeline, selected: set[str]) -> Merging:
     """How the pipeline's destination takes rows; the table format may be `pipeline.run`'s."""
-    source = Container()[SourceInjectableContext].source
+    source = dlt.current.source()
     formats = {source.resources[name].table_format for name in selected}
     assert pipeline.destination is not None
     return merging_of(pipeline.destination, next((str(one) for one in formats if one), None))
@@ -221,16 +217,16 @@ def _merging(pipeline: Pipeline, selected: set[str]) -> Merging:
 
 def _selected_tables() -> set[str]:
     """The tables that the caller selected (`with_resources`)."""
-    source = Container()[SourceInjectableContext].source
+    source = dlt.current.source()
     return {name for name in source.resources.selected if name in TABLES}
 
 
 def _refuse_to_destroy(pipeline: Pipeline) -> None:
     """Refuses dlt's `refresh` and `replace`: a run that fails here has changed nothing yet."""
-    source = Container()[SourceInjectableContext].source
+    source = dlt.current.source()
     dispositions = [source.resources[name].write_disposition for name in _selected_tables()]
     words = [one.get("disposition") if isinstance(one, dict) else one for one in dispositions]
-    refresh = load_package_state()["state"].get("refresh") or pipeline.refresh
+    refresh = dlt_internals.refresh_mode(pipeline)
     if refresh:
         raise refusal(f"refresh={refresh!r}")
     if "replace" in words:
@@ -247,10 +243,9 @@ def _committed_progress(known: WarehouseState, pipeline: Pipeline) -> Progress:
     stored = known.stored_state(pipeline.pipeline_name)
     if stored is None or not known.has_committed_jobs():
         return Progress.fresh()
-    source = Container()[SourceInjectableContext].source
-    state = decompress_state(stored)
-    resources = state.get("sources", {}).get(source.name, {}).get("resources", {})
-    progress = Progress.load(resources.get(OBSERVATIONS, {}).get("progress"))
+    source_name = dlt.current.source().name
+    state = dlt_internals.stored_resource_state(stored, source_name, OBSERVATIONS)
+    progress = Progress.load(state.get("progress"))
     if all(known.is_owner(Owner(*beside)) for beside in progress.beside.items()):
         return progress
     return Progress.fresh()

@@ -6,9 +6,11 @@ the list of failures says which.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -52,6 +54,41 @@ def test_every_function_of_the_door_has_a_test_of_its_name_and_says_where_to_loo
     own = [name for name in globals() if name.startswith(f"test_{function}_")]
     assert own, f"no test of {function}"
     assert "If it breaks: " in (getattr(dlt_internals, function).__doc__ or "")
+
+
+# modules of dlt that no page of its documentation is about, where not a type or an error is meant
+_INSIDE = re.compile(
+    r"\bContainer\b|InjectableContext|dlt\._workspace|anon_tracker|load_package\b|versioned_state"
+    r"|run_context import|\.(config_params|caps_params)\b"
+)
+# what named tuples publish with an underscore
+_TUPLES = {"_asdict", "_fields", "_replace", "_make"}
+
+
+def reaches_inside(text: str) -> Iterator[str]:
+    """What stands in a module that only the door may have."""
+    if not re.search(r"^\s*(import|from) dlt\b", text, re.MULTILINE):
+        return
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            is_own = ast.unparse(node.value) in ("self", "cls", "super()")
+            if not (is_own or node.attr in _TUPLES or node.attr.startswith("__")):
+                yield ast.unparse(node)
+    for line in text.splitlines():
+        if found := _INSIDE.search(line.partition("#")[0]):
+            yield found[0]
+
+
+def test_nothing_else_in_the_package_reaches_into_dlt() -> None:
+    package = Path(dlt_internals.__file__).parent
+    found = {
+        str(path.relative_to(package)): inside
+        for path in sorted(package.rglob("*.py"))
+        if path.name != "dlt_internals.py"
+        and (inside := sorted(set(reaches_inside(path.read_text("utf-8")))))
+    }
+    assert found == {}
 
 
 @pytest.fixture
