@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import middle
-from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
+from dlt_docjobs.model.vocabulary import EXPIRED, SUCCEEDED, JobKind
 from dlt_docjobs.providers.protocol import Rejection
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.job_rows import (
@@ -206,9 +206,14 @@ class Observing:
         if self.leave(ref):
             return
         self._context.looked.note(ref)
-        known = self._known.get(ref)
-        if ref not in self._entries and (known is None or known.history is None):
+        known, entry = self._known.get(ref), self._entries.get(ref)
+        history = entry.history if entry is not None else known.history if known else None
+        is_expired = history is not None and history.last.status == EXPIRED
+        if entry is None and history is None:
             self.reject([unknown_id(ref)])
+        elif is_expired and not (known is not None and known.is_uncommitted):
+            # nothing new: a job that the user names is asked for all the same
+            return
         elif self.job_rows.is_forgotten_by_provider(self.entry(ref), seen):
             self._expire(ref, seen)
         else:
@@ -266,8 +271,7 @@ class Observing:
             self.job_rows.conclude(entry, "skipped")
         elif not wanted or entry.is_fetching:
             entry.wants_result = False
-        elif self._settings.reload is not None and self._settings.targets is not None:
-            # whoever names a job wants its result, whatever was concluded of it before
+        elif self._is_named(kind):
             entry.wants_result = entry.row.status == SUCCEEDED
         elif self._settings.reload is not None:
             entry.wants_result = state in ("pending", *reloaded_states(self._settings.reload))
@@ -276,6 +280,16 @@ class Observing:
             entry.wants_result = state == "pending" or (state == "skipped" and whole)
         elif entry.ref in self._context.looked.resting and not entry.events:
             entry.wants_result = False
+
+    def _is_named(self, kind: JobKind) -> bool:
+        """Whether a reload names its jobs: it then wants them, whatever was concluded before.
+
+        Where no list shows the jobs, ids are where they come from, and pick none of them out.
+        """
+        reload, is_unlisted = self._settings.reload, kind in self._context.provider.unlisted
+        if reload is None or self._settings.targets is None:
+            return False
+        return reload == "all" or not is_unlisted
 
     # -- what is written --------------------------------------------------------------------
 
