@@ -106,7 +106,7 @@ def test_asking_for_credits_is_no_change_of_status(credits: Days) -> None:
 
 @pytest.fixture(scope="module")
 def gone(make_bench: MakeBench) -> Days:
-    """Contextual has no results of jobs that are done: two syncs, as many a day and a week later."""
+    """Jobs of Contextual without results: two syncs, two a day later, two a week later."""
     days = Days(make_bench())
     emulator = days.bench.emulator
     for kind in KINDS:

@@ -104,6 +104,26 @@ def test_a_404_is_believed_when_a_later_sync_confirms_it() -> None:
     assert account.server.asked == [], "it is asked for no more"
 
 
+def test_an_expired_job_that_is_named_all_the_same_is_missing_no_more() -> None:
+    server = Server(StillClock(NOW))
+    server.add("job", "Processing", NOW - 60)
+    warehouse, progress = Warehouse(), Progress.fresh()
+    for is_gone in (False, True, True, True):
+        server.jobs[0].is_gone = is_gone
+        server.clock.seconds += 60
+        api = FakeApi(server, "unsiloed", lists=())
+        options = {**PARSE, "targets": [("job", "parse")], "gone_after": timedelta(0)}
+        session, progress = run(api, warehouse, progress, **options)
+        assert session.exit_code == 0
+    events = warehouse.events["parse", "job"]
+    assert [event.status for event in events] == ["queued", "running", "expired"]
+    assert warehouse.jobs["parse", "job"].missing_since is None
+    # and after a load that broke off
+    warehouse.uncommitted = {("parse", "job")}
+    session, _ = run(FakeApi(server, "unsiloed", lists=()), warehouse, progress, **options)
+    assert session.exit_code == 0 and warehouse.jobs["parse", "job"].results_state == "expired"
+
+
 def test_a_job_that_answers_again_is_missing_no_more() -> None:
     account = Account()
     job = account.server.find("parse", "open-0")
@@ -427,3 +447,49 @@ def test_credits_that_can_t_be_handled_are_told_without_what_was_sent() -> None:
     session = account.sync(2 * DAY)
     assert session.exit_code == 1 and "KeyError" in (session.row().error or "")
     assert "secret" not in (session.row().error or "")
+
+
+# -- reloads --------------------------------------------------------------------------------------
+
+
+def test_whoever_reloads_by_id_wants_the_result_whatever_was_concluded_of_it() -> None:
+    account, api = withheld(NOT_FOUND)
+    account.server.add("other", "COMPLETED", NOW - 5)
+    account.sync(60, retry_results=timedelta(0))
+    assert state(account) == "expired"
+    api.how = None
+    account.server.fetched.clear()
+    session = account.sync(60, targets=[("ended", "parse")], reload="failed")
+    assert account.server.fetched == [("parse", "ended")] and state(account) == "loaded"
+    assert session.exit_code == 0
+
+
+def test_ids_where_no_list_shows_jobs_pick_none_of_them_out() -> None:
+    class Broken(FakeApi):
+        async def result(
+            self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+        ) -> JobAnswer:
+            if job_id == "job-1":
+                raise UNREADABLE
+            return await super().result(kind, job_id, tier, is_retry=is_retry)
+
+    server = Server(StillClock(NOW))
+    for number in range(3):
+        server.add(f"job-{number}", "Succeeded", NOW - 60)
+    named = [(f"job-{number}", "parse") for number in range(3)]
+    warehouse = Warehouse()
+    options: dict[str, Any] = {**PARSE, "wanted": EVERYTHING, "targets": named}
+    api = Broken(server, "unsiloed", lists=())
+    run(api, warehouse, Progress.fresh(), retry_results=timedelta(0), **options)
+    assert warehouse.jobs["parse", "job-1"].results_state == "failed"
+    for reload, expected in (("failed", [1]), ("all", [0, 1, 2])):
+        server.fetched.clear()
+        run(
+            FakeApi(server, "unsiloed", lists=()),
+            warehouse,
+            Progress.fresh(),
+            reload=reload,
+            **options,
+        )
+        assert sorted(server.fetched) == [("parse", f"job-{number}") for number in expected]
+        assert {row.results_state for row in warehouse.jobs.values()} == {"loaded"}
