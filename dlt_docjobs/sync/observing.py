@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import middle
-from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
+from dlt_docjobs.model.vocabulary import EXPIRED, SUCCEEDED, JobKind
 from dlt_docjobs.providers.protocol import Rejection
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.job_rows import (
@@ -206,9 +206,14 @@ class Observing:
         if self.leave(ref):
             return
         self._context.looked.note(ref)
-        known = self._known.get(ref)
-        if ref not in self._entries and (known is None or known.history is None):
+        known, entry = self._known.get(ref), self._entries.get(ref)
+        history = entry.history if entry is not None else known.history if known else None
+        is_expired = history is not None and history.last.status == EXPIRED
+        if entry is None and history is None:
             self.reject([unknown_id(ref)])
+        elif is_expired and not (known is not None and known.is_uncommitted):
+            # nothing new: a job that the user names is asked for all the same
+            return
         elif self.job_rows.is_forgotten_by_provider(self.entry(ref), seen):
             self._expire(ref, seen)
         else:

@@ -327,6 +327,7 @@ def declaration(
     filters: frozenset[JobKind],
     lists: frozenset[JobKind],
     poll_batch: int,
+    is_stable: bool,
 ) -> Declaration:
     """A provider's declaration, but for how its jobs are found and asked for."""
     declared = registered(provider)
@@ -334,10 +335,13 @@ def declaration(
     for name, kind in declared.kinds.items():
         listing = None
         if name in lists and (provider, name) == ("contextual", "parse"):
-            listing = JobList("/parse", is_dated=False, filters=frozenset({"since"}))
+            since: frozenset[Bound] = frozenset({"since"})
+            listing = JobList("/parse", is_dated=False, filters=since, is_stable=is_stable)
         elif name in lists:
             bounds: frozenset[Bound] = frozenset({"since", "until"} if name in filters else ())
-            listing = JobList(f"/{name}", filters=bounds, covers_open=not bounds)
+            listing = JobList(
+                f"/{name}", filters=bounds, covers_open=not bounds, is_stable=is_stable
+            )
         kinds[name] = replace(kind, list=listing, poll_batch=poll_batch)
     return replace(declared, kinds=kinds)
 
@@ -355,6 +359,7 @@ class FakeApi(ProviderApi):
         filters: Iterable[JobKind] = ("parse", "extract"),
         lists: Iterable[JobKind] = ("parse", "extract"),
         poll_batch: int = 50,
+        is_stable: bool = True,
     ) -> None:
         client = ApiClient(
             "https://api.test",
@@ -367,7 +372,11 @@ class FakeApi(ProviderApi):
         self.server = server
         self.filters_created = frozenset(filters)
         self.provider = declaration(  # type: ignore[misc]
-            provider, filters=self.filters_created, lists=frozenset(lists), poll_batch=poll_batch
+            provider,
+            filters=self.filters_created,
+            lists=frozenset(lists),
+            poll_batch=poll_batch,
+            is_stable=is_stable,
         )
         self._orders: dict[str, list[ServerJob]] = {}
 

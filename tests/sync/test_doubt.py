@@ -104,6 +104,26 @@ def test_a_404_is_believed_when_a_later_sync_confirms_it() -> None:
     assert account.server.asked == [], "it is asked for no more"
 
 
+def test_an_expired_job_that_is_named_all_the_same_is_missing_no_more() -> None:
+    server = Server(StillClock(NOW))
+    server.add("job", "Processing", NOW - 60)
+    warehouse, progress = Warehouse(), Progress.fresh()
+    for is_gone in (False, True, True, True):
+        server.jobs[0].is_gone = is_gone
+        server.clock.seconds += 60
+        api = FakeApi(server, "unsiloed", lists=())
+        options = {**PARSE, "targets": [("job", "parse")], "gone_after": timedelta(0)}
+        session, progress = run(api, warehouse, progress, **options)
+        assert session.exit_code == 0
+    events = warehouse.events["parse", "job"]
+    assert [event.status for event in events] == ["queued", "running", "expired"]
+    assert warehouse.jobs["parse", "job"].missing_since is None
+    # and after a load that broke off
+    warehouse.uncommitted = {("parse", "job")}
+    session, _ = run(FakeApi(server, "unsiloed", lists=()), warehouse, progress, **options)
+    assert session.exit_code == 0 and warehouse.jobs["parse", "job"].results_state == "expired"
+
+
 def test_a_job_that_answers_again_is_missing_no_more() -> None:
     account = Account()
     job = account.server.find("parse", "open-0")
@@ -445,26 +465,31 @@ def test_whoever_reloads_by_id_wants_the_result_whatever_was_concluded_of_it() -
 
 
 def test_ids_where_no_list_shows_jobs_pick_none_of_them_out() -> None:
+    class Broken(FakeApi):
+        async def result(
+            self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+        ) -> JobAnswer:
+            if job_id == "job-1":
+                raise UNREADABLE
+            return await super().result(kind, job_id, tier, is_retry=is_retry)
+
     server = Server(StillClock(NOW))
     for number in range(3):
         server.add(f"job-{number}", "Succeeded", NOW - 60)
-    broken = type("Broken", (FakeApi,), {})
-
-    async def result(
-        self: Any, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
-    ) -> JobAnswer:
-        if job_id == "job-1":
-            raise UNREADABLE
-        return await FakeApi.result(self, kind, job_id, tier, is_retry=is_retry)
-
-    broken.result = result  # type: ignore[attr-defined]
-    warehouse, named = Warehouse(), [(f"job-{number}", "parse") for number in range(3)]
+    named = [(f"job-{number}", "parse") for number in range(3)]
+    warehouse = Warehouse()
     options: dict[str, Any] = {**PARSE, "wanted": EVERYTHING, "targets": named}
-    api = broken(server, "unsiloed", lists=())
+    api = Broken(server, "unsiloed", lists=())
     run(api, warehouse, Progress.fresh(), retry_results=timedelta(0), **options)
+    assert warehouse.jobs["parse", "job-1"].results_state == "failed"
     for reload, expected in (("failed", [1]), ("all", [0, 1, 2])):
         server.fetched.clear()
-        api = FakeApi(server, "unsiloed", lists=())
-        run(api, warehouse, Progress.fresh(), reload=reload, **options)
+        run(
+            FakeApi(server, "unsiloed", lists=()),
+            warehouse,
+            Progress.fresh(),
+            reload=reload,
+            **options,
+        )
         assert sorted(server.fetched) == [("parse", f"job-{number}") for number in expected]
         assert {row.results_state for row in warehouse.jobs.values()} == {"loaded"}

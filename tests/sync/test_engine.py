@@ -144,6 +144,50 @@ def test_empty_pages_in_between_are_no_end() -> None:
     assert len(warehouse.jobs) == 30
 
 
+class _Counting(FakeApi):
+    """Its tokens say how many jobs come before a page, of those that there are when it is read."""
+
+    async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
+        server = self.server
+        server.pages += 1
+        if server.on_page is not None:
+            server.on_page()
+        jobs = [job for job in server.jobs if not job.is_gone]
+        start = int(token or 0)
+        end = start + server.page
+        seen = [self._observe(job) for job in jobs[start:end]]
+        return JobPage(seen, [], str(end) if end < len(jobs) else None, timedelta(0))
+
+
+@pytest.mark.parametrize(("is_stable", "pages"), [(True, 3), (False, 5)])
+def test_a_job_that_slips_to_the_page_before_is_found_there(is_stable: bool, pages: int) -> None:
+    server = stocked()
+
+    def delete() -> None:
+        if server.pages == 2:
+            server.find("parse", "job-3").is_gone = True  # type: ignore[union-attr]
+
+    server.on_page = delete
+    warehouse = Warehouse()
+    api = _Counting(server, is_stable=is_stable)
+    session, progress = run(api, warehouse, Progress.fresh(), **PARSE)
+    # the eleventh job is by then the tenth
+    assert (("parse", "job-10") in warehouse.jobs) != is_stable
+    assert len(warehouse.jobs) == (29 if is_stable else 30) and session.exit_code == 0
+    assert server.pages == pages and session.context.figures.jobs_listed == len(warehouse.jobs)
+    assert progress.kinds["parse"].cursor == at(29000)
+
+
+def test_a_second_look_that_fails_costs_nothing() -> None:
+    server = stocked()
+    error = ServerError("/parse", "503")
+    server.fails = lambda number, token: error if number in (3, 5) else None
+    warehouse = Warehouse()
+    session, progress = run(FakeApi(server, is_stable=False), warehouse, Progress.fresh(), **PARSE)
+    assert len(warehouse.jobs) == 30 and session.exit_code == 0 and server.pages == 5
+    assert progress.kinds["parse"].cursor == at(29000)
+
+
 # -- runs that stop -------------------------------------------------------------------------
 
 
