@@ -47,7 +47,9 @@ def test_a_named_job_that_is_done_costs_one_request(shop: Shop) -> None:
 
 def test_a_listed_job_that_is_done_costs_one_request_beside_the_pages(shop: Shop) -> None:
     shop.add("llamacloud", 23)
-    assert shop.sync("llamacloud", page_size=10)[0].requests == 23 + ceil(23 / 10)
+    # each page but the last is looked at once more: jobs may have slipped to it meanwhile
+    pages = ceil(23 / 10)
+    assert shop.sync("llamacloud", page_size=10)[0].requests == 23 + pages + (pages - 1)
 
 
 def test_nothing_new_costs_a_page(shop: Shop) -> None:

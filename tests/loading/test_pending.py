@@ -26,10 +26,14 @@ from dlt_docjobs.loading.pending import (
     mend_broken_packages,
     note_base,
 )
+from dlt_docjobs.providers.registry import provider
+from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse.connection import connect, prepare
 
 STAGING = f"{DATASET}_staging_plain"
 DISPOSITIONS = pytest.mark.parametrize("disposition", ["merge", "append"])
+
+SETTINGS = SyncSettings(provider("llamacloud"))
 
 
 @pytest.fixture
@@ -57,15 +61,15 @@ def found(pipeline: Pipeline, table: str = "numbers") -> list[int]:
 def extract(pipeline: Pipeline, *resources: Any) -> None:
     """Extracts as a sync does."""
     with connect(pipeline) as client:
-        note_base(pipeline, client, "plain")
+        note_base(pipeline, client, "plain", SETTINGS)
     pipeline.extract(list(resources))
 
 
 def test_a_package_for_the_warehouse_as_it_is_waits_on(pipeline: Pipeline) -> None:
     extract(pipeline, numbers(2))
-    drop_misplaced_packages(pipeline, "plain")
+    drop_misplaced_packages(pipeline, "plain", SETTINGS)
     pipeline.normalize()
-    drop_misplaced_packages(pipeline, "plain")
+    drop_misplaced_packages(pipeline, "plain", SETTINGS)
     pipeline.run()
     assert found(pipeline) == [1, 2]
 
@@ -78,7 +82,7 @@ def test_a_package_for_a_warehouse_that_has_gone_on_is_dropped(
     if is_normalised:
         pipeline.normalize()
     another_machine(pipeline, tmp_path).run(numbers(3))
-    drop_misplaced_packages(pipeline, "plain")
+    drop_misplaced_packages(pipeline, "plain", SETTINGS)
     assert not pipeline.has_pending_data
     pipeline.run(numbers(4))
     assert found(pipeline) == [1, 3, 4]
@@ -89,7 +93,7 @@ def test_a_package_for_a_warehouse_that_is_gone_is_dropped(
 ) -> None:
     extract(pipeline, numbers(2))
     (tmp_path / "warehouse.duckdb").unlink()
-    drop_misplaced_packages(pipeline, "plain")
+    drop_misplaced_packages(pipeline, "plain", SETTINGS)
     assert not pipeline.has_pending_data
 
 
@@ -100,14 +104,14 @@ def test_a_package_for_an_older_copy_of_the_warehouse_is_dropped(
     pipeline.run(numbers(2))
     extract(pipeline, numbers(3))
     (tmp_path / "copy.duckdb").rename(tmp_path / "warehouse.duckdb")
-    drop_misplaced_packages(pipeline, "plain")
+    drop_misplaced_packages(pipeline, "plain", SETTINGS)
     assert not pipeline.has_pending_data
 
 
 def test_a_first_package_waits_for_a_warehouse_that_is_still_empty(tmp_path: Path) -> None:
     pipeline = make_pipeline(tmp_path)
     extract(pipeline, numbers(1))
-    drop_misplaced_packages(pipeline, "plain")
+    drop_misplaced_packages(pipeline, "plain", SETTINGS)
     pipeline.normalize()
     pipeline.load()
     assert found(pipeline) == [1]
@@ -120,7 +124,7 @@ def test_loads_of_other_accounts_and_loads_that_broke_off_drop_nothing(
     another_machine(pipeline, tmp_path, "other").run(numbers(3, name="others"))
     loads = f"INSERT INTO {DATASET}._dlt_loads (load_id, schema_name, status, inserted_at)"
     query(pipeline, f"{loads} VALUES ('9999999999.9', 'plain', 1, now())")
-    drop_misplaced_packages(pipeline, "plain")
+    drop_misplaced_packages(pipeline, "plain", SETTINGS)
     assert pipeline.has_pending_data
 
 
@@ -130,7 +134,7 @@ def test_a_package_of_which_nobody_knows_the_warehouse_waits_on(
     # the user's own `pipeline.extract`, or that of an older version
     pipeline.extract(numbers(2))
     another_machine(pipeline, tmp_path).run(numbers(3))
-    drop_misplaced_packages(pipeline, "plain")
+    drop_misplaced_packages(pipeline, "plain", SETTINGS)
     assert pipeline.has_pending_data
 
 
