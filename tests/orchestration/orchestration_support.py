@@ -56,7 +56,14 @@ with dg.DagsterInstance.get() as instance:
 sys.exit(f"failed: {failed}" if failed else 0)
 """
 # columns that say when and by whom a row was written, not what it says
-WRITTEN = {"run_id", "_dlt_load_id", "last_observed_at", "observed_at", "loaded_at"}
+WRITTEN = {
+    "run_id",
+    "_dlt_load_id",
+    "first_seen_at",
+    "last_observed_at",
+    "observed_at",
+    "loaded_at",
+}
 
 
 class Backfill:
