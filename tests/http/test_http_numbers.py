@@ -12,12 +12,12 @@ from http_support import NOON
 from dlt_docjobs.http import Answer, decode_json
 from dlt_docjobs.model.cleaning import to_json_text
 from dlt_docjobs.model.exact_json import survives_floats
+from dlt_docjobs.model.values import to_confidence, to_float, to_int, to_text
 from dlt_docjobs.providers import envelopes
 from dlt_docjobs.providers.contextual import results as contextual
 from dlt_docjobs.providers.llamacloud import results as llamacloud
 from dlt_docjobs.providers.unsiloed import results as unsiloed
 from dlt_docjobs.reader.pipe import NOTHING, answer, unpack
-from dlt_docjobs.model.values import to_confidence, to_float, to_int, to_text
 
 LONG = "0.123456789012345678901234567890"
 WIDE = "7" * 5000
