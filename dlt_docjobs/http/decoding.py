@@ -5,28 +5,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
-
 from dlt_docjobs.http.answers import Answer
 from dlt_docjobs.http.errors import UnreadableBody
+from dlt_docjobs.model import exact_json
 
 
 def decode_json(answer: Answer) -> Any:
     """The JSON value of an answer's body.
 
-    msgspec decodes whatever is valid JSON, integers of any size exactly. What it refuses gets a
-    second chance with the standard library, which takes NaN, lone surrogates, a byte order mark
-    and numbers that overflow a float.
+    It may hold NaN, lone surrogates and a byte order mark; numbers keep their digits, see
+    `dlt_docjobs.model.exact_json`.
 
     Raises:
         UnreadableBody: It is not JSON. The error holds the body, for quarantine.
     """
     try:
-        return msgspec.json.decode(answer.body)
-    except Exception:
-        pass
-    try:
-        return json.loads(answer.body)
+        return exact_json.decode_leniently(answer.body)
     except json.JSONDecodeError as error:
         reason = f"not valid JSON ({error.msg} at character {error.pos})"
     except UnicodeDecodeError:

@@ -14,13 +14,17 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
-
+from dlt_docjobs.model import exact_json
 from dlt_docjobs.model.records import JsonText
 
 REDACTED: Final = "[redacted]"
 MAX_DEPTH: Final = 500
 """JSON nested deeper is refused: no document is, and Python's stack has an end."""
+
+_LONGEST_NUMBER: Final = 16_000
+# What PostgreSQL's numbers hold, and so its jsonb, before the point and behind it
+_DIGITS_BEFORE: Final = 131_072
+_DIGITS_BEHIND: Final = 16_383
 
 
 # --- texts --------------------------------------------------------------------------------------
@@ -220,7 +224,7 @@ def _query_end(text: str, start: int) -> int:
 
 
 def clean_json(value: Any, *, redact_secrets: bool = False) -> Any:
-    """A JSON value with its texts and keys cleaned, and NaN and infinities as strings.
+    """A JSON value with its texts and keys cleaned; NaN and what no warehouse holds as strings.
 
     Args:
         value: What a JSON decoder returns.
@@ -237,7 +241,7 @@ def to_json_text(value: Any, *, redact_secrets: bool = False, sort_keys: bool = 
     """A JSON value, cleaned, as compact JSON text; equal values give equal texts.
 
     Args:
-        value: What a JSON decoder returns; integers of any size stay exact.
+        value: What a JSON decoder returns; numbers keep their digits.
         redact_secrets: See `clean_json`.
         sort_keys: Whether objects that differ only in the order of their keys give equal texts;
             otherwise the provider's order is kept.
@@ -255,8 +259,7 @@ def encode_json(cleaned: Any, *, sort_keys: bool = False) -> JsonText:
         cleaned: The value.
         sort_keys: See `to_json_text`.
     """
-    encoded = msgspec.json.encode(cleaned, order="deterministic" if sort_keys else None)
-    return JsonText(encoded.decode())
+    return JsonText(exact_json.encode(cleaned, sort_keys=sort_keys).decode())
 
 
 def without_content(value: Any, keep: frozenset[str]) -> Any:
@@ -320,7 +323,7 @@ def _cleaned(value: Any, depth: int, redact: bool, in_webhook: bool, in_schema: 
         for entry in value:
             entries.append(_cleaned(entry, depth + 1, redact, in_webhook, False))
         return entries
-    return value
+    return _storable(value) if isinstance(value, exact_json.Exact) else value
 
 
 def _shape(value: Any, depth: int, keep: frozenset[str], is_kept: bool) -> Any:
@@ -351,6 +354,12 @@ _TIMESTAMP = re.compile(
 def _check_depth(depth: int) -> None:
     if depth >= MAX_DEPTH:
         raise ValueError("nested too deeply")
+
+
+def _storable(value: exact_json.Exact) -> exact_json.Exact | str:
+    text = str(value)
+    is_small = len(text) <= _LONGEST_NUMBER and -_DIGITS_BEHIND <= value.adjusted() < _DIGITS_BEFORE
+    return value if is_small else text
 
 
 def _non_finite(value: float) -> str:

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_tz
 from typing import Final
 
+from dlt_docjobs.model.exact_json import Exact
+
 UTC: Final = timezone.utc
 
 _ZONE = r"UTC|GMT|Z|[+-]\d{2}(?::?\d{2})?"
@@ -58,8 +60,8 @@ def parse_instant(value: object) -> datetime | None:
     try:
         if isinstance(value, datetime):
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return _of_epoch(repr(value))
+        if isinstance(value, (int, float, Exact)) and not isinstance(value, bool):
+            return _of_epoch(str(value))
         if isinstance(value, str):
             return _of_iso(value) or _of_rfc_2822(value) or _of_epoch(value)
     except OverflowError:

@@ -11,6 +11,8 @@ import re
 from math import isfinite
 from typing import Final
 
+from dlt_docjobs.model.exact_json import Exact
+
 MAX_INT: Final = 2**63 - 1
 MIN_INT: Final = -(2**63)
 
@@ -32,6 +34,8 @@ def to_float(value: object) -> float | None:
             return float(value)
         except OverflowError:
             return None
+    if type(value) is Exact:
+        value = float(value)
     if type(value) is str and _NUMERAL.fullmatch(value):
         value = float(value)
     return value if type(value) is float and isfinite(value) else None
@@ -44,6 +48,8 @@ def to_int(value: object) -> int | None:
             value = int(value)
         except ValueError:
             value = float(value)
+    if type(value) is Exact and MIN_INT <= value <= MAX_INT and value == int(value):
+        value = int(value)
     if type(value) is float and value.is_integer():
         value = int(value)
     return value if type(value) is int and MIN_INT <= value <= MAX_INT else None
@@ -55,6 +61,9 @@ def to_text(value: object) -> str | None:
         return value
     if type(value) is int:
         return str(value) if abs(value) < _LONGEST_ID else None
+    if type(value) is Exact:
+        digits = str(value)
+        return digits if _NUMERAL.fullmatch(digits) else None
     return repr(value) if type(value) is float and isfinite(value) else None
 
 

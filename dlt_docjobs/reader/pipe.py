@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 
+from dlt_docjobs.model import exact_json
 from dlt_docjobs.results import Document, ReadAnswer, Reading
 from dlt_docjobs.tables import TABLES
 
@@ -23,7 +24,7 @@ NOTHING: Final = b""
 
 # where Arrow wants its data to begin
 _ALIGNMENT: Final = 64
-_encode: Final = msgspec.json.Encoder().encode
+_encode: Final = exact_json.encode
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -65,7 +66,7 @@ def answer(
 ) -> list[bytes | pa.Buffer]:
     """What the helper answers, in pieces; `NOTHING` where it can't read what it was given."""
     try:
-        reading = read_answer(body, lambda: msgspec.json.decode(body), **policy)
+        reading = read_answer(body, lambda: exact_json.decode(body), **policy)
         return pack(reading) if reading.error is None else [NOTHING]
     except Exception:
         # the sync reads it by itself, and says what there is to say
@@ -99,7 +100,7 @@ def unpack(message: bytes) -> Reading:
     (length,) = LENGTH.unpack_from(message)
     place = LENGTH.size + length
     head = _decode(memoryview(message)[LENGTH.size : place])
-    rest = msgspec.json.decode(head.rest)
+    rest = exact_json.decode(bytes(head.rest))
     whole = pa.py_buffer(message)
     tables: dict[str, pa.RecordBatch] = {}
     for name, size in head.tables.items():

@@ -73,7 +73,7 @@ class Leftovers:
                 return len(to_json_text(value))
             except (ValueError, RecursionError):
                 return len(value)
-        return len(value) if isinstance(value, str) else len(repr(value))
+        return len(str(value))
 
 
 def put(record: dict[str, Any], key: str, value: Any) -> None:

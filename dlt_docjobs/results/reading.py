@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 import pyarrow as pa
 
+from dlt_docjobs.model import exact_json
 from dlt_docjobs.results.typed import NOT_AS_DOCUMENTED, Objects, UnreadableResult
 
 
@@ -67,7 +68,6 @@ Found = dict[str, "list[Any] | None"]
 """The objects that an answer holds, by key; None where it holds none."""
 
 _split: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode: Final = msgspec.json.Decoder().decode
 
 
 def read(
@@ -91,7 +91,13 @@ def read(
     try:
         parts = _split(body)
         found = {key: of.decode(parts[key]) for key, of in objects.items() if key in parts}
-        rest = {key: _decode(part) for key, part in parts.items() if key not in result_keys}
+        if not exact_json.survives_floats(body):
+            raise ValueError("numbers that no column of floats may take")
+        rest = {
+            key: exact_json.decode(bytes(part))
+            for key, part in parts.items()
+            if key not in result_keys
+        }
     except NOT_AS_DOCUMENTED:
         answer = decode()
         if type(answer) is not dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from decimal import Decimal
 
 import httpx
 import pytest
@@ -267,7 +268,7 @@ def answer(body: bytes) -> Answer:
         (b"-123456789012345678901234567890", -123456789012345678901234567890),
         (b'"\\ud800"', "\ud800"),
         (b'"\\ud83d\\ude00 \\u0000"', "😀 \0"),
-        (b"[Infinity, -Infinity, 1e400]", [float("inf"), float("-inf"), float("inf")]),
+        (b"[Infinity, -Infinity, 1e400]", [float("inf"), float("-inf"), Decimal("1e400")]),
         (b"\xef\xbb\xbf{}", {}),
         (b" null ", None),
     ],
@@ -281,7 +282,7 @@ def test_nan_is_read() -> None:
     assert value != value
 
 
-@pytest.mark.parametrize("body", [b"{} {}", b"[1,]", b"9" * 5000, b"{'a': 1}", b"nul"])
+@pytest.mark.parametrize("body", [b"{} {}", b"[1,]", b"{'a': 1}", b"nul"])
 def test_half_json_is_refused(body: bytes) -> None:
     with pytest.raises(UnreadableBody):
         decode_json(answer(body))

@@ -11,8 +11,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import msgspec
-
 from dlt_docjobs.http import Answer, NotFound
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.vocabulary import FAILED, SUCCEEDED, JobKind
@@ -94,7 +92,8 @@ class UnsiloedApi(ProviderApi):
             value = {**reading.rest, "chunks": []}
             policy = self.policy
             reading = results.read_answer(
-                msgspec.json.encode(value),
+                # nothing to be read as bytes: the value is there
+                b"",
                 lambda: value,
                 include_content=policy.include_content,
                 include_ocr=policy.include_ocr,
