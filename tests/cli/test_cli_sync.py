@@ -57,7 +57,7 @@ def life(make_place: MakePlace) -> Life:
 def test_no_provider_means_every_account_with_a_key(life: Life) -> None:
     assert life.first.code == 0, life.first.said
     found = [(entry["provider"], entry["account"]) for entry in life.first.json["providers"]]
-    assert found == [("llamacloud", "default"), ("contextual", "eu"), ("unsiloed", "default")]
+    assert found == [("contextual", "eu"), ("llamacloud", "default"), ("unsiloed", "default")]
     life.place.assert_everything_loaded("llamacloud")
     life.place.assert_everything_loaded("contextual")
 
@@ -99,7 +99,7 @@ def test_another_sync_changes_nothing_and_says_so(life: Life) -> None:
     assert life.again.code == 0
     head, *lines, last = life.again.out.splitlines()
     assert head.split()[0] == "provider"
-    assert [line.split()[0] for line in lines] == ["llamacloud", "contextual:eu", "unsiloed"]
+    assert [line.split()[0] for line in lines] == ["contextual:eu", "llamacloud", "unsiloed"]
     assert all(line.endswith("nothing changed") for line in lines)
     assert last == "nothing changed"
     assert life.counts[1] == life.counts[2]
