@@ -29,7 +29,7 @@ from dlt_docjobs.model.vocabulary import (
 PROVIDER = "provider"
 OBSERVED = "observed"
 # Clocks that differ by less look alike: the Date header tells 2 s, and is cut to seconds
-_CLOCK_DOUBT: Final = timedelta(seconds=3)
+CLOCK_DOUBT: Final = timedelta(seconds=3)
 
 
 @dataclass(slots=True)
@@ -302,5 +302,5 @@ def _written_until(tail: StatusEvent) -> datetime:
     """
     is_seen_only = tail.occurred_at_source == OBSERVED or tail.sequence == 0
     if is_seen_only and tail.provider_status is not None:
-        return max(tail.occurred_at_latest, tail.observed_at + _CLOCK_DOUBT)
+        return max(tail.occurred_at_latest, tail.observed_at + CLOCK_DOUBT)
     return tail.occurred_at_latest

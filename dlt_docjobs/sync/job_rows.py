@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from dlt_docjobs.model.cleaning import clean_json, encode_json, hashed_name, without_content
-from dlt_docjobs.model.history import History, derive_events, derive_expiry
+from dlt_docjobs.model.history import CLOCK_DOUBT, History, derive_events, derive_expiry
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
 from dlt_docjobs.model.times import middle
@@ -29,8 +29,6 @@ from dlt_docjobs.providers.protocol import ProviderApi
 from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse.state import JobRef, KnownJob
 
-# clocks that differ by less look alike: the Date header tells 2 s, and is cut to seconds
-_CLOCK_DOUBT: Final = timedelta(seconds=3)
 _STICKY: Final = (
     "document_name",
     "project_id",
@@ -478,7 +476,7 @@ def _without_future(seen: JobObservation) -> JobObservation:
 
     A clock or a typed year is wrong then: such a date proves nothing of when anything happened.
     """
-    latest = seen.holds_until + _CLOCK_DOUBT
+    latest = seen.holds_until + CLOCK_DOUBT
     dates: dict[str, Any] = {
         name: None
         for name in ("created_at", "started_at", "finished_at", "updated_at")

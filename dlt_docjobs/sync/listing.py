@@ -8,6 +8,7 @@ from math import ceil
 from typing import Final
 
 from dlt_docjobs.http import ApiError, InvalidRequest, UnreadableBody
+from dlt_docjobs.model.history import CLOCK_DOUBT
 from dlt_docjobs.model.times import UTC, before
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.answers import UnreadableRecord
@@ -22,7 +23,6 @@ from dlt_docjobs.sync.rejections import payload_of
 from dlt_docjobs.sync.settings import Window
 from dlt_docjobs.warehouse.state import OpenJob
 
-_CLOCK_DOUBT: Final = timedelta(seconds=3)
 # where no answer tells the time, the provider's clock may be anywhere within a day of ours
 _UNTOLD_DOUBT: Final = timedelta(days=1)
 _IDLE_PAGES: Final = 100
@@ -154,7 +154,7 @@ class Listing:
             return
         # everything created before the first request has been listed, by the earlier of both
         # clocks; the Date header does not tell clocks apart that differ by less than 2 s
-        doubt = _CLOCK_DOUBT if context.clocks.is_told else _UNTOLD_DOUBT
+        doubt = CLOCK_DOUBT if context.clocks.is_told else _UNTOLD_DOUBT
         listed = context.clocks.earlier(began) - doubt
         progress.finish(listed, cursor=listed)
 

@@ -202,7 +202,7 @@ class Observing:
         ref = seen.ref
         if self._context.warehouse.is_forgotten(seen.job_id):
             return
-        await self.know(*_one(ref))
+        await self.know(seen.job_kind, [seen.job_id])
         if self.leave(ref):
             return
         self._context.looked.note(ref)
@@ -337,7 +337,3 @@ class Observing:
                 context.request.run_id,
             )
             buffer.add([record])
-
-
-def _one(ref: JobRef) -> tuple[JobKind, list[str]]:
-    return ref[0], [ref[1]]
