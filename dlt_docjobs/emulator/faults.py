@@ -83,8 +83,8 @@ class Faults:
     """An older deployment: everything in one answer, neither token nor size understood."""
     bulk_omits: set[str] = field(default_factory=set)
     """Ids that lists leave out, though asking for them one by one finds them."""
-    unreadable_rows: set[Literal["not_object", "no_id", "null_id", "bad_date", "number_id"]] = (
-        field(default_factory=set)
+    unreadable_rows: set[Literal["not_object", "no_id", "null_id", "number_id"]] = field(
+        default_factory=set
     )
     """Rows of these kinds are added to every first page."""
     list_carries_results: bool = False

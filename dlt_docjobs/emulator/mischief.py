@@ -124,5 +124,3 @@ def _bend_rows(call: Call, answer: Answer, rows: list[Any]) -> None:
         rows.append(model | {id_key: None})
     if "number_id" in kinds:
         rows.append(model | {id_key: 12345})
-    if "bad_date" in kinds:
-        rows.append(model | {id_key: f"{call.provider}-bad-date", "created_at": "yesterday"})

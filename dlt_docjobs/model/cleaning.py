@@ -252,6 +252,11 @@ def to_json_text(value: Any, *, redact_secrets: bool = False, sort_keys: bool = 
     return encode_json(clean_json(value, redact_secrets=redact_secrets), sort_keys=sort_keys)
 
 
+def decode_json(text: JsonText) -> Any:
+    """The value of JSON that is stored, every number with all of its digits."""
+    return exact_json.decode_leniently(text.encode("utf-8", "surrogatepass"))
+
+
 def encode_json(cleaned: Any, *, sort_keys: bool = False) -> JsonText:
     """What `clean_json` returned as compact JSON text.
 

@@ -1,7 +1,7 @@
 """Instants: every one is timezone-aware UTC with microseconds.
 
 Providers write them as `…Z`, `…+00:00` or naive, with 0 to 9 fractional digits
-(docs/providers/unsiloed.md#dates). As text they neither compare nor sort: `…00Z` and `…00.5Z`,
+(docs/providers/, of each its dates). As text they neither compare nor sort: `…00Z` and `…00.5Z`,
 `Z` and `+00:00`. So they are parsed once, here.
 """
 

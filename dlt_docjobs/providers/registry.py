@@ -82,7 +82,7 @@ def title_of(name: str) -> str:
 
 
 def split_name(source_name: str) -> tuple[str, str] | None:
-    """The provider and the account behind a source's name, such as `llamacloud_eu`.
+    """The provider and the account behind a source's name, written `NAME_ACCOUNT` or `NAME`.
 
     Returns:
         None where no provider's name stands in front. Of several the longest counts.

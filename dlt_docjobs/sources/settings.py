@@ -43,7 +43,7 @@ class Connection:
 
 
 def account_of(provider: str, source_name: str) -> str:
-    """The account that a source stands for: `llamacloud_eu` is LlamaCloud's account `eu`."""
+    """The account that a source stands for: `NAME_eu` is its account `eu`."""
     account = source_name.removeprefix(provider).removeprefix("_") or "default"
     if not _ACCOUNT.fullmatch(account):
         raise UsageError(f"an account's name is lower-case letters, digits and _, not {account!r}")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, Final
 
 from dlt_docjobs.http import ApiError, InvalidIdentifier, NotFound, ResponseTooLarge, UnreadableBody
-from dlt_docjobs.model.cleaning import clean_json, to_json_text
+from dlt_docjobs.model.cleaning import clean_json, decode_json, to_json_text
 from dlt_docjobs.model.records import ExtractionResult
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.answers import UnreadableRecord
@@ -309,7 +308,7 @@ class Fetching:
             self._job_rows.conclude(entry, "expired")
         else:
             payload = entry.row.payload if entry.row else None
-            self._reject_result(entry, _NO_RESULT, json.loads(payload) if payload else None)
+            self._reject_result(entry, _NO_RESULT, decode_json(payload) if payload else None)
 
     def _may_still_come(self, entry: JobEntry) -> bool:
         """Whether a result that is missing or unreadable is to be asked for again.

@@ -5,13 +5,18 @@ Pure functions of plain data: no request, no warehouse.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from dlt_docjobs.model.cleaning import clean_json, encode_json, hashed_name, without_content
+from dlt_docjobs.model.cleaning import (
+    clean_json,
+    decode_json,
+    encode_json,
+    hashed_name,
+    without_content,
+)
 from dlt_docjobs.model.history import CLOCK_DOUBT, History, derive_events, derive_expiry
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
@@ -300,7 +305,7 @@ class JobRows:
                     payload[key] = hashed_name(payload[key])
         cleaned = self._clean(payload)
         if old is not None and old.payload is not None and (same_status or not payload):
-            before = json.loads(old.payload)
+            before = decode_json(old.payload)
             merged = _merged(before, cleaned, (seen.provider_status, said))
             return old.payload if merged == before else encode_json(merged)
         return encode_json(cleaned)
@@ -415,7 +420,9 @@ def _differs(old: Job | None, new: Job) -> bool:
         return True
     for name in ("config", "user_metadata"):
         one, other = getattr(old, name), getattr(new, name)
-        if one != other and (one is None or other is None or json.loads(one) != json.loads(other)):
+        if one != other and (
+            one is None or other is None or decode_json(one) != decode_json(other)
+        ):
             return True
     rest: dict[str, Any] = {
         "config": None,
@@ -454,13 +461,13 @@ def _merged(before: Any, after: Any, words: tuple[str | None, str | None] = (Non
 def _merged_text(before: JsonText | None, after: JsonText | None) -> JsonText | None:
     if before is None or after is None or before == after:
         return after or before
-    one, other = json.loads(before), json.loads(after)
+    one, other = decode_json(before), decode_json(after)
     merged = _merged(one, other)
     return before if merged == one else encode_json(merged)
 
 
 def _progress_values(row: JobProgress) -> tuple[Any, ...]:
-    details = json.loads(row.details) if row.details else None
+    details = decode_json(row.details) if row.details else None
     return (
         row.completion_percentage,
         _stored(row.current_step),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.records import RejectedRecord
 from dlt_docjobs.model.times import middle
 from dlt_docjobs.model.vocabulary import EXPIRED, SUCCEEDED, JobKind
 from dlt_docjobs.providers.protocol import Rejection
@@ -16,7 +17,8 @@ from dlt_docjobs.sync.job_rows import (
     needs_last_progress,
     stands_for_progress,
 )
-from dlt_docjobs.sync.rejections import rejected_record, rejection_id, unknown_id
+from dlt_docjobs.sync.rejections import rejected_record, unknown_id
+from dlt_docjobs.sync.result_rows import BYTES_PER_PACKAGE
 from dlt_docjobs.sync.settings import Wanted, reloaded_states
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
 from dlt_docjobs.tables.arrow import RowBuffer
@@ -41,7 +43,14 @@ class Observing:
         self._wanted = wanted
         self._entries: dict[JobRef, JobEntry] = {}
         self._known: dict[JobRef, KnownJob] = {}
-        self._rejections: dict[str, Rejection] = {}
+        self._rejections: dict[str, RejectedRecord] = {}
+        self._rejected_size = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the package should have no more of them."""
+        most = self._settings.max_jobs_per_package
+        return len(self._entries) >= most or self._rejected_size >= BYTES_PER_PACKAGE
 
     def __len__(self) -> int:
         """How many jobs the package has."""
@@ -257,9 +266,20 @@ class Observing:
 
     def reject(self, rejections: Iterable[Rejection]) -> None:
         """Sets aside what can't be read."""
+        context = self._context
         for rejection in rejections:
-            if not self._context.warehouse.is_forgotten(rejection.job_id):
-                self._rejections[rejection_id(self._settings, rejection)] = rejection
+            if context.warehouse.is_forgotten(rejection.job_id):
+                continue
+            record = rejected_record(
+                self._settings,
+                rejection,
+                context.api.without_content,
+                context.api.name_keys,
+                context.clock.now(),
+                context.request.run_id,
+            )
+            if self._rejections.setdefault(record.rejection_id, record) is record:
+                self._rejected_size += len(record.payload or "")
 
     def _decide_result(self, entry: JobEntry) -> None:
         """Decides whether the entry's result is to be fetched in this run."""
@@ -274,7 +294,7 @@ class Observing:
         elif self._is_named(kind):
             entry.wants_result = entry.row.status == SUCCEEDED
         elif self._settings.reload is not None:
-            entry.wants_result = state in ("pending", *reloaded_states(self._settings.reload))
+            entry.wants_result = state in reloaded_states(self._settings.reload)
         elif self._context.window is not None:
             whole = self._wanted.whole_result(kind)
             entry.wants_result = state == "pending" or (state == "skipped" and whole)
@@ -324,16 +344,7 @@ class Observing:
         context = self._context
         ids = list(self._rejections)
         seen = await context.warehouse.read(lambda state: state.rejections(ids)) if ids else {}
-        for identifier, rejection in self._rejections.items():
-            if identifier in seen:
-                continue
-            context.figures.rejected += 1
-            record = rejected_record(
-                self._settings,
-                rejection,
-                context.api.without_content,
-                context.api.name_keys,
-                context.clock.now(),
-                context.request.run_id,
-            )
-            buffer.add([record])
+        for identifier, record in self._rejections.items():
+            if identifier not in seen:
+                context.figures.rejected += 1
+                buffer.add([record])

@@ -115,8 +115,7 @@ class Package:
 
     @property
     def _is_full(self) -> bool:
-        most = self._context.settings.max_jobs_per_package
-        return self._results.is_full or len(self._observing) >= most
+        return self._results.is_full or self._observing.is_full
 
     async def _take_items(self) -> None:
         session = self._session

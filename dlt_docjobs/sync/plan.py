@@ -117,7 +117,7 @@ class Plan:
         if reload == "incomplete":
             refs = await context.warehouse.read(lambda state: state.incomplete_jobs())
         else:
-            states = ("pending", *reloaded_states(reload)) if reload == "all" else (reload,)
+            states = reloaded_states(reload)
             refs = await context.warehouse.read(lambda state: state.jobs_in_states(*states))
         context.results.known += len(refs)
         context.is_listed = True

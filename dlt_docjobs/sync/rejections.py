@@ -6,17 +6,20 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from dlt_docjobs.http import UnreadableBody
 from dlt_docjobs.model.cleaning import clean_json, hashed_name, to_json_text
-from dlt_docjobs.model.records import RejectedRecord
+from dlt_docjobs.model.records import JsonText, RejectedRecord
 from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import Rejection
 from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse.state import JobRef
 
 UNKNOWN_ID = "the provider doesn't know this id"
+# characters (docs/contract.md, rejected_records)
+LARGEST_PAYLOAD: Final = 16 * 2**20
+KEPT_OF_LARGER: Final = 2**20
 
 
 def rejection_id(settings: SyncSettings, rejection: Rejection) -> str:
@@ -67,6 +70,7 @@ def rejected_record(
         payload = _with_hashed_names(payload, names)
     if not settings.policy.include_content:
         payload = without_content(payload)
+    text, note = _stored(payload, rejection.payload)
     return RejectedRecord(
         rejection_id=rejection_id(settings, rejection),
         provider=settings.provider.name,
@@ -74,10 +78,25 @@ def rejected_record(
         endpoint=rejection.endpoint,
         job_kind=rejection.job_kind,
         job_id=rejection.job_id,
-        error=rejection.error,
-        payload=None if payload is None else to_json_text(payload),
+        error=rejection.error + note,
+        payload=text,
         observed_at=observed_at,
         run_id=run_id,
+    )
+
+
+def _stored(payload: Any, came: Any) -> tuple[JsonText | None, str]:
+    """The payload as JSON, or as much of it as one row may weigh, and what is said of the rest."""
+    if payload is None:
+        return None, ""
+    text = to_json_text(payload)
+    if len(text) <= LARGEST_PAYLOAD:
+        return text, ""
+    whole = came if isinstance(came, bytes) else text.encode()
+    beginning = (payload if isinstance(payload, str) else text)[:KEPT_OF_LARGER]
+    return to_json_text(beginning), (
+        f"; of its {len(whole):,} bytes (SHA-256 {hashlib.sha256(whole).hexdigest()}) "
+        "the first MB is kept"
     )
 
 

@@ -22,7 +22,7 @@ _ROWS_PER_BATCH: Final = 20_000
 # of answers: a single one may be larger than all of a batch's rows should be
 _BYTES_PER_BATCH: Final = 32 * 2**20
 # of Arrow: what DuckDB takes in at once without more memory than `docjobs` gives it
-_BYTES_PER_PACKAGE: Final = 288 * 2**20
+BYTES_PER_PACKAGE: Final = 288 * 2**20
 
 
 class ResultRows:
@@ -60,7 +60,7 @@ class ResultRows:
     @property
     def is_full(self) -> bool:
         """Whether a package should have no more of them."""
-        return self._written_bytes >= _BYTES_PER_PACKAGE
+        return self._written_bytes >= BYTES_PER_PACKAGE
 
     def add(self, entry: JobEntry, rows: Mapping[str, pa.RecordBatch], size: int) -> None:
         """Takes the rows of one job's result.

@@ -15,8 +15,8 @@ Reload = Literal["failed", "skipped", "incomplete", "all"]
 
 
 def reloaded_states(reload: str) -> tuple[str, ...]:
-    """The states of results that are fetched again, beside those that are pending."""
-    return ("loaded", "failed", "skipped") if reload == "all" else (reload,)
+    """The states of results that are fetched; pending ones are at every sync."""
+    return ("pending", *(("loaded", "failed", "skipped") if reload == "all" else (reload,)))
 
 
 class Window(NamedTuple):

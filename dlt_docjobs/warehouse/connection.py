@@ -100,7 +100,17 @@ def connect(pipeline: Pipeline) -> Iterator[SqlClientBase[Any] | None]:
     """A connection to the pipeline's dataset; None where there is no dataset yet."""
     prepare(pipeline)
     with pipeline.sql_client() as client:
+        _keep_digits(client)
         yield client if client.has_dataset() else None
+
+
+def _keep_digits(client: SqlClientBase[Any]) -> None:
+    """Lets JSON come as text: psycopg2 would make floats of its numbers, and lose digits."""
+    if type(client.native_connection).__module__.startswith("psycopg2"):
+        from psycopg2 import extras
+
+        extras.register_default_json(client.native_connection, loads=str)
+        extras.register_default_jsonb(client.native_connection, loads=str)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,6 @@ in `sync_runs`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from dlt.destinations.sql_client import SqlClientBase
 
+from dlt_docjobs.model.cleaning import encode_json
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.outcomes import BROKEN_OFF
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent, SyncRun
@@ -579,7 +579,7 @@ def _json_text(value: Any) -> JsonText | None:
     """JSON as text, whether the destination gave text or an object (PostgreSQL's jsonb)."""
     if value is None or isinstance(value, str):
         return cast("JsonText | None", value)
-    return JsonText(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return encode_json(value)
 
 
 _JOB_JSON: Final = ("config", "user_metadata", "payload")

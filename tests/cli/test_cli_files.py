@@ -96,7 +96,7 @@ def test_reset_and_forget_say_what_to_do_instead(lake: Lake) -> None:
     for command in (["reset", "llamacloud", "--yes"], ["forget", "--job-ids-file", names]):
         ran = lake.run(*command, *TO)
         assert (ran.code, ran.out) == (2, "")
-        assert "keeps files, and no row of a file can be deleted from here" in ran.err
+        assert "keeps files, and no row of a file can be deleted or changed from here" in ran.err
         assert "delete the folder of the dataset docjobs" in ran.err
     assert "have the providers delete these jobs" in ran.err
     assert lake.standing() == before

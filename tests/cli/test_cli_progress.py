@@ -21,6 +21,7 @@ from dlt_docjobs.cli.progress import ProgressView
 from dlt_docjobs.http import Wait
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.times import UTC, parse_instant
+from dlt_docjobs.sync.context import ResultCount
 from dlt_docjobs.sync.session import Session
 
 
@@ -38,15 +39,14 @@ class Watched:
         self.now = 100.0
         self.stream = stream
         self.figures = SimpleNamespace(jobs_listed=0, results_loaded=0)
-        self.session = SimpleNamespace(
+        self.context = SimpleNamespace(
             figures=self.figures,
-            results_known=0,
-            results_ended=0,
-            open_refs=set(),
+            results=ResultCount(),
+            looked=SimpleNamespace(open_refs=set()),
             is_listed=False,
-            is_loading=False,
             api=SimpleNamespace(counters=SimpleNamespace(requests=0)),
         )
+        self.session = SimpleNamespace(context=self.context, is_loading=False)
         self.view = ProgressView(name, stream, lambda: self.now)
         self.view.begin(cast(Session, self.session))
 
@@ -54,10 +54,10 @@ class Watched:
         """What is new on the stream after so many seconds and so much work."""
         self.now += seconds
         self.figures.jobs_listed += listed
-        self.session.results_known += known
+        self.context.results.known += known
         self.figures.results_loaded += fetched
-        self.session.results_ended += fetched
-        self.session.api.counters.requests += fetched
+        self.context.results.ended += fetched
+        self.context.api.counters.requests += fetched
         before = len(self.stream.getvalue())
         self.view.look()
         return self.stream.getvalue()[before:]
@@ -82,7 +82,7 @@ def test_the_end_is_foretold_once_everything_is_known_of() -> None:
     run = Watched(io.StringIO())
     run.after(1, listed=500, known=400)
     assert "left" not in run.after(5, fetched=50)
-    run.session.is_listed = True
+    run.context.is_listed = True
     assert "300 pending, 10 results/s, about 30 s left, 500 listed" in run.after(5, fetched=50)
 
 
@@ -158,7 +158,7 @@ def test_a_terminal_has_one_line_that_goes_away(
     run = Watched(Screen(), name)
     with run.view:
         run.after(1, listed=500, known=400)
-        run.session.is_listed = True
+        run.context.is_listed = True
         said = run.after(5, fetched=100)
         (row,) = rows_of(run.stream.getvalue(), 60)
     assert re.match(rf"{name}: ━━━━[━╸╺ ]* 25% 100 results f", row)
@@ -172,7 +172,7 @@ def test_the_line_never_wraps(xterm: pytest.MonkeyPatch, wide: int) -> None:
     xterm.setenv("COLUMNS", str(wide))
     run = Watched(Screen())
     with run.view:
-        run.session.is_listed = True
+        run.context.is_listed = True
         for _ in range(3):
             run.after(5, listed=500, known=400, fetched=100)
             assert len(rows_of(run.stream.getvalue(), wide)) == 1
@@ -330,7 +330,7 @@ def run_of(provider: str, **values: Any) -> SyncRun:
         (
             *("jobs_listed", "jobs_new", "jobs_changed", "status_events", "results_loaded"),
             *("chunks", "segments", "rejected", "requests", "retries", "throttled"),
-            *("open_jobs", "pending_results", "exit_code"),
+            *("open_jobs", "pending_results", "missing_jobs", "exit_code"),
         ),
         0,
     )
@@ -341,6 +341,7 @@ def run_of(provider: str, **values: Any) -> SyncRun:
         "account": "default",
         "ok": True,
         "error": None,
+        "doubted_since": None,
         "cursor": moment.astimezone(UTC),
         "duration_seconds": 1.25,
         "started_at": moment,

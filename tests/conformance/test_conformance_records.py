@@ -26,7 +26,7 @@ from dlt_docjobs.testing.checks import assert_complete, assert_sound
 from dlt_docjobs.testing.warehouse import Tables, events_of, job_row, of_job, text_of, without
 
 STYLES = ("naive", "nine", "offset", "default")
-UNREADABLE = {"not_object", "no_id", "null_id", "number_id", "bad_date"}
+UNREADABLE = {"not_object", "no_id", "null_id", "number_id"}
 
 
 @dataclass
@@ -73,7 +73,7 @@ def records(request: pytest.FixtureRequest, make_bench: MakeBench) -> Records:
         unknown_fields=True,
         unknown_segment_type=True,
         odd_texts={"signed_url", "nul", "surrogate", "nan"},
-        unreadable_rows=UNREADABLE - ({"bad_date"} if provider == "contextual" else set()),  # type: ignore[arg-type]
+        unreadable_rows=UNREADABLE,  # type: ignore[arg-type]
         list_carries_results=True,
         wrong_content_type=True,
     )
@@ -148,6 +148,23 @@ def test_a_date_that_comes_later_is_taken(records: Records, kind: str) -> None:
     assert job_row(records.tables[2], job_id)["created_at"] == job.created_at
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_date_that_cannot_be_read_costs_the_date_alone(
+    make_bench: MakeBench, provider: str
+) -> None:
+    bench = make_bench()
+    for kind in KINDS:
+        bench.emulator.add_job(provider, kind, status=SUCCESS_WORD[provider, kind], pages=1)
+    bench.emulator.faults = Faults(timestamps="garbage")
+    run = bench.sync(provider)
+    assert (run.ok, run.rejected, run.jobs_new) == (True, 0, len(KINDS))
+    for row in bench.tables()["jobs"]:
+        assert (row["created_at"], row["created_at_precision"]) != (None, "exact")
+        assert (row["status"], row["results_state"]) == ("succeeded", "loaded")
+        if row["created_at_precision"] == "unknown":
+            assert "25:61" in row["payload"]
+
+
 # -- what cannot be read ------------------------------------------------------------------------
 
 
@@ -159,10 +176,9 @@ def test_unreadable_rows_are_set_aside_and_the_rest_goes_on(records: Records) ->
     assert (run.ok, run.exit_code) == (False, 1)
     assert run.rejected == len(rows) > 0
     assert "rejected_records" in run.error
-    kinds = len(UNREADABLE) if records.provider == "llamacloud" else len(UNREADABLE) - 1
     for kind in KINDS:
         of_kind = [row for row in rows if row["job_kind"] == kind]
-        assert len(of_kind) == kinds
+        assert len(of_kind) == len(UNREADABLE)
         assert {row["endpoint"] for row in of_kind} == {of_kind[0]["endpoint"]}
         assert all(row["error"] for row in of_kind)
         payloads = [json.loads(row["payload"]) for row in of_kind]

@@ -181,7 +181,7 @@ def test_a_new_job_whose_rows_are_there_all_the_same_is_replaced(shop: Shop) -> 
 
 
 def test_a_package_is_bounded_by_bytes_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(result_rows, "_BYTES_PER_PACKAGE", 2**16)
+    monkeypatch.setattr(result_rows, "BYTES_PER_PACKAGE", 2**16)
     monkeypatch.setattr(result_rows, "_ROWS_PER_BATCH", 20)
     shop.add("llamacloud", 12, pages=4)
     row, _ = shop.sync("llamacloud", max_concurrency=2)

@@ -9,8 +9,7 @@ from docs_support import Project
 from process_support import repeated
 
 from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.emulator.vocabulary import PROVIDERS
-from dlt_docjobs.model.vocabulary import JOB_KINDS
+from dlt_docjobs.emulator.births import SHARES
 
 # the ids that the pages name
 NAMED_JOBS = ("5d1f0d0e-6c1c-4f6e-9c43-0e6f1f1f7a10", "7d6c9a4e-0000-0000-0000-000000000001")
@@ -21,13 +20,12 @@ def providers() -> Iterator[Emulator]:
     """A few jobs of every provider and kind, none of which hangs."""
     with Emulator(seed=3, jobs=0) as emulator:
         created_at = datetime.now(timezone.utc) - timedelta(days=2)
-        for provider in PROVIDERS:
-            for kind in JOB_KINDS:
-                for status in ("succeeded", "failed", None):
-                    word = _word(provider, kind, status)
-                    emulator.add_job(
-                        provider, kind, status=word, created_at=created_at if word else None
-                    )
+        for provider, kind in SHARES:
+            for status in ("succeeded", "failed", None):
+                word = _word(provider, kind, status)
+                emulator.add_job(
+                    provider, kind, status=word, created_at=created_at if word else None
+                )
         for job_id in NAMED_JOBS:
             emulator.add_job("unsiloed", "parse", job_id=job_id)
         yield emulator

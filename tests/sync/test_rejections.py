@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any, cast
 
@@ -182,3 +183,18 @@ def test_an_id_that_the_provider_never_knew_has_one_key() -> None:
     assert one.is_unknown_id and one.error == UNKNOWN_ID and one.payload is None
     assert unknown_id_rejection(settings, ("parse", "x")) == rejection_id(settings, one)
     assert unknown_id_rejection(settings, ("extract", "x")) != rejection_id(settings, one)
+
+
+def test_of_a_payload_beyond_all_measure_the_first_mb_is_kept() -> None:
+    body = b"<html>" + b"\xc3\xa9" * (16 * 2**20)
+    row = record(body)
+    assert row.payload is not None
+    assert json.loads(row.payload) == "<html>" + "é" * (2**20 - 6)
+    assert f"{len(body):,} bytes" in row.error
+    assert hashlib.sha256(body).hexdigest() in row.error
+
+    text = json.dumps({"status": None, "rows": ["x" * 2**20] * 17}, separators=(",", ":"))
+    row = record(json.loads(text))
+    assert row.payload is not None and json.loads(row.payload) == text[: 2**20]
+    assert f"{len(text):,} bytes" in row.error
+    assert record("x" * 2**20).error == "field status: is missing"
