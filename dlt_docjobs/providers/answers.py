@@ -87,7 +87,7 @@ def next_token(body: Any, key: str) -> str | None:
     if token is None or isinstance(token, str):
         return token or None
     if isinstance(token, (bool, dict, list)):
-        raise UnreadableRecord(f"the list's `{key}` is {type_name(token)}", body)
+        raise UnreadableRecord(f"the list's `{key}` is {type_name(token)}", {key: token})
     return str(token)
 
 
@@ -126,6 +126,17 @@ class RecordReader:
         identifier = clean_text(job_id) if isinstance(job_id, str) and job_id else None
         self.rejections.append(Rejection(self.endpoint, self.kind, identifier, error, payload))
 
-    def page(self, answer: Answer, token: str | None = None) -> JobPage:
-        """What was read, of which answer."""
-        return JobPage(self.observations, self.rejections, token, answer.clock_offset)
+    def page(self, answer: Answer, body: Any = None, token_key: str = "") -> JobPage:
+        """What was read, of which answer; a token that can't be read costs what comes after it.
+
+        Args:
+            answer: The answer.
+            body: What it holds.
+            token_key: Under which the next page's token stands; empty where there are no pages.
+        """
+        page = JobPage(self.observations, self.rejections, None, answer.clock_offset)
+        try:
+            page.next_token = next_token(body, token_key)
+        except UnreadableRecord as error:
+            page.breaks_off = error
+        return page

@@ -41,12 +41,14 @@ class JobPage:
     Attributes:
         clock_offset: The answer's: how the provider's clock stands, which an empty page tells too;
             None where it told nothing.
+        breaks_off: Why nobody can tell where the next page is, or whether there is one.
     """
 
     observations: list[JobObservation]
     rejections: list[Rejection]
     next_token: str | None = None
     clock_offset: timedelta | None = None
+    breaks_off: Exception | None = None
 
 
 @dataclass(slots=True, repr=False)

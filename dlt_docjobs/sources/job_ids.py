@@ -16,6 +16,9 @@ from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind
 
 _IDENTIFIER: Final = re.compile(r"[\x21-\x7e]+")
 
+# some six million ids
+_LARGEST_FILE: Final = 256 * 2**20
+
 JobIds = Iterable[Any]
 
 _KINDS: Final = f"{', '.join(JOB_KINDS[:-1])} or {JOB_KINDS[-1]}"
@@ -106,7 +109,16 @@ def read_job_ids(path: Path) -> Iterator[tuple[str, JobKind | None]]:
         UsageError: It can't be read; the message says where.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        # a FIFO would be waited for, and a device may have no end
+        if path.exists() and not path.is_file():
+            raise UsageError(f"the job ids file {path} is no regular file: write the ids to one")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise UsageError(
+                f"the job ids file {path} has more than {_LARGEST_FILE // 2**20} MB: split it"
+            )
+        text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise UsageError(f"the job ids file {path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -203,7 +203,11 @@ class Listing:
                     listed |= _marks(slipped)
                     yield slipped
             seam = (token,)
-            if page.next_token is None or _is_older(listing, page, window.since):
+            if _is_older(listing, page, window.since):
+                return
+            if page.breaks_off is not None:
+                raise page.breaks_off
+            if page.next_token is None:
                 return
             name = " and ".join(self._kinds(listing))
             if page.next_token in tokens or page.next_token == token:

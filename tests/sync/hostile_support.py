@@ -258,6 +258,104 @@ class Served:
         return httpx.Response(status, content=body, headers={"content-type": "application/json"})
 
 
+class Harm(NamedTuple):
+    """What is done to one job, and to the headers of every answer.
+
+    Attributes:
+        mutation: Done to the job's row in lists, and to whatever it answers itself.
+        job_id: Stands in place of its id in lists; None leaves it.
+        token: Where the next page is said to be, on a list's last page; None leaves it.
+        headers: Of every answer.
+        own_headers: Of the job's own answers.
+    """
+
+    mutation: Mutation
+    job_id: Any
+    token: Any
+    headers: list[tuple[str, str]]
+    own_headers: list[tuple[str, str]]
+
+
+_ODD_TEXTS = st.one_of(
+    st.sampled_from(
+        ["", " ", "..", "a/b", "a?b#c", "%00", "x" * 70_000, "\x7f", "é", "-1", "null"]
+    ),
+    st.text(max_size=8),
+)
+_ODD_DATES = st.sampled_from(
+    [
+        *("", "now", "0", "2026-11-01T00:00:00Z", "Thu, 01 Jan 1970 00:00:00 -9999"),
+        *("Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 GMT"),
+        "Sat, 30 Feb 2026 00:00:00 GMT",
+    ]
+)
+_ODD_HEADERS = st.lists(
+    st.one_of(
+        st.tuples(st.just("date"), _ODD_DATES),
+        st.tuples(st.just("content-type"), st.sampled_from(["", "text/html", "a/b; charset=x"])),
+        st.tuples(st.just("retry-after"), st.sampled_from(["", "soon", "-1", "1e9", "0"])),
+        st.tuples(st.sampled_from(["link", "etag", "x-brand-new"]), st.just("<>; x=" + "y" * 9000)),
+    ),
+    max_size=3,
+)
+_OWN_HEADERS = st.lists(
+    st.tuples(
+        st.just("content-encoding"), st.sampled_from(["gzip", "br", "deflate", "nonsense", ""])
+    ),
+    max_size=1,
+)
+HARM = st.builds(
+    Harm,
+    MUTATION,
+    st.none() | _ODD_TEXTS | VALUES,
+    st.none() | _ODD_TEXTS | VALUES,
+    _ODD_HEADERS,
+    _OWN_HEADERS,
+)
+
+
+class Harmed(Served):
+    """Answers as recorded, but for those of one job and for headers."""
+
+    def __init__(self, account: Account, victim: str, harm: Harm) -> None:
+        super().__init__(account, [])
+        self._victim, self._harm = victim, harm
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        answer, harm = super().__call__(request), self._harm
+        body, headers = answer.content, list(harm.headers)
+        if self._victim in request.url.path:
+            text = json.dumps(mutated(answer.json(), harm.mutation.edits)).encode()
+            body = unreadable(text, harm.mutation.spoiling)
+            headers += harm.own_headers
+        elif answer.status_code == 200:
+            body = self._list(answer.json())
+        names = {name for name, _ in headers}
+        if "content-type" not in names:
+            headers.append(("content-type", "application/json"))
+        sent = [(name.encode(), value.encode()) for name, value in headers]
+        # as a stream, so that what can't be decoded is found out when it is read
+        return httpx.Response(
+            answer.status_code, headers=sent, stream=httpx.ByteStream(body), request=request
+        )
+
+    def _list(self, body: Any) -> bytes:
+        for name in ("items", "jobs"):
+            rows = body.get(name) if isinstance(body, dict) else None
+            for place, row in enumerate(rows if isinstance(rows, list) else []):
+                key = "job_id" if "job_id" in row else "id"
+                if row[key] == self._victim:
+                    odd = mutated(row, self._harm.mutation.edits)
+                    if self._harm.job_id is not None and isinstance(odd, dict):
+                        odd[key] = self._harm.job_id
+                    rows[place] = odd
+                    self.mutated += 1
+        token = "next_page_token" if "next_page_token" in body else "next_cursor"
+        if token in body and body[token] is None and self._harm.token is not None:
+            body[token] = self._harm.token
+        return json.dumps(body).encode()
+
+
 def texts(warehouse: Warehouse) -> str:
     """Everything that a warehouse holds, as one text."""
     found: list[str] = []

@@ -16,8 +16,11 @@ from typing import Any
 import httpx
 import pytest
 from hostile_support import (
+    HARM,
     MUTATION,
     Account,
+    Harm,
+    Harmed,
     Mutation,
     Served,
     assert_storable,
@@ -59,6 +62,20 @@ def accounts() -> Iterator[dict[Provider, Account]]:
                 for hours in (40, 41, 42):
                     created = datetime.now(timezone.utc) - timedelta(hours=hours)
                     emulator.add_job(provider, kind, status=word, created_at=created, hang=True)
+        yield {provider: Account.recorded(provider, emulator) for provider in PROVIDERS}
+
+
+@pytest.fixture(scope="module")
+def few() -> Iterator[dict[Provider, Account]]:
+    """The same with a few jobs."""
+    with Emulator(seed=5, jobs=0) as emulator:
+        created = datetime.now(timezone.utc) - timedelta(hours=30)
+        for provider, words in RUNNING.items():
+            for kind, word in words.items():
+                emulator.add_job(provider, kind, status=word, created_at=created, hang=True)
+                for pages in (1, 2):
+                    emulator.add_job(provider, kind, created_at=created, pages=pages)
+        emulator.advance(20 * 3600)
         yield {provider: Account.recorded(provider, emulator) for provider in PROVIDERS}
 
 
@@ -172,6 +189,52 @@ def test_mutated_answers_lose_nothing(
     tried = try_answers(accounts, examples)
     record_property("mutated answers", tried)
     assert tried >= wanted
+
+
+def neighbours(warehouse: Warehouse, victim: str) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """What is stored of every other job."""
+    return {
+        ref: (row.status, row.results_state, row.page_count, row.segment_count)
+        for ref, row in warehouse.jobs.items()
+        if victim not in ref
+    }
+
+
+def try_neighbours(accounts: dict[Provider, Account], examples: int) -> int:
+    """Syncs in each of which one job is harmed, and the headers are; returns how many."""
+    tried = 0
+    whole: dict[Provider, Warehouse] = {}
+    for provider, account in accounts.items():
+        whole[provider] = Warehouse()
+        account.sync(httpx.MockTransport(Served(account, [])), whole[provider], Progress.fresh())
+
+    @settings(max_examples=examples, **RELAXED)
+    @given(providers, st.integers(0, 2**16), HARM)
+    def syncs(provider: Provider, which: int, harm: Harm) -> None:
+        nonlocal tried
+        tried += 1
+        account = accounts[provider]
+        victim, _ = account.targets[which % len(account.targets)]
+        warehouse = Warehouse()
+        served = httpx.MockTransport(Harmed(account, victim, harm))
+        session, _ = account.sync(served, warehouse, Progress.fresh())
+        said = [session.row().error or "", *session.context.outcome.problems]
+        assert not any(BROKEN_INSIDE in text for text in said), said
+        assert session.exit_code in (0, 1), said
+        assert_storable(warehouse)
+        stored, expected = neighbours(warehouse, victim), neighbours(whole[provider], victim)
+        assert expected.items() <= stored.items(), (victim, harm, said)
+
+    syncs()
+    return tried
+
+
+@pytest.mark.parametrize(
+    "examples",
+    [500, pytest.param(20_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+)
+def test_one_bad_job_costs_itself(examples: int, few: dict[Provider, Account]) -> None:
+    assert try_neighbours(few, examples) >= examples
 
 
 def test_every_endpoint_is_among_the_answers(accounts: dict[Provider, Account]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import uuid
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
@@ -120,9 +121,15 @@ def test_files_of_ids_that_are_refused(
     assert said in refusal(read, tmp_path, text, name)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_what_is_no_file_of_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "can't be read" in refusal(list, job_ids.read_job_ids(tmp_path / "none.txt"))
-    assert "can't be read" in refusal(list, job_ids.read_job_ids(tmp_path))
+    assert "no regular file" in refusal(list, job_ids.read_job_ids(tmp_path))
+    assert "no regular file" in refusal(list, job_ids.read_job_ids(Path("/dev/zero")))
+    os.mkfifo(tmp_path / "ids")
+    assert "no regular file" in refusal(list, job_ids.read_job_ids(tmp_path / "ids"))
+    monkeypatch.setattr(job_ids, "_LARGEST_FILE", 2**20)
+    (tmp_path / "many.txt").write_text("pjb-1\n" * 200_000)
+    assert "more than 1 MB" in refusal(list, job_ids.read_job_ids(tmp_path / "many.txt"))
 
 
 # -- ids from elsewhere ---------------------------------------------------------------------------

@@ -94,7 +94,7 @@ class ContextualApi(ProviderApi):
         for row in answers.records_of(body, "jobs", reader.endpoint):
             reader.read(row, lambda record: _observe_row(kind, record, answer), "id", "job_id")
         # prev_cursor leads backwards and is never followed
-        return reader.page(answer, answers.next_token(body, "next_cursor"))
+        return reader.page(answer, body, "next_cursor")
 
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
         """One job; the body of a parse status has no id, so the request's is used."""

@@ -221,7 +221,7 @@ class LlamaCloudApi(ProviderApi):
         reader = RecordReader(endpoint, kind)
         for item in answers.records_of(body, "items", endpoint):
             reader.read(item, lambda record: self._observe(kind, record, {}, answer), "id")
-        return reader.page(answer, answers.next_token(body, "next_page_token"))
+        return reader.page(answer, body, "next_page_token")
 
     async def _get(
         self, kind: JobKind, job_id: str, expand: Sequence[str], wants_result: bool = False

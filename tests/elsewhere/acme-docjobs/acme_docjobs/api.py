@@ -44,7 +44,7 @@ class AcmeApi(ProviderApi):
         reader = RecordReader("/jobs", None)
         for row in answers.records_of(body, "jobs", reader.endpoint):
             reader.read(row, lambda record: _observe(record, answer), "id")
-        return reader.page(answer, answers.next_token(body, "next"))
+        return reader.page(answer, body, "next")
 
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
         """One job without its result."""

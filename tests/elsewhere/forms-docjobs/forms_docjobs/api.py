@@ -147,7 +147,7 @@ class FormsApi(ProviderApi):
         reader = RecordReader(endpoint, None)
         for row in answers.records_of(body, "jobs", endpoint):
             reader.read(row, lambda record: _observe(record, answer), "id")
-        return reader.page(answer, answers.next_token(body, "next"))
+        return reader.page(answer, body, "next")
 
 
 def _observe(row: Any, answer: Answer) -> JobObservation:
