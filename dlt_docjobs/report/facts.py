@@ -111,7 +111,8 @@ def read_facts(
     written_at = now()
     found = ask.one(questions.DAYS)
     first, last = found["first_day"], found["last_day"]
-    since = max(first, last - timedelta(days=min(days, _MOST_DAYS) - 1)) if first else None
+    most = timedelta(days=min(days, _MOST_DAYS) - 1)
+    since = last - min(last - first, most) if first else None
     ask.values["since"] = (since or _EPOCH).isoformat()
     pages = ask.one(questions.PAGES)
     states = ask.all(questions.AT_RISK_COUNT)

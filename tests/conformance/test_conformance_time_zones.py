@@ -61,7 +61,8 @@ def test_jobs_of_the_first_and_the_last_day_break_no_later_read(bench: Destinati
     assert pipeline.destination is not None
     with pipeline.sql_client() as client:
         found = client.execute_sql("SELECT DISTINCT created_at FROM jobs ORDER BY 1") or []
-    assert [created_at for (created_at,) in found] == [FIRST, LAST]
+    # what lies in the future is no date of a creation
+    assert [created_at for (created_at,) in found] == [FIRST, None]
     (status,) = account_status(pipeline.destination, "docjobs")
     assert (status["jobs"], status["open_jobs"]) == (6, 4)
     create_views(pipeline)
