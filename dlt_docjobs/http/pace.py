@@ -93,13 +93,14 @@ def _number(text: str | None) -> float | None:
 class Pace:
     """Decides when the next request of a client may start.
 
-    After a 429 everything pauses, and the rate is halved; each success afterwards raises it by a
-    fixed step until it is back where it was. Requests that were under way when a 429 came
-    bring more of them: those extend the pause where they say how long, but count as one cut.
+    Additive increase, multiplicative decrease: after a 429 everything pauses, and the rate is
+    halved; each success afterwards raises it by a fixed step until it is back where it was.
+    Requests that were under way when a 429 came bring more of them: those extend the pause where
+    they say how long, but count as one decrease.
     """
 
     def __init__(self, clock: Clock, ceiling: float | None, random: Callable[[], float]) -> None:
-        """Starts without a brake.
+        """Starts at full rate.
 
         Args:
             clock: For `monotonic` only.
@@ -111,18 +112,18 @@ class Pace:
         self._random = random
         self._starts: deque[float] = deque(maxlen=1024)
         self._resume_at = -math.inf
-        self._cut_at = -math.inf
-        self._strikes = 0
-        self._brake: float | None = None
+        self._decreased_at = -math.inf
+        self._refusals = 0
+        self._reduced: float | None = None
         self._step = 0.0
         self._goal = math.inf
 
     @property
     def rate(self) -> float | None:
         """Requests a second that are allowed now; None for no limit."""
-        if self._brake is None:
+        if self._reduced is None:
             return self._ceiling
-        return self._brake if self._ceiling is None else min(self._brake, self._ceiling)
+        return self._reduced if self._ceiling is None else min(self._reduced, self._ceiling)
 
     def delay(self) -> float:
         """Seconds until the next request may start; 0 for now."""
@@ -138,12 +139,12 @@ class Pace:
 
     def succeeded(self) -> None:
         """An answer came that is no 429."""
-        self._strikes = 0
-        if self._brake is not None:
-            self._brake += self._step
+        self._refusals = 0
+        if self._reduced is not None:
+            self._reduced += self._step
             # Sums of fractions may miss it by a hair
-            if self._brake >= self._goal * (1 - 1e-9):
-                self._brake = None
+            if self._reduced >= self._goal * (1 - 1e-9):
+                self._reduced = None
 
     def throttled(self, sent: float, asked: float | None) -> float | None:
         """A 429 came.
@@ -157,11 +158,11 @@ class Pace:
             is worth telling. None otherwise.
         """
         now = self._clock.monotonic()
-        if sent > self._cut_at:
-            self._cut(now)
-            self._strikes += 1
+        if sent > self._decreased_at:
+            self._decrease(now)
+            self._refusals += 1
             if asked is None:
-                asked = backoff(self._strikes, self._random)
+                asked = backoff(self._refusals, self._random)
         if asked is None:
             return None
         before = max(self._resume_at, now)
@@ -169,14 +170,14 @@ class Pace:
         longer = self._resume_at - before
         return asked if longer >= 1 or (before == now and longer > 0) else None
 
-    def _cut(self, now: float) -> None:
-        if self._brake is None:
+    def _decrease(self, now: float) -> None:
+        if self._reduced is None:
             recent = [start for start in self._starts if start > now - _MEASURED_SECONDS]
             span = max(1.0, now - recent[0]) if recent else 1.0
             rate = max(len(recent) / span, _UNMEASURED_RATE)
-            self._brake = self._goal = rate if self._ceiling is None else min(rate, self._ceiling)
-        self._step = self._brake * _RECOVERY
-        self._brake = max(_SLOWEST_RATE, self._brake / 2)
-        # A goal below the slowest rate would lift the brake at once
+            self._reduced = self._goal = rate if self._ceiling is None else min(rate, self._ceiling)
+        self._step = self._reduced * _RECOVERY
+        self._reduced = max(_SLOWEST_RATE, self._reduced / 2)
+        # A goal below the slowest rate would end the decrease at once
         self._goal = max(self._goal, 2 * _SLOWEST_RATE)
-        self._cut_at = now
+        self._decreased_at = now

@@ -122,17 +122,17 @@ def build_resources(
                 tables = selected if fetch_results else selected - set(RESULT_TABLES)
                 wanted = Wanted(frozenset(tables), settings.policy.include_ocr)
                 session.attach(state_there)
-                outlet = _Outlet()
+                batches = _BatchQueue()
                 package = Package(
                     session,
                     wanted,
-                    outlet,
+                    batches,
                     replaces=merging.inserts is None,
                     by_row=merging.by_row,
                     reads_ahead=handle.is_managed,
                 )
                 try:
-                    yield from _drive(handle, package, outlet, wanted, merging)
+                    yield from _drive(handle, package, batches, wanted, merging)
                 finally:
                     session.detach()
             # what is written now could meet what another sync has written meanwhile
@@ -251,28 +251,28 @@ def _committed_progress(known: WarehouseState, pipeline: Pipeline) -> Progress:
     return Progress.fresh()
 
 
-class _Outlet:
+class _BatchQueue:
     """Hands batches from the engine's thread to dlt's, a few at a time."""
 
     def __init__(self) -> None:
-        self.queue: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=2)
+        self.waiting: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=2)
 
     async def __call__(self, batch: Batch | BaseException | None) -> None:
-        await asyncio.get_running_loop().run_in_executor(None, self.queue.put, batch)
+        await asyncio.get_running_loop().run_in_executor(None, self.waiting.put, batch)
 
 
 def _drive(
-    handle: RunHandle, package: Package, outlet: _Outlet, wanted: Wanted, merging: Merging
+    handle: RunHandle, package: Package, batches: _BatchQueue, wanted: Wanted, merging: Merging
 ) -> Iterator[_Tables]:
     """Runs a package in a thread of its own and yields its batches as they come."""
-    inbox = outlet.queue
-    handle.engine.start(_fill(package, outlet))
+    waiting = batches.waiting
+    handle.engine.start(_fill(package, batches))
     ended = False
     try:
         while True:
             try:
                 # short waits let Python run signal handlers
-                item = inbox.get(timeout=0.2)
+                item = waiting.get(timeout=0.2)
             except queue.Empty:
                 continue
             ended = item is None or isinstance(item, BaseException)
@@ -286,15 +286,15 @@ def _drive(
     finally:
         if not ended:
             handle.request.stop_reason = handle.request.stop_reason or "abandoned"
-            while isinstance(inbox.get(), dict):
+            while isinstance(waiting.get(), dict):
                 continue
 
 
-async def _fill(package: Package, outlet: _Outlet) -> None:
+async def _fill(package: Package, batches: _BatchQueue) -> None:
     """Runs a package; the last thing that comes out is None, or why there is nothing more."""
     try:
         await package.run()
     except BaseException as error:
-        await outlet(error)
+        await batches(error)
     else:
-        await outlet(None)
+        await batches(None)

@@ -168,7 +168,7 @@ def test_the_rate_never_falls_to_nothing_and_never_exceeds_the_ceiling() -> None
     assert slow.rate == 0.1
 
 
-def test_the_brake_is_released_when_the_old_rate_is_reached() -> None:
+def test_the_rate_is_free_again_when_the_old_rate_is_reached() -> None:
     clock = VirtualClock()
     pace = make_pace(clock)
     for _ in range(20):
