@@ -1,11 +1,14 @@
-"""What the connector creates in a warehouse by itself: tables of its own, columns that lack.
+"""What the connector creates in a warehouse by itself: tables of its own, and what is missing.
 
 All other tables are made by dlt when it loads. A warehouse of an older version gets the columns
-that it lacks before it is read, which is before dlt would add them.
+that it lacks before it is read, which is before dlt would add them. A table that somebody has
+dropped is made again: dlt, which has noted that it made it, would not do so, and no load would end.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from typing import Any, Final
 
 from dlt.common.data_types import TDataType
@@ -22,9 +25,11 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs import dlt_internals
-from dlt_docjobs.tables import TABLES, Table
+from dlt_docjobs.providers.registry import split_name
+from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
+from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.merging import merging_of
-from dlt_docjobs.warehouse.sql import FORGOTTEN, GENERATIONS, LEASES, has_table
+from dlt_docjobs.warehouse.sql import FORGOTTEN, GENERATIONS, LEASES, LOADS, STATES, has_table
 
 # under this name the destination's `_dlt_version` has the schema below; no source bears it
 _SCHEMA: Final = "docjobs_tables"
@@ -33,6 +38,7 @@ _OWN_TABLES: Final[dict[str, dict[str, TDataType]]] = {
     GENERATIONS: {"provider": "text", "account": "text", "generation": "text"},
     LEASES: {"pipeline_name": "text", "holder": "text", "who": "text", "renewed_at": "bigint"},
 }
+_LOG = logging.getLogger(__name__)
 
 
 def create_table(pipeline: Pipeline, name: str) -> None:
@@ -66,6 +72,70 @@ def add_missing_columns(pipeline: Pipeline, client: SqlClientBase[Any]) -> None:
     with client.with_staging_dataset():
         lacking_in_staging = _lacking_tables(client)
     dlt_internals.update_tables(pipeline, _schema(destination), lacking, lacking_in_staging)
+
+
+def restore_dropped_tables(pipeline: Pipeline, client: SqlClientBase[Any]) -> list[str]:
+    """Makes the tables again that somebody has dropped; results that stood there become pending.
+
+    They are that before the tables are there: whoever is killed in between finds them missing
+    still. They are so in all accounts, since no later sync could tell what its own has lost.
+
+    Args:
+        pipeline: The pipeline, for its destination.
+        client: A connected client of its dataset.
+
+    Returns:
+        The tables' names.
+    """
+    dropped = dropped_tables(pipeline, client)
+    if not dropped:
+        return []
+    names = sorted({name for _, names in dropped for name in names})
+    _LOG.warning(
+        "%s: dropped since the last load, and made again; what stood there is asked for again",
+        ", ".join(names),
+    )
+    lost = [name for name in RESULT_TABLES if name in names]
+    for is_parse in sorted({"<>" if name == "extraction_results" else "=" for name in lost}):
+        sql.run(
+            client,
+            "UPDATE {jobs} SET results_state = 'pending'"
+            f" WHERE results_state = 'loaded' AND job_kind {is_parse} 'parse'",
+        )
+    for schema, of_it in dropped:
+        dlt_internals.update_tables(pipeline, schema, of_it)
+    return names
+
+
+def dropped_tables(
+    pipeline: Pipeline, client: SqlClientBase[Any]
+) -> list[tuple[Schema, list[str]]]:
+    """Tables that loads have made and that are there no more, with the schemas that describe them.
+
+    Args:
+        pipeline: The pipeline, for its destination.
+        client: A connected client of its dataset.
+    """
+    assert pipeline.destination is not None
+    if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
+        return []
+    missing = {name for name in (*TABLES, LOADS, STATES) if not has_table(client, name)}
+    found: list[tuple[Schema, list[str]]] = []
+    for schema in _stored_schemas(pipeline, client) if missing else ():
+        names = sorted(missing & set(schema.tables))
+        if names:
+            missing.difference_update(names)
+            found.append((schema, names))
+    return found
+
+
+def _stored_schemas(pipeline: Pipeline, client: SqlClientBase[Any]) -> Iterator[Schema]:
+    """The schemas with which accounts have loaded into the dataset, the newest of each."""
+    for (name,) in sql.run(client, "SELECT DISTINCT schema_name FROM {versions}"):
+        if split_name(name) is not None:
+            schema = dlt_internals.stored_schema(pipeline, name)
+            if schema is not None:
+                yield schema
 
 
 def _lacking_tables(client: SqlClientBase[Any]) -> list[str]:
