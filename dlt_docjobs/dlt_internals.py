@@ -23,6 +23,7 @@ from dlt.common.configuration.exceptions import DuplicateConfigProviderException
 from dlt.common.configuration.providers.doc import CustomLoaderDocProvider
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.client import WithStagingDataset
+from dlt.common.json import json
 from dlt.common.runtime.anon_tracker import disable_anon_tracker
 from dlt.common.runtime.run_context import switch_context
 from dlt.common.schema import Schema
@@ -238,6 +239,26 @@ def update_tables(
 def _update_tables(client: SqlJobClientBase, tables: Iterable[str]) -> None:
     # forced: that the schema is noted says nothing about tables that were removed since
     client.update_stored_schema([*tables, client.schema.version_table_name], force=True)
+
+
+def stored_schema(pipeline: Pipeline, name: str) -> Schema | None:
+    """The newest schema of a name that loads have noted in the destination; None where none has.
+
+    Needed because dlt believes every table of it to be there. `get_stored_schema` of a job client
+    is public, and needs a client, which `destination_client` only gives for schemas that the
+    working directory has.
+
+    If it breaks: `_get_schemas_from_destination` in `dlt/pipeline/pipeline.py`, which goes the same
+    way.
+
+    Args:
+        pipeline: A pipeline whose destination speaks SQL.
+        name: The schema's name.
+    """
+    with pipeline._get_destination_clients(Schema(name))[0] as client:
+        assert isinstance(client, SqlJobClientBase)
+        stored = client.get_stored_schema(name)
+    return Schema.from_dict(json.loads(stored.schema)) if stored is not None else None
 
 
 def information_schema(

@@ -156,9 +156,14 @@ def _explain_destination(cause: BaseException) -> Explained | None:
     is_driver_error = any(base.__name__ in _DRIVER_ERRORS for base in type(cause).__mro__)
     if not is_driver_error and not isinstance(cause, DestinationException):
         return None
-    text = _text(cause)
+    # of a job that failed dlt's own text begins with a traceback
+    failed = getattr(cause, "client_exception", None)
+    text = _text(failed if isinstance(failed, BaseException) else cause)
     reason = _ACTUAL_REASON.search(text)
-    if reason:
+    if failed is not None:
+        table = str(getattr(cause, "job_id", "")).partition(".")[0]
+        message = f"the destination refused what was to be loaded into {table}: {_line(text)}"
+    elif reason:
         message = f"the destination can't be opened: {_line(reason['reason'])}"
     else:
         message = f"the destination refused: {_line(text)}"

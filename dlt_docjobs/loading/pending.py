@@ -34,6 +34,7 @@ from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.connection import connect
 from dlt_docjobs.warehouse.generations import FIRST, generation_of
+from dlt_docjobs.warehouse.migration import dropped_tables
 
 # statements that a load makes for itself: they may be run twice
 _STATEMENTS: Final = frozenset({"sql", "reference", "model"})
@@ -76,13 +77,14 @@ def drop_misplaced_packages(
         return
     note = _read_note(_path(pipeline))
     with connect(pipeline) as client:
-        reason = _reason_to_drop(note, client, source_name, settings)
+        reason = _reason_to_drop(pipeline, note, client, source_name, settings)
     if reason is not None:
         _LOG.warning("%s: what waited to be loaded is dropped and asked for again", reason)
         dlt_internals.drop_pending_packages(pipeline)
 
 
 def _reason_to_drop(
+    pipeline: Pipeline,
     note: dict[str, Any],
     client: SqlClientBase[Any] | None,
     source_name: str,
@@ -91,6 +93,8 @@ def _reason_to_drop(
     base = note.get("base")
     if base is not None and base != _last_load(client, source_name):
         return "the warehouse has changed"
+    if client is not None and (dropped := dropped_tables(pipeline, client)):
+        return f"{', '.join(dropped)} of the warehouse was dropped"
     if settings is None:
         return None
     generation = generation_of(client, settings.provider.name, settings.account)

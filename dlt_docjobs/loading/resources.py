@@ -37,7 +37,7 @@ from dlt_docjobs.sync.settings import SyncSettings, Wanted, Window
 from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
 from dlt_docjobs.warehouse.connection import connect
 from dlt_docjobs.warehouse.merging import Merging, merging_of
-from dlt_docjobs.warehouse.migration import add_missing_columns
+from dlt_docjobs.warehouse.migration import mend_tables
 from dlt_docjobs.warehouse.state import Owner, WarehouseState
 
 _LOG = logging.getLogger(__name__)
@@ -100,15 +100,17 @@ def build_resources(
                 handle.lock = locks.enter_context(warehouse_lock(pipeline))
             handle.take_turn(source_name, shared=created_at.end_value is not None)
             with _connected(pipeline, handle) as client:
+                restored: list[str] = []
                 if client is not None and handle.session is None:
-                    add_missing_columns(pipeline, client)
+                    restored = mend_tables(pipeline, client)
                 state_there = WarehouseState(
                     client,
                     settings.provider.name,
                     settings.account,
                     has_old_rows=merging.replaces is None,
+                    has_lost_results=bool(restored),
                 )
-                state_there.open()
+                state_there.open(wants_history="job_status_history" in selected)
                 note_base(pipeline, client, source_name, settings)
                 missing = [name for name in selected if not state_there.has_table(name)]
                 if missing:
@@ -237,11 +239,11 @@ def _committed_progress(known: WarehouseState, pipeline: Pipeline) -> Progress:
     """How far the lists were read, as the warehouse has it.
 
     The working directory's own copy outlives a warehouse that was deleted, restored or exchanged;
-    so where the destination holds no committed state, or no job, the lists start anew. So they do
-    where jobs that were another account's may be free by now.
+    so where the destination holds no committed state, no job or no event, the lists start anew.
+    So they do where jobs that were another account's may be free by now.
     """
     stored = known.stored_state(pipeline.pipeline_name)
-    if stored is None or not known.has_committed_jobs():
+    if stored is None or known.has_lost_history or not known.has_committed_jobs():
         return Progress.fresh()
     source_name = dlt.current.source().name
     state = dlt_internals.stored_resource_state(stored, source_name, OBSERVATIONS)

@@ -9,7 +9,7 @@ credits, and then, with `--follow`, the open jobs again and again.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.items import Checkpoint, Conclude, FetchResult, Item, Observed
@@ -45,6 +45,9 @@ class Plan:
 
     def _stream(self) -> AsyncIterator[Item]:
         settings = self._context.settings
+        is_picked = settings.targets is not None and not self._named.kinds
+        if settings.reload == "incomplete" and not is_picked:
+            return self._reload_incomplete(self._context.window or Window(None, None))
         if self._context.window is not None:
             return self._backfill(self._context.window)
         if settings.reload is not None:
@@ -114,11 +117,19 @@ class Plan:
             async for item in self._only_named():
                 yield item
             return
-        if reload == "incomplete":
-            refs = await context.warehouse.read(lambda state: state.incomplete_jobs())
-        else:
-            states = reloaded_states(reload)
-            refs = await context.warehouse.read(lambda state: state.jobs_in_states(*states))
+        states = reloaded_states(reload)
+        refs = await context.warehouse.read(lambda state: state.jobs_in_states(*states))
+        async for item in self._fetch_again(refs):
+            yield item
+
+    async def _reload_incomplete(self, window: Window) -> AsyncIterator[Item]:
+        """Results of which rows are missing: the warehouse knows them, and no list has to."""
+        refs = await self._context.warehouse.read(lambda state: state.incomplete_jobs(*window))
+        async for item in self._fetch_again(refs):
+            yield item
+
+    async def _fetch_again(self, refs: Sequence[JobRef]) -> AsyncIterator[Item]:
+        context = self._context
         context.results.known += len(refs)
         context.is_listed = True
         for ref in refs:

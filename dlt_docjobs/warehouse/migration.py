@@ -1,11 +1,14 @@
-"""What the connector creates in a warehouse by itself: tables of its own, columns that lack.
+"""What the connector creates in a warehouse by itself: tables of its own, and what is missing.
 
 All other tables are made by dlt when it loads. A warehouse of an older version gets the columns
-that it lacks before it is read, which is before dlt would add them.
+that it lacks before it is read, which is before dlt would add them. A table that somebody has
+dropped is made again: dlt, which has noted that it made it, would not do so, and no load would end.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from typing import Any, Final
 
 from dlt.common.data_types import TDataType
@@ -22,9 +25,11 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs import dlt_internals
-from dlt_docjobs.tables import TABLES, Table
+from dlt_docjobs.providers.registry import split_name
+from dlt_docjobs.tables import RESULT_TABLES, TABLES
+from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.merging import merging_of
-from dlt_docjobs.warehouse.sql import FORGOTTEN, GENERATIONS, LEASES, has_table
+from dlt_docjobs.warehouse.sql import FORGOTTEN, GENERATIONS, LEASES, LOADS, STATES, has_table
 
 # under this name the destination's `_dlt_version` has the schema below; no source bears it
 _SCHEMA: Final = "docjobs_tables"
@@ -33,6 +38,7 @@ _OWN_TABLES: Final[dict[str, dict[str, TDataType]]] = {
     GENERATIONS: {"provider": "text", "account": "text", "generation": "text"},
     LEASES: {"pipeline_name": "text", "holder": "text", "who": "text", "renewed_at": "bigint"},
 }
+_LOG = logging.getLogger(__name__)
 
 
 def create_table(pipeline: Pipeline, name: str) -> None:
@@ -46,44 +52,112 @@ def create_table(pipeline: Pipeline, name: str) -> None:
     dlt_internals.update_tables(pipeline, _schema(pipeline.destination), [name])
 
 
-def add_missing_columns(pipeline: Pipeline, client: SqlClientBase[Any]) -> None:
-    """Adds to each table that is there the columns that this version has and it has not.
+def mend_tables(pipeline: Pipeline, client: SqlClientBase[Any]) -> list[str]:
+    """Adds columns that this version has and a table has not, and makes dropped tables again.
 
     What the user added stays. Files need nothing: each has its own columns.
 
     Args:
         pipeline: The pipeline, for its destination.
         client: A connected client of its dataset.
+
+    Returns:
+        The names of the tables that were dropped.
     """
     destination = pipeline.destination
     assert destination is not None
     if not issubclass(destination.client_class, SqlJobClientBase):
-        return
-    lacking = _lacking_tables(client)
-    if not lacking:
-        return
-    # rows of the last load lie there, to which dlt could add no column that is never null
-    with client.with_staging_dataset():
-        lacking_in_staging = _lacking_tables(client)
-    dlt_internals.update_tables(pipeline, _schema(destination), lacking, lacking_in_staging)
+        return []
+    lacking, missing = _look(client)
+    if lacking:
+        # rows of the last load lie there, to which dlt could add no column that is never null
+        with client.with_staging_dataset():
+            lacking_in_staging, _ = _look(client)
+        dlt_internals.update_tables(pipeline, _schema(destination), lacking, lacking_in_staging)
+    dropped = _dropped(pipeline, client, missing)
+    return _restore(pipeline, client, dropped) if dropped else []
 
 
-def _lacking_tables(client: SqlClientBase[Any]) -> list[str]:
-    return [table.name for table in TABLES.values() if not _has_all_columns(client, table)]
+def _restore(
+    pipeline: Pipeline, client: SqlClientBase[Any], dropped: list[tuple[Schema, list[str]]]
+) -> list[str]:
+    """Makes the tables again that somebody has dropped; results that stood there become pending.
+
+    They are that before the tables are there: whoever is killed in between finds them missing
+    still. They are so in all accounts, since no later sync could tell what its own has lost.
+    """
+    names = sorted({name for _, names in dropped for name in names})
+    _LOG.warning(
+        "%s: dropped since the last load, and made again; what stood there is asked for again",
+        ", ".join(names),
+    )
+    lost = [name for name in RESULT_TABLES if name in names]
+    for is_parse in sorted({"<>" if name == "extraction_results" else "=" for name in lost}):
+        sql.run(
+            client,
+            "UPDATE {jobs} SET results_state = 'pending'"
+            f" WHERE results_state = 'loaded' AND job_kind {is_parse} 'parse'",
+        )
+    for schema, of_it in dropped:
+        dlt_internals.update_tables(pipeline, schema, of_it)
+    return names
 
 
-def _has_all_columns(client: SqlClientBase[Any], table: Table) -> bool:
-    """Whether all columns can be read; of a table that is not there, none is missing."""
-    columns = ", ".join(column.name for column in table.columns)
-    name = client.make_qualified_table_name(table.name)
-    try:
-        client.execute_sql(f"SELECT {columns} FROM {name} WHERE 1 = 0")
-    except DestinationUndefinedEntity:
-        # of some destinations it says that a column is not there, too
-        return not has_table(client, table.name)
-    except DestinationTerminalException:
-        return False
-    return True
+def dropped_tables(pipeline: Pipeline, client: SqlClientBase[Any]) -> list[str]:
+    """Tables that loads have made and that are there no more.
+
+    Args:
+        pipeline: The pipeline, for its destination.
+        client: A connected client of its dataset.
+    """
+    assert pipeline.destination is not None
+    if not issubclass(pipeline.destination.client_class, SqlJobClientBase):
+        return []
+    _, missing = _look(client)
+    return sorted(name for _, names in _dropped(pipeline, client, missing) for name in names)
+
+
+def _dropped(
+    pipeline: Pipeline, client: SqlClientBase[Any], missing: set[str]
+) -> list[tuple[Schema, list[str]]]:
+    """Of missing tables those that loads have made, with the schemas that describe them."""
+    found: list[tuple[Schema, list[str]]] = []
+    for schema in _stored_schemas(pipeline, client) if missing else ():
+        # dlt describes tables also that never had a row, and makes none of them
+        made = {*schema.data_table_names(seen_data_only=True), *schema.dlt_table_names()}
+        if names := sorted(missing & made):
+            missing.difference_update(names)
+            found.append((schema, names))
+    return found
+
+
+def _stored_schemas(pipeline: Pipeline, client: SqlClientBase[Any]) -> Iterator[Schema]:
+    """The schemas with which accounts have loaded into the dataset, the newest of each."""
+    for (name,) in sql.run(client, "SELECT DISTINCT schema_name FROM {versions}"):
+        if split_name(name) is not None:
+            schema = dlt_internals.stored_schema(pipeline, name)
+            if schema is not None:
+                yield schema
+
+
+def _look(client: SqlClientBase[Any]) -> tuple[list[str], set[str]]:
+    """The tables that lack a column, and those that are not there."""
+    lacking: list[str] = []
+    missing = {name for name in (LOADS, STATES) if not has_table(client, name)}
+    for table in TABLES.values():
+        columns = ", ".join(column.name for column in table.columns)
+        name = client.make_qualified_table_name(table.name)
+        try:
+            client.execute_sql(f"SELECT {columns} FROM {name} WHERE 1 = 0")
+        except DestinationUndefinedEntity:
+            # of some destinations it says that a column is not there, too
+            if has_table(client, table.name):
+                lacking.append(table.name)
+            else:
+                missing.add(table.name)
+        except DestinationTerminalException:
+            lacking.append(table.name)
+    return lacking, missing
 
 
 def _schema(destination: AnyDestination) -> Schema:

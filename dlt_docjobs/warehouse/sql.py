@@ -17,6 +17,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt_docjobs.tables import TABLES
 
 LOADS: Final = "_dlt_loads"
+STATES: Final = "_dlt_pipeline_state"
 FORGOTTEN: Final = "forgotten_jobs"
 GENERATIONS: Final = "account_generations"
 LEASES: Final = "sync_leases"
@@ -29,7 +30,8 @@ ITS_LOAD: Final = "{loads} l ON l.load_id = t._dlt_load_id AND l.status = 0"
 
 _TABLES: Final = {name: name for name in TABLES} | {
     "loads": LOADS,
-    "state": "_dlt_pipeline_state",
+    "state": STATES,
+    "versions": "_dlt_version",
     "forgotten": FORGOTTEN,
     "generations": GENERATIONS,
     "leases": LEASES,

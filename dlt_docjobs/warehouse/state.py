@@ -97,6 +97,7 @@ class WarehouseState:
         provider: Whose rows.
         account: Which account's.
         has_old_rows: Whether the destination only appends: of a job's rows the newest counts.
+        has_lost_results: Whether tables of results were dropped: all that is pending is due then.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class WarehouseState:
         account: str,
         *,
         has_old_rows: bool = False,
+        has_lost_results: bool = False,
     ) -> None:
         self._client = client
         self._scope = (provider, account)
@@ -122,18 +124,30 @@ class WarehouseState:
         self._empty = client is None
         self._has_jobs = client is not None
         self._owners: dict[str, Owner] = {}
+        self._has_lost_results = has_lost_results
+        self._has_lost_history = False
 
     @property
     def is_empty(self) -> bool:
         """True where the warehouse holds nothing of this provider and account."""
         return self._empty
 
-    def open(self) -> None:
-        """Looks once at what is there; finds the jobs of unfinished loads."""
+    @property
+    def has_lost_history(self) -> bool:
+        """Whether there are jobs, but no event of any: somebody has removed them."""
+        return self._has_lost_history
+
+    def open(self, *, wants_history: bool = True) -> None:
+        """Looks once at what is there; finds the jobs of unfinished loads.
+
+        Args:
+            wants_history: Whether events are loaded; who loads none has not lost them.
+        """
         if self._client is None:
             return
         if not self._query("SELECT 1 FROM {job_status_history} WHERE {scope} LIMIT 1"):
             self._empty = not self._query("SELECT 1 FROM {jobs} WHERE {scope} LIMIT 1")
+            self._has_lost_history = wants_history and not self._empty
             # what another account has loaded is looked up all the same
             self._has_jobs = not self._empty or bool(
                 self._query("SELECT 1 FROM {jobs} WHERE {provider} LIMIT 1")
@@ -326,6 +340,13 @@ class WarehouseState:
         """Jobs whose last event is not terminal, oldest first, the given up included."""
         if self._empty:
             return []
+        if self._has_lost_history:
+            rows = self._query(
+                "SELECT t.job_kind, t.job_id, t.created_at, t.created_at_earliest, t.given_up_at"
+                " FROM {jobs} t WHERE {t.scope} AND NOT t.is_terminal"
+                " ORDER BY t.created_at, t.job_id"
+            )
+            return _open_jobs(rows)
         first_at = f"MIN(occurred_at) OVER (PARTITION BY {JOB}) AS first_at"
         rows = self._query(
             "SELECT h.job_kind, h.job_id, t.created_at, t.created_at_earliest, t.given_up_at FROM"
@@ -333,10 +354,7 @@ class WarehouseState:
             " ON t.job_kind = h.job_kind AND t.job_id = h.job_id AND {t.scope}"
             " ORDER BY h.first_at, h.job_id",
         )
-        return [
-            OpenJob((row[0], row[1]), _instant(row[2]), _instant(row[3]), row[4] is not None)
-            for row in rows
-        ]
+        return _open_jobs(rows)
 
     def jobs_in_states(self, *states: str) -> list[JobRef]:
         """Jobs whose result is in one of the given states, those that expire first in front."""
@@ -376,7 +394,7 @@ class WarehouseState:
             day_ago,
         )
         lately = self._runs_since({row[2] for row in rows if row[2] is not None}, day_ago)
-        return [(row[0], row[1]) for row in rows if row[2] not in lately]
+        return [(row[0], row[1]) for row in rows if self._has_lost_results or row[2] not in lately]
 
     def _runs_since(self, run_ids: set[str], since: datetime) -> set[str]:
         """Those of the given runs that began after an instant."""
@@ -392,10 +410,20 @@ class WarehouseState:
             found.update(row[0] for row in rows)
         return found
 
-    def incomplete_jobs(self) -> list[JobRef]:
-        """Jobs whose loaded result has not as many rows as their own row says."""
+    def incomplete_jobs(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> list[JobRef]:
+        """Jobs whose loaded result has not as many rows as their own row says.
+
+        Args:
+            since: Created at or after this; None for any.
+            until: Created before this; None for any.
+        """
         if self._empty:
             return []
+        bounds = [(sign, at) for sign, at in ((">=", since), ("<", until)) if at is not None]
+        within = "".join(f" AND t.created_at {sign} %s" for sign, _ in bounds)
+        values = [at for _, at in bounds]
         found: list[JobRef] = []
         for column, name in (("chunk_count", "chunks"), ("segment_count", "segments")):
             found += [
@@ -406,7 +434,8 @@ class WarehouseState:
                     f" AND {REMOVED} IS NULL GROUP BY job_kind, job_id) c"
                     " ON c.job_kind = t.job_kind AND c.job_id = t.job_id"
                     " WHERE {t.scope} AND t.results_state = 'loaded'"
-                    f" AND t.{column} <> COALESCE(c.counted, 0)"
+                    f" AND t.{column} <> COALESCE(c.counted, 0){within}",
+                    *values,
                 )
             ]
         found += [
@@ -415,7 +444,8 @@ class WarehouseState:
                 "SELECT t.job_kind, t.job_id FROM {jobs} t LEFT JOIN {extraction_results} c"
                 " ON c.provider = t.provider AND c.job_kind = t.job_kind AND c.job_id = t.job_id"
                 " WHERE {t.scope} AND t.results_state = 'loaded' AND t.job_kind <> 'parse'"
-                " AND c.job_id IS NULL"
+                f" AND c.job_id IS NULL{within}",
+                *values,
             )
         ]
         return sorted(set(found))
@@ -563,6 +593,13 @@ class WarehouseState:
         if self._client is None:
             return []
         return sql.run(self._client, text, *values, texts=self._texts)
+
+
+def _open_jobs(rows: Iterable[Any]) -> list[OpenJob]:
+    return [
+        OpenJob((row[0], row[1]), _instant(row[2]), _instant(row[3]), row[4] is not None)
+        for row in rows
+    ]
 
 
 def _instant(value: Any) -> datetime | None:

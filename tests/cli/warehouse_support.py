@@ -126,12 +126,12 @@ class Warehouse:
             twice = f"SELECT {keys} FROM {name} GROUP BY {keys} HAVING count(*) > 1"
             assert self.query(twice) == [], name
 
-    def rows(self, table: str) -> list[tuple[Any, ...]]:
+    def rows(self, table: str, where: str = "true") -> list[tuple[Any, ...]]:
         """What a job-level table says of the jobs, without what is of the run and of the time."""
         left_out = {"run_id", "first_seen_at", "last_observed_at", "observed_at", "loaded_at"}
         names = [one.name for one in TABLES[table].columns if one.name not in left_out]
         keys = ", ".join(TABLES[table].key)
-        return self.query(f"SELECT {', '.join(names)} FROM {table} ORDER BY {keys}")
+        return self.query(f"SELECT {', '.join(names)} FROM {table} WHERE {where} ORDER BY {keys}")
 
 
 MakeWarehouse = Callable[..., Warehouse]

@@ -362,6 +362,19 @@ def test_update_tables_creates_a_table_and_adds_columns_to_it(pipeline: Pipeline
     assert query(pipeline, "SELECT count(*) FROM numbers") == [(2,)]
 
 
+def test_stored_schema_is_the_newest_that_a_load_has_noted(pipeline: Pipeline) -> None:
+    pipeline.run([numbers(1)])
+    pipeline.run([numbers(2, name="others")])
+    name = pipeline.default_schema_name
+    assert name is not None
+    elsewhere = make_pipeline(Path(pipeline.pipelines_dir).parent, "elsewhere")
+    for one in (pipeline, elsewhere):
+        schema = dlt_internals.stored_schema(one, name)
+        assert schema is not None
+        assert {"numbers", "others", "_dlt_loads"} <= set(schema.tables)
+        assert dlt_internals.stored_schema(one, "nobody") is None
+
+
 def test_information_schema_tells_kinds_and_columns(pipeline: Pipeline) -> None:
     pipeline.run(numbers(1))
     query(pipeline, "CREATE VIEW half AS SELECT number FROM numbers")

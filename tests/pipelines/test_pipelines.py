@@ -6,6 +6,7 @@ import ast
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import duckdb
 import pytest
 from pipelines_support import PIPELINES, Scripts
 
@@ -154,7 +155,12 @@ def test_failed_results_are_fetched_again(scripts: Scripts) -> None:
     states = (
         "SELECT results_state, count(*) FROM docjobs.jobs WHERE status = 'succeeded' GROUP BY 1"
     )
-    assert scripts.rows(states) == [("failed", len(jobs))]
+    assert scripts.rows(states) == [("pending", len(jobs))]
+    # a week later they are asked for no more
+    with duckdb.connect(str(scripts.folder / "warehouse.duckdb")) as connection:
+        connection.execute(
+            "UPDATE docjobs.jobs SET results_state = 'failed' WHERE results_state = 'pending'"
+        )
     emulator.faults.broken_results = {}
     scripts.call("backfill_pipeline", "fetch_failed_results_again")
     assert scripts.rows(states) == [("loaded", len(jobs))]

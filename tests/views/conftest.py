@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 
 import pytest
 from views_support import MakeWarehouse, Warehouse
 
 from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.emulator.vocabulary import PROVIDERS
-from dlt_docjobs.model.vocabulary import JOB_KINDS
+from dlt_docjobs.emulator.births import SHARES
 from dlt_docjobs.tables import TABLES
 
 KINDS = ("duckdb", "postgres")
@@ -41,7 +39,7 @@ def lived(make_warehouse: MakeWarehouse) -> Iterator[Lived]:
     with Emulator(seed=11, jobs=130) as emulator:
         synced.sync(emulator)
         # these are looked at from their first minute on
-        for provider, kind in product(PROVIDERS, JOB_KINDS):
+        for provider, kind in SHARES:
             for _ in range(6):
                 emulator.add_job(provider, kind)
         for seconds in (12, 25, 60, 200, 3400):

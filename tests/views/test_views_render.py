@@ -169,7 +169,7 @@ def test_a_files_comments_are_its_description() -> None:
     assert [tuple(column) for column in view.columns] == [
         ("day", "When"),
         ("jobs", "How many"),
-        ("provider", "llamacloud, contextual or unsiloed"),
+        ("provider", "Name of the provider"),
     ]
 
 

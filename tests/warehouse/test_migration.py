@@ -64,7 +64,7 @@ def columns(pipeline: Pipeline, dataset: str, table: str) -> dict[str, str]:
 def mend(pipeline: Pipeline) -> None:
     with connect(pipeline) as client:
         assert client is not None
-        migration.add_missing_columns(pipeline, client)
+        migration.mend_tables(pipeline, client)
 
 
 def test_columns_that_lack_are_added_as_dlt_would_have_made_them(pipeline: Pipeline) -> None:
