@@ -143,10 +143,14 @@ def _add_sync(commands: Any) -> None:
     _add_providers(command)
     _add_destination(command)
     command.add_argument(
-        "--since", metavar="T", help="backfill window: jobs created at or after this instant"
+        "--since",
+        metavar="T",
+        help="backfill window: jobs created at or after this instant, or yesterday, 7d, 12h",
     )
     command.add_argument(
-        "--until", metavar="T", help="backfill window: jobs created before this instant"
+        "--until",
+        metavar="T",
+        help="backfill window: jobs created before this instant; the same words",
     )
     command.add_argument(
         "--no-results", action="store_true", help="jobs and history only: no result is fetched"

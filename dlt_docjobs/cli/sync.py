@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.session import Session
 
 _WORST_FIRST: Final = (EXIT_USAGE, EXIT_REFUSED, EXIT_BUSY, EXIT_PARTIAL)
+_AGO: Final = re.compile(r"(\d{1,7})([dh])")
 _LOADED: Final = (EXIT_DONE, EXIT_PARTIAL)
 
 
@@ -99,22 +101,40 @@ def _exit_code(rows: Sequence[SyncRun], interrupt: Interrupt) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
+    now = datetime.now(UTC)
     for name in ("since", "until"):
         text = getattr(args, name)
         try:
-            setattr(args, name, parse_instant(text))
+            setattr(args, name, None if text is None else _instant(text, now))
         except (ValueError, OverflowError):
             raise UsageError(
-                f"--{name} is a date such as 2026-01-31 or 2026-01-31T12:00:00Z, not {text!r}"
+                f"--{name} is a date such as 2026-01-31 or 2026-01-31T12:00:00Z, or yesterday, 7d "
+                f"or 12h, not {text!r}"
             ) from None
     if args.since and args.until and args.since >= args.until:
         raise UsageError("--since lies before --until: a window needs some width")
+    if args.since and args.since >= now:
+        raise UsageError("--since lies in the future: no job has been created since")
     for name in ("follow", "deadline"):
         value = getattr(args, name)
         if value is not None and not 0 < value < math.inf:
             raise UsageError(f"--{name} is a number of seconds above 0")
     if args.reload is not None and args.no_results:
         raise UsageError("--reload fetches results and --no-results fetches none: choose one")
+
+
+def _instant(text: str, now: datetime) -> datetime | None:
+    """An instant, or one that is told from now: `yesterday`, which begins at 0:00 UTC, `7d`, `12h`.
+
+    Raises:
+        ValueError: It is none of these.
+        OverflowError: It lies before all years.
+    """
+    if text == "yesterday":
+        return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    if ago := _AGO.fullmatch(text):
+        return now - timedelta(hours=int(ago[1]) * (24 if ago[2] == "d" else 1))
+    return parse_instant(text)
 
 
 def _check_job_ids(args: argparse.Namespace, chosen: Sequence[Account]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cli_support import setting
 from dlt.pipeline.pipeline import Pipeline
-from warehouse_support import KINDS, MakeWarehouse, Warehouse
+from warehouse_support import MakeWarehouse, Warehouse
 
 from dlt_docjobs import dlt_internals
 from dlt_docjobs.tables import TABLES

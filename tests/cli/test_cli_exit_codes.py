@@ -50,6 +50,8 @@ BAD_USAGE: dict[str, tuple[list[str], str]] = {
         ["--since", "2026-02-01", "--until", "2026-02-01"],
         "--since lies before --until",
     ),
+    "a word for no date": (["--until", "7w"], "or yesterday, 7d or 12h, not '7w'"),
+    "a window in the future": (["--since", "2999-01-01"], "--since lies in the future"),
     "an unknown provider": (["lamacloud"], "did you mean llamacloud?"),
     "an account that is no name": (["llamacloud:E U"], "an account's name is"),
     "an unreadable file of ids": (["unsiloed", "--job-ids-file", "none.txt"], "can't be read"),

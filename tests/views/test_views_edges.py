@@ -52,7 +52,7 @@ def jobs() -> list[Row]:
         job("failed once", error_message="no pages", status="failed", results_state="none"),
         job("failed too", error_message="no pages", status="failed", results_state="none"),
         job("at risk", results_state="pending", results_expire_at=NOW + 3 * days),
-        job("too late", results_state="failed", results_expire_at=NOW - days),
+        job("too late", results_state="failed", results_expire_at=NOW - days, missing_since=NOW),
         job("for ever", results_state="skipped"),
         # an extract job's credits hold those of the parse job that it reads
         job("x1", credits=15.0, parse_credits=8.0, parse_job_id="exact", **extract),
@@ -382,6 +382,8 @@ def test_freshness_of_a_sync_that_fails(edges: Warehouse) -> None:
     assert row["listed_until"] == at(5)
     assert not row["is_healthy"]
     assert (row["open_jobs"], row["given_up_jobs"], row["pending_results"]) == (4, 1, 1)
+    assert (row["retried_results"], row["retried_since"] is None) == (1, False)
+    assert (row["missing_jobs"], row["missing_since"]) == (1, NOW)
     # jobs without any run are there all the same
     assert (rows["contextual"]["jobs"], rows["contextual"]["is_healthy"]) == (1, False)
 

@@ -15,6 +15,10 @@
 -- - open_jobs: Of these, open, the given up included
 -- - given_up_jobs: Of the open ones, not asked for any more
 -- - pending_results: Results that the next sync fetches
+-- - retried_results: Of these, of jobs known to have succeeded for a day: asked for once a day
+-- - retried_since: Since when the first of them
+-- - missing_jobs: Jobs that answer 404, which no later sync has confirmed yet
+-- - missing_since: Since when the first of them
 -- - failed_results: Results that could not be read
 -- - skipped_results: Results that were not wanted
 -- - rejected_records: Rows of rejected_records
@@ -63,9 +67,35 @@ held AS (
     count(*) AS jobs,
     count(CASE WHEN results_state = 'pending' THEN 1 END) AS pending_results,
     count(CASE WHEN results_state = 'failed' THEN 1 END) AS failed_results,
-    count(CASE WHEN results_state = 'skipped' THEN 1 END) AS skipped_results
+    count(CASE WHEN results_state = 'skipped' THEN 1 END) AS skipped_results,
+    count(missing_since) AS missing_jobs,
+    min(missing_since) AS missing_since
   FROM jobs
   GROUP BY provider, account
+),
+succeeded AS (
+  SELECT
+    provider,
+    job_kind,
+    job_id,
+    max(observed_at) AS seen_at
+  FROM job_status_history
+  WHERE status = 'succeeded'
+  GROUP BY provider, job_kind, job_id
+),
+retried AS (
+  SELECT
+    j.provider,
+    j.account,
+    count(*) AS retried_results,
+    min(s.seen_at) AS retried_since
+  FROM jobs AS j
+  INNER JOIN succeeded AS s
+    ON s.provider = j.provider AND s.job_kind = j.job_kind AND s.job_id = j.job_id
+  WHERE
+    j.results_state = 'pending'
+    AND date_diff('microsecond', s.seen_at, current_timestamp) > 86400e6
+  GROUP BY j.provider, j.account
 ),
 opened AS (
   SELECT
@@ -114,6 +144,10 @@ SELECT
   coalesce(o.open_jobs, 0) AS open_jobs,
   coalesce(o.given_up_jobs, 0) AS given_up_jobs,
   coalesce(h.pending_results, 0) AS pending_results,
+  coalesce(t.retried_results, 0) AS retried_results,
+  t.retried_since,
+  coalesce(h.missing_jobs, 0) AS missing_jobs,
+  h.missing_since,
   coalesce(h.failed_results, 0) AS failed_results,
   coalesce(h.skipped_results, 0) AS skipped_results,
   coalesce(x.rejections, 0) AS rejected_records,
@@ -128,6 +162,8 @@ LEFT JOIN runs AS r
   ON r.provider = a.provider AND r.account = a.account
 LEFT JOIN held AS h
   ON h.provider = a.provider AND h.account = a.account
+LEFT JOIN retried AS t
+  ON t.provider = a.provider AND t.account = a.account
 LEFT JOIN opened AS o
   ON o.provider = a.provider AND o.account = a.account
 LEFT JOIN rejected AS x
