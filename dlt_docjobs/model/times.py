@@ -126,14 +126,6 @@ def format_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def before(instant: datetime, span: timedelta) -> datetime:
-    """An instant and a span earlier, but not earlier than a `datetime` can be."""
-    try:
-        return instant - span
-    except OverflowError:
-        return datetime.min.replace(tzinfo=UTC)
-
-
 def shifted(instant: datetime, span: timedelta) -> datetime:
     """An instant and a span later, but no other than a `datetime` can be."""
     try:

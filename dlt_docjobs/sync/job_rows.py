@@ -20,7 +20,7 @@ from dlt_docjobs.model.cleaning import (
 from dlt_docjobs.model.history import CLOCK_DOUBT, History, derive_events, derive_expiry
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
-from dlt_docjobs.model.times import middle
+from dlt_docjobs.model.times import middle, shifted
 from dlt_docjobs.model.vocabulary import (
     EXPIRED,
     QUEUED,
@@ -483,7 +483,7 @@ def _without_future(seen: JobObservation) -> JobObservation:
 
     A clock or a typed year is wrong then: such a date proves nothing of when anything happened.
     """
-    latest = seen.holds_until + CLOCK_DOUBT
+    latest = shifted(seen.holds_until, CLOCK_DOUBT)
     dates: dict[str, Any] = {
         name: None
         for name in ("created_at", "started_at", "finished_at", "updated_at")

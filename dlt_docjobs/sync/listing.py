@@ -9,7 +9,7 @@ from typing import Final
 
 from dlt_docjobs.http import ApiError, InvalidRequest, UnreadableBody
 from dlt_docjobs.model.history import CLOCK_DOUBT
-from dlt_docjobs.model.times import UTC, before
+from dlt_docjobs.model.times import UTC, shifted
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.declaration import JobList
@@ -76,7 +76,7 @@ class Listing:
             cursor = progress.cursor
             since = self._settings.start_date
             if cursor is not None:
-                since = before(cursor, self._settings.lag)
+                since = shifted(cursor, -self._settings.lag)
             if listing.is_bracketed:
                 since = self._not_forgotten(listing, since)
                 self._reach_back[listing] = await self._find_reach_back(listing, since, opened)
@@ -155,7 +155,7 @@ class Listing:
         # everything created before the first request has been listed, by the earlier of both
         # clocks; the Date header does not tell clocks apart that differ by less than 2 s
         doubt = CLOCK_DOUBT if context.clocks.is_told else _UNTOLD_DOUBT
-        listed = context.clocks.earlier(began) - doubt
+        listed = shifted(context.clocks.earlier(began), -doubt)
         progress.finish(listed, cursor=listed)
 
     async def _read_window(self, listing: JobList, window: Window) -> AsyncIterator[Item]:

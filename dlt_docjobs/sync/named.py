@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from dlt_docjobs.model.times import UTC, before
+from dlt_docjobs.model.times import UTC, shifted
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.protocol import JobPage, Rejection
 from dlt_docjobs.sync.context import RunContext
@@ -79,7 +79,7 @@ class NamedJobs:
         for kind in self.kinds:
             progress[kind].drop_future(context.clock.now())
             cursor = progress[kind].cursor
-            since[kind] = before(cursor, self._settings.lag) if cursor else None
+            since[kind] = shifted(cursor, -self._settings.lag) if cursor else None
             progress[kind].begin(Window(None, None), False)
         began = context.clock.now()
         async for new, due in self._due_jobs(since):

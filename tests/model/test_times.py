@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_docjobs.model.times import before, format_instant, middle, parse_instant
+from dlt_docjobs.model.times import format_instant, middle, parse_instant, shifted
 
 UTC = timezone.utc
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -182,7 +182,7 @@ def test_the_middle_lies_between() -> None:
 
 def test_before_ends_where_time_begins() -> None:
     first = datetime.min.replace(tzinfo=UTC)
-    assert before(NOON, timedelta(hours=2)) == NOON.replace(hour=10)
-    assert before(first, timedelta(0)) == first
-    assert before(first, timedelta(microseconds=1)) == first
-    assert before(NOON, timedelta(days=36_500 * 30)) == first
+    assert shifted(NOON, -timedelta(hours=2)) == NOON.replace(hour=10)
+    assert shifted(first, -timedelta(0)) == first
+    assert shifted(first, -timedelta(microseconds=1)) == first
+    assert shifted(NOON, -timedelta(days=36_500 * 30)) == first
