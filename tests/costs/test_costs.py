@@ -24,7 +24,7 @@ from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.http import Unauthorized
 from dlt_docjobs.loading.engine import Engine
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
-from dlt_docjobs.sync import result_rows
+from dlt_docjobs.sync import observing, result_rows
 from dlt_docjobs.tables.arrow import ResultBuffer
 from dlt_docjobs.warehouse.state import WarehouseState
 
@@ -193,6 +193,20 @@ def test_a_package_is_bounded_by_bytes_too(shop: Shop, monkeypatch: pytest.Monke
     assert states == [("loaded", 12)]
     jobs = shop.rows("SELECT count(DISTINCT job_id), count(*) FROM docjobs.chunks")
     assert jobs == [(12, 48)]
+
+
+def test_what_is_rejected_weighs_in_a_package_as_results_do(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "BYTES_PER_PACKAGE", 2**10)
+    ids = shop.add("unsiloed", 8, pages=1)
+    shop.emulator.faults.broken_results = dict.fromkeys(ids, "garbage")
+    source = shop.source("unsiloed", max_concurrency=2)
+    row = dlt_docjobs.run(shop.pipeline("unsiloed"), source)
+    assert (row.jobs_new, row.rejected, row.results_loaded) == (8, 8, 0)
+    assert shop.rows("SELECT count(*) FROM docjobs._dlt_loads")[0][0] > 2
+    kept = shop.rows("SELECT count(DISTINCT job_id), count(*) FROM docjobs.rejected_records")
+    assert kept == [(8, 8)]
 
 
 def test_results_of_the_next_package_are_asked_for_while_one_is_loaded(

@@ -10,6 +10,7 @@ import pytest
 from sync_support import JSON_COLUMNS, at, reordered
 
 from dlt_docjobs.emulator.vocabulary import Provider
+from dlt_docjobs.model import exact_json
 from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job
@@ -490,6 +491,16 @@ def test_the_last_look_counts_from_when_it_was_asked_for() -> None:
     row = desk.see("RUNNING", observed_at=at(100), sent_at=at(90))
     assert row.last_observed_at == at(90)
     assert desk.entry.events[0].observed_at == at(100)
+
+
+def test_numbers_keep_their_digits_while_answers_add_to_each_other() -> None:
+    desk = Desk()
+    exact = exact_json.decode(b'{"id":"1","share":0.12345678901234567891,"sum":12.50}')
+    desk.sync("RUNNING", payload=exact)
+    row = desk.sync("RUNNING", payload={"id": "1", "n": 1})
+    assert row.payload == '{"id":"1","share":0.12345678901234567891,"sum":12.50,"n":1}'
+    again = desk.sync("RUNNING", payload={"id": "1", "n": 1})
+    assert again.payload == row.payload
 
 
 def test_secrets_are_redacted_in_payload_and_config() -> None:

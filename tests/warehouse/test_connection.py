@@ -9,7 +9,7 @@ import dlt
 import pytest
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
-from dlt_docjobs.warehouse.connection import install_defaults, prepare
+from dlt_docjobs.warehouse.connection import connect, install_defaults, prepare
 
 ADDRESS = "postgresql://ada:none@localhost/warehouse"
 PARTS = {"host": "localhost", "database": "warehouse", "username": "ada", "password": "none"}
@@ -76,3 +76,18 @@ def test_the_users_own_destination_stays_as_it_was_made(tmp_path: Path) -> None:
         # a merge is one transaction
         assert client.capabilities.supports_transactions
     assert layouts == ["%s_staging_first", "%s_staging_second"]
+
+
+def test_json_comes_back_with_all_digits(postgres: str, tmp_path: Path) -> None:
+    pipeline = dlt.pipeline(
+        "digits",
+        destination=dlt.destinations.postgres(postgres),
+        dataset_name="digits",
+        pipelines_dir=str(tmp_path),
+    )
+    pipeline.run([{"n": 1}], table_name="numbers")
+    with connect(pipeline) as client:
+        assert client is not None
+        for kind in ("json", "jsonb"):
+            found = client.execute_sql(f"SELECT '[0.12345678901234567891]'::{kind}")
+            assert [tuple(row) for row in found or []] == [("[0.12345678901234567891]",)]
