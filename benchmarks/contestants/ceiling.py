@@ -201,6 +201,7 @@ class Loader:
             "results_state": "loaded",
             "config": bytes(document.configuration).decode(),
             "payload": payload.decode(),
+            "first_seen_at": now,
             "last_observed_at": now,
         }
         jobs = self._tables["jobs"]

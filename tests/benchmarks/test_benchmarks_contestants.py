@@ -25,7 +25,7 @@ needs_pandas = pytest.mark.skipif(
     reason="pandas is not installed: pip install -e '.[benchmark]'",
 )
 # rows say when they were written, and by whom
-OF_THE_RUN = {"run_id", "last_observed_at", "observed_at"}
+OF_THE_RUN = {"run_id", "first_seen_at", "last_observed_at", "observed_at"}
 
 
 def do(contestant: str, wanted: Task) -> None:

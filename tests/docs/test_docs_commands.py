@@ -47,6 +47,8 @@ def test_commands(
     }
     postgres = request.getfixturevalue("postgres") if "postgres" in block.text else ""
     script = without_installing(filled_in(block.text, providers, postgres))
+    if "docjobs rename" in block.text:
+        project.docjobs("sync", "llamacloud")
     with passing_time(providers):
         project.shell(script, {**project.keys, **account})
 
