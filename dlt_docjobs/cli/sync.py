@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import dlt
 
@@ -44,7 +44,28 @@ from dlt_docjobs.sync.session import Session
 
 _WORST_FIRST: Final = (EXIT_USAGE, EXIT_REFUSED, EXIT_BUSY, EXIT_PARTIAL)
 _AGO: Final = re.compile(r"(\d{1,7})([dh])")
+_SUMMED: Final = (
+    *("jobs_listed", "jobs_new", "jobs_changed", "status_events", "results_loaded", "chunks"),
+    *("segments", "rejected", "requests", "retries", "throttled", "duration_seconds"),
+)
 _LOADED: Final = (EXIT_DONE, EXIT_PARTIAL)
+
+
+class Synced(NamedTuple):
+    """How an account's sync ended.
+
+    Attributes:
+        row: The run's row.
+        open_jobs: Jobs that have not ended and are still asked for.
+    """
+
+    row: SyncRun
+    open_jobs: int
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether asking again may bring something."""
+        return self.open_jobs > 0 and self.row.exit_code in _LOADED
 
 
 def sync(args: argparse.Namespace) -> int:
@@ -54,16 +75,20 @@ def sync(args: argparse.Namespace) -> int:
     _check_job_ids(args, chosen)
     make_destination(args.destination, args.dataset)
     interrupt = Interrupt()
-    rows: list[SyncRun] = []
+    synced: dict[Account, Synced] = {}
     deadline = None if args.deadline is None else time.monotonic() + args.deadline
     with interrupt.installed():
+        follows_several = args.follow is not None and len(chosen) > 1
+        follow = None if follows_several else args.follow
         for account in chosen:
             if interrupt.signal is not None:
                 break
-            row = _sync_account(account, args, interrupt, deadline)
-            rows.append(row)
-            if row.error:
-                print(f"docjobs sync: {account}: {row.error}", file=sys.stderr, flush=True)
+            synced[account] = _sync_account(account, args, interrupt, deadline, follow)
+            if error := synced[account].row.error:
+                print(f"docjobs sync: {account}: {error}", file=sys.stderr, flush=True)
+        if follows_several:
+            _follow(synced, args, interrupt, deadline)
+    rows = [one.row for one in synced.values()]
     if not args.json and rows:
         output.print_runs(rows)
     code = _exit_code(rows, interrupt)
@@ -72,6 +97,50 @@ def sync(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(output.as_json(rows, code)), flush=True)
     return code
+
+
+def _follow(
+    synced: dict[Account, Synced],
+    args: argparse.Namespace,
+    interrupt: Interrupt,
+    deadline: float | None,
+) -> None:
+    """Syncs the accounts that have open jobs again and again, until all of these have ended."""
+    while True:
+        followed = [account for account, one in synced.items() if one.is_followed]
+        if not followed or not _pause(args.follow, interrupt, deadline):
+            return
+        for account in followed:
+            if interrupt.signal is not None:
+                return
+            before = synced[account].row
+            row, open_jobs = _sync_account(account, args, interrupt, deadline, None)
+            if row.error and row.error != before.error:
+                print(f"docjobs sync: {account}: {row.error}", file=sys.stderr, flush=True)
+            synced[account] = Synced(_together(before, row), open_jobs)
+
+
+def _pause(seconds: float, interrupt: Interrupt, deadline: float | None) -> bool:
+    """Waits; False where a signal or the deadline comes before the time is over."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if interrupt.signal is not None or (deadline is not None and until > deadline):
+            return False
+        time.sleep(min(left, 0.2))
+    return interrupt.signal is None
+
+
+def _together(before: SyncRun, row: SyncRun) -> SyncRun:
+    """What two runs of an account have done, and how it stands after the second one."""
+    sums = {name: getattr(before, name) + getattr(row, name) for name in _SUMMED}
+    codes = (before.exit_code, row.exit_code)
+    return row._replace(
+        **sums,
+        ok=before.ok and row.ok,
+        exit_code=next((code for code in _WORST_FIRST if code in codes), EXIT_DONE),
+        error=row.error or before.error,
+        started_at=before.started_at,
+    )
 
 
 def _renew_views(args: argparse.Namespace) -> None:
@@ -170,10 +239,27 @@ def _source_arguments(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _sync_account(
-    account: Account, args: argparse.Namespace, interrupt: Interrupt, deadline: float | None
+    account: Account,
+    args: argparse.Namespace,
+    interrupt: Interrupt,
+    deadline: float | None,
+    follow: float | None,
+) -> Synced:
+    sessions: list[Session] = []
+    row = _run_account(
+        account, args, interrupt, RunRequest(deadline=deadline, follow=follow), sessions
+    )
+    return Synced(row, len(sessions[0].context.looked.open_refs) if sessions else 0)
+
+
+def _run_account(
+    account: Account,
+    args: argparse.Namespace,
+    interrupt: Interrupt,
+    request: RunRequest,
+    sessions: list[Session],
 ) -> SyncRun:
     started_at = datetime.now(UTC)
-    request = RunRequest(deadline=deadline, follow=args.follow)
     view = ProgressView(str(account)) if args.progress == "log" else None
     if view is not None:
         view.watch(request)
@@ -181,7 +267,6 @@ def _sync_account(
     interrupt.watch(request)
     pipeline = source = None
     is_unanswered = False
-    sessions: list[Session] = []
 
     def began(session: Session) -> None:
         sessions.append(session)
