@@ -30,7 +30,7 @@ RAW = {
 
 RESULT_KEYS = {"llamacloud": "extract_result", "contextual": "results", "unsiloed": "result"}
 
-Flow = Literal["whole", "cut", "reset", "trickle", "endless"]
+Flow = Literal["whole", "cut", "reset", "trickle", "endless", "slow head", "silent"]
 Question = Literal["row", "status", "result"]
 
 
@@ -267,7 +267,7 @@ class Server:
 
     async def _send(self, answer: Answer, writer: asyncio.StreamWriter) -> None:
         lines = {"Content-Type": answer.content_type, **answer.headers}
-        if answer.flow not in ("trickle", "endless"):
+        if answer.flow in ("whole", "cut", "reset"):
             lines["Content-Length"] = str(len(answer.body))
         date = self.date()
         if date is not None:
@@ -275,16 +275,22 @@ class Server:
         head = f"HTTP/1.1 {answer.status} Said\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         body = answer.body if answer.flow == "whole" else answer.body[: len(answer.body) // 2]
-        writer.write(head.encode("latin-1") + b"\r\n" + body)
+        if answer.flow in ("slow head", "silent"):
+            writer.write(
+                head.encode("latin-1") + b"X-Slow: " if answer.flow == "slow head" else b""
+            )
+        else:
+            writer.write(head.encode("latin-1") + b"\r\n" + body)
         await writer.drain()
         if answer.flow == "reset":
             linger = struct.pack("ii", 1, 0)
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             writer.transport.abort()
-        while answer.flow in ("trickle", "endless"):
-            writer.write(b" " if answer.flow == "trickle" else b" " * 65_536)
+        piece = {"trickle": b" ", "slow head": b"x", "endless": b" " * 65_536, "silent": b""}
+        while answer.flow in piece:
+            writer.write(piece[answer.flow])
             await writer.drain()
-            await asyncio.sleep(0.1 if answer.flow == "trickle" else 0.02)
+            await asyncio.sleep(0.02 if answer.flow == "endless" else 0.1)
 
 
 def _is_meant(job: Job, query: dict[str, list[str]]) -> bool:

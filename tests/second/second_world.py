@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -52,7 +53,7 @@ class Seen:
     pages: dict[str, list[dict[str, Any]]]
     results: dict[str, dict[str, Any]]
     rejected: list[dict[str, Any]]
-    twice: list[str]
+    faults: list[str]
 
     def statuses(self, job: Job) -> list[str]:
         return [event["status"] for event in self.events[job.id]]
@@ -61,8 +62,8 @@ class Seen:
         return [segment["content"] for segment in self.segments[job.id]]
 
     def assert_whole(self, *good: Job) -> None:
-        """Every good neighbour is there with its result, and nothing stands twice."""
-        assert not self.twice
+        """Every good neighbour is there with its result, and no table contradicts itself."""
+        assert not self.faults
         missing = [job.id for job in good if job.id not in self.jobs]
         assert not missing
         states = {self.jobs[job.id]["results_state"] for job in good}
@@ -138,8 +139,8 @@ class World:
                     grouped[record["job_id"]].append(record)
                 return grouped
 
-            twice = [
-                table
+            faults = [
+                f"{table} has rows twice"
                 for table, key in KEYS.items()
                 if connection.execute(
                     f"SELECT 1 FROM docjobs.{table} GROUP BY {key} HAVING count(*) > 1"
@@ -147,8 +148,12 @@ class World:
             ]
             events = by_job("job_status_history", "job_id, sequence")
             for rows in events.values():
-                if [event["sequence"] for event in rows] != [*range(len(rows))]:
-                    twice.append(f"events of {rows[0]['job_id']}")
+                faults += _faults_of_events(rows)
+            runs = {run["run_id"]: run for run in read("sync_runs", "started_at")}
+            if row.exit_code in (0, 1) and _figures(runs[row.run_id].get) != _figures(
+                lambda name: getattr(row, name)
+            ):
+                faults.append("the row of the run is another than the one returned")
             return Seen(
                 row=row,
                 before=before,
@@ -160,8 +165,27 @@ class World:
                 pages=by_job("pages", "job_id, page_number"),
                 results={r["job_id"]: r for r in read("extraction_results", "job_id")},
                 rejected=read("rejected_records", "rejection_id"),
-                twice=twice,
+                faults=faults,
             )
+
+
+def _figures(read: Callable[[str], Any]) -> list[Any]:
+    return [read(name) for name in ("ok", "exit_code", "error", "results_loaded", "rejected")]
+
+
+def _faults_of_events(events: list[dict[str, Any]]) -> list[str]:
+    """What holds of every history: dense, bounded, and not before the creation."""
+    faults, job = [], events[0]["job_id"]
+    if [event["sequence"] for event in events] != [*range(len(events))]:
+        faults.append(f"the events of {job} are not dense")
+    for event in events:
+        earliest, latest = event["occurred_at_earliest"], event["occurred_at_latest"]
+        at = event["occurred_at"]
+        if latest is None or at > latest or (earliest is not None and at < earliest):
+            faults.append(f"event {event['sequence']} of {job} lies outside of its bounds")
+        if at < events[0]["occurred_at"]:
+            faults.append(f"event {event['sequence']} of {job} lies before the creation")
+    return faults
 
 
 def wait_until(instant: datetime) -> None:
