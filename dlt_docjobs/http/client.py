@@ -259,7 +259,7 @@ class ApiClient:
             except UnreadableBody as error:
                 self.counters.failures += 1
                 failures += 1
-                if failures > _MAX_UNREADABLE_RETRIES:
+                if failures > min(_MAX_UNREADABLE_RETRIES, self.settings.max_retries):
                     raise
                 reason = error.reason
             await self._wait(backoff(failures, self._random), reason, answer.endpoint)

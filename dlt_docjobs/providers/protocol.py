@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from dlt_docjobs.http import Answer, ApiClient, InvalidRequest, RequestCounters
+from dlt_docjobs.http import Answer, ApiClient, InvalidRequest, RequestCounters, decode_json
+from dlt_docjobs.model import exact_json
 from dlt_docjobs.model.cleaning import without_content
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.vocabulary import JobKind
@@ -234,6 +235,11 @@ class ProviderApi(ABC):
     ) -> tuple[Answer, Reading]:
         """GETs a parse job with its result; `rest` of what was read stands for the answer."""
         return await self.client.get_decoded(path, params, self.reader.read, is_result=True)
+
+    async def _read_again(self, answer: Answer, more: Mapping[str, Any]) -> Reading:
+        """Reads an answer once more, with what another one has brought beside it."""
+        body = exact_json.encode({**decode_json(answer), **more})
+        return await self.reader.read(replace(answer, body=body))
 
     async def _get_sized(
         self,

@@ -25,6 +25,18 @@ class Document:
     tables: Mapping[str, pa.RecordBatch]
     failed_page_count: int
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether no page has come, or one without segments that is no failed one."""
+        pages = self.tables["pages"]
+        counts = pages.column("segment_count").to_pylist()
+        if counts and 0 not in counts:
+            return False
+        failed = pages.column("is_failed").to_pylist()
+        return not counts or any(
+            not count and not is_failed for count, is_failed in zip(counts, failed, strict=True)
+        )
+
     def count(self, table: str) -> int:
         """Rows of a table."""
         rows: int = self.tables[table].num_rows

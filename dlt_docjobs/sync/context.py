@@ -75,6 +75,7 @@ class Looked:
     Attributes:
         open_refs: Jobs that are open, and polled.
         observed: Jobs that were looked at, of those that the plan would ask for otherwise.
+        failed: Jobs of which no answer could be had: once a run is enough.
         asked_for_usage: Jobs whose credits were asked for.
         resting: Jobs whose pending result is not asked for in this run.
         changes: How many events and results the run has brought.
@@ -82,6 +83,7 @@ class Looked:
 
     open_refs: set[JobRef] = field(default_factory=set)
     observed: set[JobRef] = field(default_factory=set)
+    failed: set[JobRef] = field(default_factory=set)
     asked_for_usage: set[JobRef] = field(default_factory=set)
     resting: set[JobRef] = field(default_factory=set)
     changes: int = 0

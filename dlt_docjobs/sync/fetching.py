@@ -17,7 +17,7 @@ from dlt_docjobs.sync.ahead import ReadAhead
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.job_rows import JobEntry
 from dlt_docjobs.sync.observing import Observing
-from dlt_docjobs.sync.outcome import defect
+from dlt_docjobs.sync.outcome import could_not_be_asked, defect
 from dlt_docjobs.sync.progress import ListProgress
 from dlt_docjobs.sync.rejections import payload_of
 from dlt_docjobs.sync.result_rows import ResultRows
@@ -142,11 +142,13 @@ class Fetching:
         except NotFound:
             await self._observing.take_missing(context.not_found(kind, job_id))
         except (InvalidIdentifier, UnreadableRecord, UnreadableBody) as error:
+            if not isinstance(error, InvalidIdentifier):
+                context.outcome.fail(could_not_be_asked(kind, job_id, error), error)
             payload = payload_of(error)
             rejection = Rejection(f"/{kind}/{job_id}", kind, job_id, str(error), payload)
             self._observing.reject([rejection])
         except ApiError as error:
-            context.outcome.fail(f"{kind} job {job_id} could not be asked for: {error}", error)
+            context.outcome.fail(could_not_be_asked(kind, job_id, error), error)
         else:
             progress.note(answer.observation.created_at)
             entry = await self.take_answer(answer)
@@ -349,7 +351,7 @@ class Fetching:
     def _reject_answer(self, entry: JobEntry, error: ValueError, answer: JobAnswer) -> None:
         """Sets aside, as text, what nests too deep to be stored."""
         payload = answer.extraction.result if answer.extraction else answer.observation.payload
-        self._reject_result(entry, str(error), payload, is_final=True)
+        self._reject_result(entry, str(error), payload)
 
     def _reject_result(
         self, entry: JobEntry, error: str, payload: Any, *, is_final: bool = False

@@ -183,7 +183,9 @@ class Package:
                 rest = replace(item, page=JobPage(seen[place:], []))
                 self._session.carried.insert(0, rest)
                 break
-            if item.is_polled and observing.is_known(one.ref):
+            # a list that shows an open job has been asked for it, too
+            is_asked = item.is_polled or one.ref in context.looked.open_refs
+            if is_asked and observing.is_known(one.ref):
                 context.missing.note_answer(one.ref)
             if item.is_listed:
                 if observing.is_outside(one):

@@ -142,6 +142,7 @@ class Plan:
             changes = looked.changes
             if not await context.pause(every):
                 return
+            looked.failed.clear()
             async for item in self._polling.poll(sorted(looked.open_refs)):
                 yield item
             yield Conclude()

@@ -13,7 +13,7 @@ from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import JobPage, Rejection
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.items import Answered, Item, Missing, Observed
-from dlt_docjobs.sync.outcome import defect
+from dlt_docjobs.sync.outcome import could_not_be_asked, defect
 from dlt_docjobs.sync.rejections import payload_of
 from dlt_docjobs.warehouse.state import JobRef
 
@@ -43,7 +43,10 @@ class Polling:
             is_listed: Whether the user names them.
         """
         for kind in self._settings.kinds:
-            ids = list(dict.fromkeys(job_id for of_kind, job_id in refs if of_kind == kind))
+            failed = self._context.looked.failed
+            ids = list(
+                dict.fromkeys(ref[1] for ref in refs if ref[0] == kind and ref not in failed)
+            )
             size = self._context.provider.kinds[kind].poll_batch
             if size > 1:
                 rest: list[str] = []
@@ -100,26 +103,26 @@ class Polling:
                 yield Observed(page, is_listed, is_polled=True)
 
     async def _ask(self, kind: JobKind, job_id: str, is_listed: bool) -> Item | None:
+        outcome = self._context.outcome
         try:
             answer = await self._api.status(kind, job_id)
         except NotFound:
             return Missing(self._context.not_found(kind, job_id))
-        except (InvalidIdentifier, UnreadableRecord, UnreadableBody) as error:
+        except Exception as error:
+            if isinstance(error, ApiError) and error.is_fatal:
+                raise
+            self._context.looked.failed.add((kind, job_id))
+            if not isinstance(error, (ApiError, UnreadableRecord)):
+                outcome.fail(defect(f"the answer about {kind} job {job_id}", error), error)
+                return None
+            if not isinstance(error, InvalidIdentifier):
+                # what is rejected is told once, and that nobody knows how the job is each time
+                outcome.fail(could_not_be_asked(kind, job_id, error), error)
+            if not isinstance(error, (InvalidIdentifier, UnreadableRecord, UnreadableBody)):
+                return None
             payload = payload_of(error)
             rejection = Rejection(f"/{kind}/{job_id}", kind, job_id, str(error), payload)
             return Observed(JobPage([], [rejection]), is_listed)
-        except ApiError as error:
-            if error.is_fatal:
-                raise
-            self._context.outcome.fail(
-                f"{kind} job {job_id} could not be asked for: {error}", error
-            )
-            return None
-        except Exception as error:
-            self._context.outcome.fail(
-                defect(f"the answer about {kind} job {job_id}", error), error
-            )
-            return None
         if answer.has_result:
             return Answered(answer)
         return Observed(JobPage([answer.observation], []), is_listed)

@@ -10,8 +10,9 @@ chunk. Where the contract is silent:
   `document_metadata.hierarchy.blocks` repeats, what the pages say as well is taken away.
 * A chunk's content is the markdown of all blocks of its page, whatever their depth: a heading does
   not contain the text of what stands under it.
-* A page's own `markdown` is the chunk's content where its blocks have none; where they have, it is
-  kept in the page's `metadata` unless it equals what the blocks make.
+* A page without blocks has its `markdown` as its one block. A page's own `markdown` is the chunk's
+  content where its blocks have none; where they have, it is kept in the page's `metadata` unless it
+  equals what the blocks make.
 * A block's parent is the last of its `parent_ids` that came before it, on any page. Blocks are
   never reordered; `parent_ids` stay in `metadata`, unless empty.
 * `hierarchy_level` makes a heading's `heading_level`; of other blocks it stays in `metadata`.
@@ -109,12 +110,35 @@ def read_answer(
     return read(body, decode, {"pages": _PAGES}, RESULT_KEYS, partial(_document, left))
 
 
+def with_markdown(pages: Any, texts: list[Any]) -> list[Any]:
+    """Pages of an answer, those without blocks with the Markdown that another answer has of them.
+
+    Args:
+        pages: Of the answer with blocks, as JSON.
+        texts: Of the answer with Markdown.
+    """
+    found: dict[int, dict[str, Any]] = {}
+    for place, text in enumerate(texts):
+        if isinstance(text, dict):
+            found.setdefault(_place(text, place), text)
+    filled: list[Any] = []
+    for place, page in enumerate(pages if isinstance(pages, list) else []):
+        text = found.pop(_place(page, place), None) if isinstance(page, dict) else None
+        if text is not None and not page.get("blocks"):
+            page = {**page, "markdown": page.get("markdown") or text.get("markdown")}
+        filled.append(page)
+    # what the first answer left out altogether
+    return [*filled, *(text for text in found.values() if text.get("markdown"))]
+
+
 def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
     numbered = number_pages(found["pages"] or (), _page_number)
     pages = Pages()
     blocks: list[_Block] = []
     counts: list[int] = []
     for number, page in numbered:
+        if not page.blocks and page.markdown:
+            page.blocks = [_Block(type="text", markdown=page.markdown)]
         blocks += page.blocks or ()
         counts.append(len(page.blocks or ()))
         pages[number].segment_count += counts[-1]
@@ -167,6 +191,11 @@ def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
         "segment_ocr": no_rows("segment_ocr"),
     }
     return Document(tables, failed_page_count=0)
+
+
+def _place(page: dict[str, Any], place: int) -> int:
+    index = to_int(page.get("index"))
+    return place if index is None else index
 
 
 def _page_number(page: _Page) -> int | None:
