@@ -258,7 +258,9 @@ def test_blocks_are_asked_for_by_one_value() -> None:
     server = always(body)
     answer = got(server)
     assert server.asked == [
-        (f"/v1/parse/jobs/{JOB}/results", [("output_types", "blocks-per-page")])
+        (f"/v1/parse/jobs/{JOB}/results", [("output_types", "blocks-per-page")]),
+        # the second page has no blocks; it has no Markdown either
+        (f"/v1/parse/jobs/{JOB}/results", [("output_types", "markdown-per-page")]),
     ]
     assert answer.document is not None and answer.observation.page_count == 2
     assert answer.document.tables["segments"]["content"].to_pylist() == ["Hello"]
