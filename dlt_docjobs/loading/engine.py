@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, TypeVar
 
 import sniffio
@@ -35,12 +37,17 @@ class Engine:
             Its result, for the caller's thread.
         """
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+            loop = asyncio.new_event_loop()
             # a daemon: a process that is told to end must not wait for a provider
-            self._thread = threading.Thread(
-                target=_run, args=(self._loop,), name="docjobs-engine", daemon=True
-            )
-            self._thread.start()
+            thread = threading.Thread(target=_run, args=(loop,), name="docjobs-engine", daemon=True)
+            try:
+                # fails where the system has no memory for it; nobody may wait for it then
+                thread.start()
+            except BaseException:
+                work.close()
+                loop.close()
+                raise
+            self._loop, self._thread = loop, thread
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self, last: Coroutine[Any, Any, None]) -> None:
@@ -52,11 +59,29 @@ class Engine:
         ended = self.start(_finish(last))
         assert self._loop is not None and self._thread is not None
         try:
+            while not ended.done():
+                self.check()
+                with contextlib.suppress(TimeoutError, FutureTimeout):
+                    ended.result(timeout=0.5)
             ended.result()
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def check(self) -> None:
+        """Whoever waits for the engine asks now and then whether it still runs.
+
+        Raises:
+            RuntimeError: Its thread has ended, for want of memory for instance.
+        """
+        if not self.is_alive:
+            raise RuntimeError("the thread that fetches has ended before its work was done")
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -276,6 +276,7 @@ def _drive(
                 # short waits let Python run signal handlers
                 item = waiting.get(timeout=0.2)
             except queue.Empty:
+                handle.engine.check()
                 continue
             ended = item is None or isinstance(item, BaseException)
             if item is None:
@@ -288,8 +289,10 @@ def _drive(
     finally:
         if not ended:
             handle.request.stop_reason = handle.request.stop_reason or "abandoned"
-            while isinstance(waiting.get(), dict):
-                continue
+            item = {}
+            while isinstance(item, dict) and handle.engine.is_alive:
+                with contextlib.suppress(queue.Empty):
+                    item = waiting.get(timeout=0.2)
 
 
 async def _fill(package: Package, batches: _BatchQueue) -> None:
