@@ -347,6 +347,30 @@ def test_a_result_that_does_not_come_is_asked_for_again_for_a_week(
     assert len(account.warehouse.events["parse", "ended"]) == 2
 
 
+def test_results_that_stay_away_cost_a_request_a_day_each() -> None:
+    class Away(FakeApi):
+        async def result(
+            self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
+        ) -> JobAnswer:
+            answer = await super().result(kind, job_id, tier, is_retry=is_retry)
+            answer.document = None
+            return answer
+
+    account = Account(0, Away, wanted=EVERYTHING)
+    server = account.server
+    for number in range(200):
+        server.add(f"away-{number}", "COMPLETED", NOW + number)
+    server.add("newer", "COMPLETED", NOW + 2 * 3600)
+    account.sync(60)
+    account.sync(DAY)
+    for _ in range(3):
+        server.fetched.clear()
+        for _ in range(24):
+            account.sync(3600)
+        # with the one that is newer, and the one that every account has
+        assert len(server.fetched) == len(set(server.fetched)) == 202
+
+
 @pytest.mark.parametrize("how", [ABSENT, NOT_FOUND, UNREADABLE, ServerError("/r", "503")])
 @pytest.mark.parametrize("later", [60, 3 * DAY])
 def test_a_result_that_comes_late_is_loaded(how: Any, later: float) -> None:
