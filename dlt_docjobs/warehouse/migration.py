@@ -25,7 +25,6 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs import dlt_internals
-from dlt_docjobs.providers.registry import split_name
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
 from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.merging import merging_of
@@ -134,10 +133,10 @@ def _dropped(
 def _stored_schemas(pipeline: Pipeline, client: SqlClientBase[Any]) -> Iterator[Schema]:
     """The schemas with which accounts have loaded into the dataset, the newest of each."""
     for (name,) in sql.run(client, "SELECT DISTINCT schema_name FROM {versions}"):
-        if split_name(name) is not None:
-            schema = dlt_internals.stored_schema(pipeline, name)
-            if schema is not None:
-                yield schema
+        schema = dlt_internals.stored_schema(pipeline, name)
+        # other pipelines may load into the dataset; every account of ours has a row for its runs
+        if schema is not None and "sync_runs" in schema.tables:
+            yield schema
 
 
 def _look(client: SqlClientBase[Any]) -> tuple[list[str], set[str]]:
