@@ -133,11 +133,10 @@ def _pause(seconds: float, interrupt: Interrupt, deadline: float | None) -> bool
 def _together(before: SyncRun, row: SyncRun) -> SyncRun:
     """What two runs of an account have done, and how it stands after the second one."""
     sums = {name: getattr(before, name) + getattr(row, name) for name in _SUMMED}
-    codes = (before.exit_code, row.exit_code)
     return row._replace(
         **sums,
         ok=before.ok and row.ok,
-        exit_code=next((code for code in _WORST_FIRST if code in codes), EXIT_DONE),
+        exit_code=_worst([before, row]),
         error=row.error or before.error,
         started_at=before.started_at,
     )
@@ -165,6 +164,10 @@ def _renew_views(args: argparse.Namespace) -> None:
 def _exit_code(rows: Sequence[SyncRun], interrupt: Interrupt) -> int:
     if interrupt.signal is not None:
         return 128 + interrupt.signal
+    return _worst(rows)
+
+
+def _worst(rows: Sequence[SyncRun]) -> int:
     codes = {row.exit_code for row in rows}
     return next((code for code in _WORST_FIRST if code in codes), EXIT_DONE)
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from dlt_docjobs.http import Answer, ApiClient, InvalidRequest, RequestCounters, decode_json
-from dlt_docjobs.model import exact_json
+from dlt_docjobs.http import (
+    Answer,
+    ApiClient,
+    InvalidRequest,
+    NotFound,
+    RequestCounters,
+    decode_json,
+)
 from dlt_docjobs.model.cleaning import without_content
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.vocabulary import JobKind
@@ -236,10 +242,41 @@ class ProviderApi(ABC):
         """GETs a parse job with its result; `rest` of what was read stands for the answer."""
         return await self.client.get_decoded(path, params, self.reader.read, is_result=True)
 
-    async def _read_again(self, answer: Answer, more: Mapping[str, Any]) -> Reading:
-        """Reads an answer once more, with what another one has brought beside it."""
-        body = exact_json.encode({**decode_json(answer), **more})
-        return await self.reader.read(replace(answer, body=body))
+    async def _filled(
+        self,
+        path: tuple[str, ...],
+        params: list[tuple[str, str]],
+        answer: Answer,
+        reading: Reading,
+        parts: Callable[[dict[str, Any], Any], Mapping[str, Any]],
+    ) -> Reading:
+        """What was read of a parse job, where pages have come empty with what else tells of them.
+
+        Args:
+            path: Of the job's result.
+            params: With which the same path tells more of its pages.
+            answer: The answer that was read.
+            reading: What was read.
+            parts: Makes, of this answer's value and of the other one's, what takes the place of
+                parts of this one's.
+        """
+        if reading.document is None or not reading.document.has_gaps:
+            return reading
+        try:
+            _, more = await self.client.get_json(path, params, is_result=True)
+        except (InvalidRequest, NotFound):
+            return reading
+        value = decode_json(answer)
+        return self._read_value({**value, **parts(value, more)})
+
+    def _read_value(self, value: dict[str, Any]) -> Reading:
+        """Reads an answer that is a value already, and has no bytes."""
+        return type(self).read_answer(
+            b"",
+            lambda: value,
+            include_content=self.policy.include_content,
+            include_ocr=self.policy.include_ocr,
+        )
 
     async def _get_sized(
         self,

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from dlt_docjobs.http import Clock
+from dlt_docjobs.http import Clock, InvalidIdentifier, UnreadableBody
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import shifted
 from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.declaration import Provider
-from dlt_docjobs.providers.protocol import JobPage, ProviderApi
+from dlt_docjobs.providers.protocol import JobPage, ProviderApi, Rejection
 from dlt_docjobs.sync.doubt import MissingJobs
 from dlt_docjobs.sync.outcome import Figures, Outcome
 from dlt_docjobs.sync.progress import Progress
+from dlt_docjobs.sync.rejections import payload_of
 from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.settings import SyncSettings, Window
 from dlt_docjobs.warehouse.state import JobRef, KnownJob, OpenJob, Owner, WarehouseState
@@ -261,6 +263,18 @@ class RunContext:
         """Remembers that the provider answered, and how its clock stands."""
         self.outcome.was_answered = True
         self.clocks.note(page.clock_offset)
+
+    def not_answered(self, kind: JobKind, job_id: str, error: Exception) -> list[Rejection]:
+        """Notes that no answer has told how a job is; returns what came in its place, to be kept.
+
+        What is rejected is told once, and that nobody knows how the job is each time.
+        """
+        if not isinstance(error, InvalidIdentifier):
+            self.outcome.fail(f"{kind} job {job_id} could not be asked for: {error}", error)
+            if not isinstance(error, (UnreadableBody, UnreadableRecord)):
+                return []
+        payload = payload_of(error)
+        return [Rejection(f"/{kind}/{job_id}", kind, job_id, str(error), payload)]
 
     def not_found(self, kind: JobKind, job_id: str) -> JobObservation:
         """What a 404 says of a job: that it was not there at this moment."""

@@ -17,7 +17,7 @@ from dlt_docjobs.sync.ahead import ReadAhead
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.job_rows import JobEntry
 from dlt_docjobs.sync.observing import Observing
-from dlt_docjobs.sync.outcome import could_not_be_asked, defect
+from dlt_docjobs.sync.outcome import defect
 from dlt_docjobs.sync.progress import ListProgress
 from dlt_docjobs.sync.rejections import payload_of
 from dlt_docjobs.sync.result_rows import ResultRows
@@ -141,14 +141,8 @@ class Fetching:
                 answer = await context.api.status(kind, job_id)
         except NotFound:
             await self._observing.take_missing(context.not_found(kind, job_id))
-        except (InvalidIdentifier, UnreadableRecord, UnreadableBody) as error:
-            if not isinstance(error, InvalidIdentifier):
-                context.outcome.fail(could_not_be_asked(kind, job_id, error), error)
-            payload = payload_of(error)
-            rejection = Rejection(f"/{kind}/{job_id}", kind, job_id, str(error), payload)
-            self._observing.reject([rejection])
-        except ApiError as error:
-            context.outcome.fail(could_not_be_asked(kind, job_id, error), error)
+        except (ApiError, InvalidIdentifier, UnreadableRecord) as error:
+            self._observing.reject(context.not_answered(kind, job_id, error))
         else:
             progress.note(answer.observation.created_at)
             entry = await self.take_answer(answer)

@@ -18,7 +18,6 @@ from dlt_docjobs.sync.job_rows import (
     stands_for_progress,
 )
 from dlt_docjobs.sync.rejections import rejected_record, unknown_id
-from dlt_docjobs.sync.result_rows import BYTES_PER_PACKAGE
 from dlt_docjobs.sync.settings import Wanted, reloaded_states
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
 from dlt_docjobs.tables.arrow import RowBuffer
@@ -30,6 +29,9 @@ class Observing:
 
     Job rows are kept until the package ends, so that a job that appears twice, or changes while
     it is fetched, is one row with all its events.
+
+    Attributes:
+        rejected_bytes: Of payloads that could not be read.
 
     Args:
         context: The run.
@@ -44,13 +46,7 @@ class Observing:
         self._entries: dict[JobRef, JobEntry] = {}
         self._known: dict[JobRef, KnownJob] = {}
         self._rejections: dict[str, RejectedRecord] = {}
-        self._rejected_size = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the package should have no more of them."""
-        most = self._settings.max_jobs_per_package
-        return len(self._entries) >= most or self._rejected_size >= BYTES_PER_PACKAGE
+        self.rejected_bytes = 0
 
     def __len__(self) -> int:
         """How many jobs the package has."""
@@ -279,7 +275,7 @@ class Observing:
                 context.request.run_id,
             )
             if self._rejections.setdefault(record.rejection_id, record) is record:
-                self._rejected_size += len(record.payload or "")
+                self.rejected_bytes += len(record.payload or "")
 
     def _decide_result(self, entry: JobEntry) -> None:
         """Decides whether the entry's result is to be fetched in this run."""

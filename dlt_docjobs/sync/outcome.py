@@ -8,11 +8,6 @@ from dlt_docjobs.http import ApiError, DeadlineReached, Forbidden, NotFound
 from dlt_docjobs.model.outcomes import EXIT_DONE, EXIT_PARTIAL, EXIT_REFUSED
 
 
-def could_not_be_asked(kind: str, job_id: str, error: Exception) -> str:
-    """A sentence about a job of which no answer has told how it is."""
-    return f"{kind} job {job_id} could not be asked for: {error}"
-
-
 def defect(what: str, error: Exception) -> str:
     """A sentence about something that could not be handled: an error of nobody's but ours.
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from dlt_docjobs.http import ApiError
 from dlt_docjobs.providers.protocol import JobPage
@@ -32,6 +33,8 @@ from dlt_docjobs.sync.session import Session
 from dlt_docjobs.sync.settings import Wanted
 from dlt_docjobs.warehouse.state import JobRef
 
+# what DuckDB takes in at once without more memory than `docjobs` gives it
+_MOST_BYTES: Final = 288 * 2**20
 _LOG = logging.getLogger(__name__)
 
 
@@ -115,7 +118,16 @@ class Package:
 
     @property
     def _is_full(self) -> bool:
-        return self._results.is_full or self._observing.is_full
+        return self._is_heavy or len(self._observing) >= self._most
+
+    @property
+    def _is_heavy(self) -> bool:
+        weight = self._results.written_bytes + self._observing.rejected_bytes
+        return weight >= _MOST_BYTES
+
+    @property
+    def _most(self) -> int:
+        return self._context.settings.max_jobs_per_package
 
     async def _take_items(self) -> None:
         session = self._session
@@ -200,7 +212,7 @@ class Package:
                 due.append(entry)
         # the whole page is known before a fetch makes it wait: a stop then loses none of it
         context.results.known += len(due)
-        while due and not self._results.is_full:
+        while due and not self._is_heavy:
             entry = due.pop(0)
             if entry.is_due:
                 await self._fetching.start(entry)
@@ -212,9 +224,8 @@ class Package:
         """Asks for jobs that no run has seen, as many at a time as the package has room for."""
         observing, fetching = self._observing, self._fetching
         await observing.know_all(item.refs)
-        most = self._context.settings.max_jobs_per_package
         for place, ref in enumerate(item.refs):
-            while len(observing) + len(fetching.new) >= most and fetching.new:
+            while len(observing) + len(fetching.new) >= self._most and fetching.new:
                 await fetching.wait_for_one()
             if self._is_full:
                 self._session.carried.insert(0, FetchNew(item.refs[place:], item.progress))

@@ -52,7 +52,7 @@ class Plan:
             return self._backfill(self._context.window)
         if settings.reload is not None:
             return self._reload(settings.reload)
-        if settings.targets is not None and not self._named.kinds:
+        if is_picked:
             return self._only_named()
         return self._incremental()
 

@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Final
 
-from dlt_docjobs.http import ApiError, InvalidIdentifier, NotFound, UnreadableBody
+from dlt_docjobs.http import ApiError, InvalidIdentifier, NotFound
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.answers import UnreadableRecord
-from dlt_docjobs.providers.protocol import JobPage, Rejection
+from dlt_docjobs.providers.protocol import JobPage
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.items import Answered, Item, Missing, Observed
-from dlt_docjobs.sync.outcome import could_not_be_asked, defect
-from dlt_docjobs.sync.rejections import payload_of
+from dlt_docjobs.sync.outcome import defect
 from dlt_docjobs.warehouse.state import JobRef
 
 _USAGE_FOR: Final = timedelta(days=7)
@@ -103,7 +102,6 @@ class Polling:
                 yield Observed(page, is_listed, is_polled=True)
 
     async def _ask(self, kind: JobKind, job_id: str, is_listed: bool) -> Item | None:
-        outcome = self._context.outcome
         try:
             answer = await self._api.status(kind, job_id)
         except NotFound:
@@ -112,17 +110,12 @@ class Polling:
             if isinstance(error, ApiError) and error.is_fatal:
                 raise
             self._context.looked.failed.add((kind, job_id))
-            if not isinstance(error, (ApiError, UnreadableRecord)):
-                outcome.fail(defect(f"the answer about {kind} job {job_id}", error), error)
+            if not isinstance(error, (ApiError, InvalidIdentifier, UnreadableRecord)):
+                what = f"the answer about {kind} job {job_id}"
+                self._context.outcome.fail(defect(what, error), error)
                 return None
-            if not isinstance(error, InvalidIdentifier):
-                # what is rejected is told once, and that nobody knows how the job is each time
-                outcome.fail(could_not_be_asked(kind, job_id, error), error)
-            if not isinstance(error, (InvalidIdentifier, UnreadableRecord, UnreadableBody)):
-                return None
-            payload = payload_of(error)
-            rejection = Rejection(f"/{kind}/{job_id}", kind, job_id, str(error), payload)
-            return Observed(JobPage([], [rejection]), is_listed)
+            rejections = self._context.not_answered(kind, job_id, error)
+            return Observed(JobPage([], rejections), is_listed) if rejections else None
         if answer.has_result:
             return Answered(answer)
         return Observed(JobPage([answer.observation], []), is_listed)

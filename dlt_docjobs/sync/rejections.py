@@ -24,13 +24,17 @@ KEPT_OF_LARGER: Final = 2**20
 
 def rejection_id(settings: SyncSettings, rejection: Rejection) -> str:
     """The record's key: the same whenever the same thing comes again."""
+    return _key(settings, rejection, _cleaned(rejection.payload))
+
+
+def _key(settings: SyncSettings, rejection: Rejection, cleaned: Any) -> str:
     parts = [
         settings.provider.name,
         settings.account,
         rejection.endpoint,
         rejection.job_kind,
         rejection.job_id,
-        _cleaned(rejection.payload),
+        cleaned,
     ]
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
@@ -65,14 +69,14 @@ def rejected_record(
         observed_at: Our clock.
         run_id: The run.
     """
-    payload = _cleaned(rejection.payload)
+    payload = cleaned = _cleaned(rejection.payload)
     if not settings.policy.include_names:
         payload = _with_hashed_names(payload, names)
     if not settings.policy.include_content:
         payload = without_content(payload)
     text, note = _stored(payload, rejection.payload)
     return RejectedRecord(
-        rejection_id=rejection_id(settings, rejection),
+        rejection_id=_key(settings, rejection, cleaned),
         provider=settings.provider.name,
         account=settings.account,
         endpoint=rejection.endpoint,

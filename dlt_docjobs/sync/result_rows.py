@@ -21,8 +21,6 @@ Emit = Callable[[Batch], Awaitable[None]]
 _ROWS_PER_BATCH: Final = 20_000
 # of answers: a single one may be larger than all of a batch's rows should be
 _BYTES_PER_BATCH: Final = 32 * 2**20
-# of Arrow: what DuckDB takes in at once without more memory than `docjobs` gives it
-BYTES_PER_PACKAGE: Final = 288 * 2**20
 
 
 class ResultRows:
@@ -30,6 +28,7 @@ class ResultRows:
 
     Attributes:
         replaces: Whether any result, so far, takes the place of an earlier one.
+        written_bytes: Of Arrow that were handed on.
 
     Args:
         context: The run.
@@ -51,16 +50,11 @@ class ResultRows:
         self._writing = asyncio.Lock()
         self._leaving: asyncio.Task[None] | None = None
         self._waiting_bytes = 0
-        self._written_bytes = 0
+        self.written_bytes = 0
         self._written: set[str] = set()
         self._fresh: set[JobRef] = set()
         # of jobs that may have rows: the keys of the new ones, by table
         self._renewed: dict[str, dict[JobRef, set[tuple[Any, ...]]]] = {}
-
-    @property
-    def is_full(self) -> bool:
-        """Whether a package should have no more of them."""
-        return self._written_bytes >= BYTES_PER_PACKAGE
 
     def add(self, entry: JobEntry, rows: Mapping[str, pa.RecordBatch], size: int) -> None:
         """Takes the rows of one job's result.
@@ -109,7 +103,7 @@ class ResultRows:
         self._waiting_bytes = 0
         if batch:
             self._written.update(batch)
-            self._written_bytes += sum(table.nbytes for table in batch.values())
+            self.written_bytes += sum(table.nbytes for table in batch.values())
             await self._emit(batch)
 
     async def finish(self) -> Batch:

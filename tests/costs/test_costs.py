@@ -24,7 +24,7 @@ from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.http import Unauthorized
 from dlt_docjobs.loading.engine import Engine
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
-from dlt_docjobs.sync import observing, result_rows
+from dlt_docjobs.sync import package, result_rows
 from dlt_docjobs.tables.arrow import ResultBuffer
 from dlt_docjobs.warehouse.state import WarehouseState
 
@@ -181,7 +181,7 @@ def test_a_new_job_whose_rows_are_there_all_the_same_is_replaced(shop: Shop) -> 
 
 
 def test_a_package_is_bounded_by_bytes_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(result_rows, "BYTES_PER_PACKAGE", 2**16)
+    monkeypatch.setattr(package, "_MOST_BYTES", 2**16)
     monkeypatch.setattr(result_rows, "_ROWS_PER_BATCH", 20)
     shop.add("llamacloud", 12, pages=4)
     row, _ = shop.sync("llamacloud", max_concurrency=2)
@@ -198,7 +198,7 @@ def test_a_package_is_bounded_by_bytes_too(shop: Shop, monkeypatch: pytest.Monke
 def test_what_is_rejected_weighs_in_a_package_as_results_do(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observing, "BYTES_PER_PACKAGE", 2**10)
+    monkeypatch.setattr(package, "_MOST_BYTES", 2**10)
     ids = shop.add("unsiloed", 8, pages=1)
     shop.emulator.faults.broken_results = dict.fromkeys(ids, "garbage")
     source = shop.source("unsiloed", max_concurrency=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -368,6 +369,30 @@ def test_an_id_that_no_path_can_hold_spoils_nothing_else(job_id: str) -> None:
     # and does not make every later run a failure
     session, _ = run(Strict(server), warehouse, Progress.fresh(), wanted=EVERYTHING, **PARSE)
     assert session.exit_code == 0 and len(warehouse.rejected) == 1
+
+
+def test_an_open_job_whose_id_no_path_can_hold_is_rejected_once() -> None:
+    class Strict(FakeApi):
+        async def poll(self, kind: JobKind, job_ids: Sequence[str]) -> JobPage:
+            raise InvalidIdentifier("not an id, but a path")
+
+        async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
+            raise InvalidIdentifier("not an id, but a path")
+
+    server = Server(StillClock(10**6))
+    server.add("a/b", "RUNNING", 0)
+    warehouse, progress = Warehouse(), Progress.fresh()
+    codes = []
+    for _ in range(3):
+        # behind the first one's lag no list shows it: it is asked for by itself
+        server.add(f"job-{len(codes)}", "COMPLETED", server.clock.seconds)
+        session, progress = run(Strict(server), warehouse, progress, **PARSE)
+        assert session.context.outcome.problems == [], "it is no defect of ours"
+        codes.append(session.exit_code)
+        server.clock.seconds += 86_400
+    assert codes == [0, 1, 0]
+    (rejected,) = warehouse.rejected.values()
+    assert (rejected["job_id"], rejected["error"]) == ("a/b", "not an id, but a path")
 
 
 def test_a_job_of_a_year_that_is_none_is_loaded_and_hides_nobody() -> None:

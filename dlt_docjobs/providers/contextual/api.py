@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from dlt_docjobs.http import Answer, InvalidRequest, NotFound, decode_json
+from dlt_docjobs.http import Answer
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import UTC
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
@@ -25,7 +25,6 @@ from dlt_docjobs.providers.protocol import (
     ListRange,
     ProviderApi,
 )
-from dlt_docjobs.results import Reading
 
 _MAX_EXTRACT_PAGE = 100
 _EXTRACT_KEYS = frozenset(
@@ -118,8 +117,8 @@ class ContextualApi(ProviderApi):
                 return self._read_extraction(job_id, body, answer)
         # one value, so that the repeated and the comma form are the same request
         answer, reading = await self._get_result(path, [("output_types", "blocks-per-page")])
-        if reading.document is not None and reading.document.has_gaps:
-            reading = await self._with_markdown(path, answer, reading)
+        markdown = [("output_types", "markdown-per-page")]
+        reading = await self._filled(path, markdown, answer, reading, results.with_markdown)
         with answers.kept_whole(answer):
             observed = _observe_parse(job_id, reading.rest, answer)
             reply = JobAnswer(observed, size=len(answer.body))
@@ -128,21 +127,6 @@ class ContextualApi(ProviderApi):
                 if reply.document is not None:
                     observed.page_count = reply.document.count("pages")
             return reply
-
-    async def _with_markdown(
-        self, path: tuple[str, ...], answer: Answer, reading: Reading
-    ) -> Reading:
-        """Reads a result again, with the Markdown of pages that have come without blocks."""
-        try:
-            params = [("output_types", "markdown-per-page")]
-            _, body = await self.client.get_json(path, params, is_result=True)
-        except (InvalidRequest, NotFound):
-            return reading
-        texts = answers.as_mapping(body).get("pages")
-        if not isinstance(texts, list):
-            return reading
-        pages = answers.as_mapping(decode_json(answer)).get("pages")
-        return await self._read_again(answer, {"pages": results.with_markdown(pages, texts)})
 
     def _read_extraction(self, job_id: str, body: Any, answer: Answer) -> JobAnswer:
         observed = JobObservation(

@@ -110,25 +110,35 @@ def read_answer(
     return read(body, decode, {"pages": _PAGES}, RESULT_KEYS, partial(_document, left))
 
 
-def with_markdown(pages: Any, texts: list[Any]) -> list[Any]:
-    """Pages of an answer, those without blocks with the Markdown that another answer has of them.
+def with_markdown(answer: dict[str, Any], more: Any) -> dict[str, Any]:
+    """What an answer gets from another one: Markdown for the pages that have come without blocks.
 
     Args:
-        pages: Of the answer with blocks, as JSON.
-        texts: Of the answer with Markdown.
+        answer: The answer with blocks, as JSON.
+        more: The one with Markdown.
     """
     found: dict[int, dict[str, Any]] = {}
-    for place, text in enumerate(texts):
+    for place, text in _placed(more):
         if isinstance(text, dict):
-            found.setdefault(_place(text, place), text)
+            found.setdefault(place, text)
     filled: list[Any] = []
-    for place, page in enumerate(pages if isinstance(pages, list) else []):
-        text = found.pop(_place(page, place), None) if isinstance(page, dict) else None
+    for place, page in _placed(answer):
+        text = found.pop(place, None) if isinstance(page, dict) else None
         if text is not None and not page.get("blocks"):
             page = {**page, "markdown": page.get("markdown") or text.get("markdown")}
         filled.append(page)
     # what the first answer left out altogether
-    return [*filled, *(text for text in found.values() if text.get("markdown"))]
+    return {"pages": [*filled, *(text for text in found.values() if text.get("markdown"))]}
+
+
+def _placed(answer: Any) -> list[tuple[int, Any]]:
+    """The pages of an answer, each with its index or, where it tells none, its position."""
+    pages = answer.get("pages") if isinstance(answer, dict) else None
+    placed: list[tuple[int, Any]] = []
+    for place, page in enumerate(pages if isinstance(pages, list) else []):
+        index = to_int(page.get("index")) if isinstance(page, dict) else None
+        placed.append((place if index is None else index, page))
+    return placed
 
 
 def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
@@ -191,11 +201,6 @@ def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
         "segment_ocr": no_rows("segment_ocr"),
     }
     return Document(tables, failed_page_count=0)
-
-
-def _place(page: dict[str, Any], place: int) -> int:
-    index = to_int(page.get("index"))
-    return place if index is None else index
 
 
 def _page_number(page: _Page) -> int | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
-from dlt_docjobs.http import Answer, ApiClient, ApiError, InvalidRequest, NotFound
+from dlt_docjobs.http import Answer, ApiClient, ApiError, InvalidRequest
 from dlt_docjobs.model.cleaning import clean_text
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import format_instant, parse_instant
@@ -230,8 +230,9 @@ class LlamaCloudApi(ProviderApi):
         params = [*self._scope, *(("expand", value) for value in expand)]
         if kind == "parse" and wants_result:
             answer, reading = await self._get_result(path, params)
-            if "text" not in expand and reading.document is not None and reading.document.has_gaps:
-                reading = await self._with_text(path, answer, reading)
+            if "text" not in expand:
+                text = [*self._scope, ("expand", "text")]
+                reading = await self._filled(path, text, answer, reading, results.with_text)
             with answers.kept_whole(answer):
                 return self._read_document(job_id, reading, answer)
         answer, body = await self.client.get_json(path, params, is_result=wants_result)
@@ -242,16 +243,6 @@ class LlamaCloudApi(ProviderApi):
                 if result is not None:
                     reply.extraction = Extraction(result, body.get("extract_metadata"))
             return reply
-
-    async def _with_text(self, path: tuple[str, ...], answer: Answer, reading: Reading) -> Reading:
-        """Reads a result again, with the text of pages that have come without items."""
-        try:
-            params = [*self._scope, ("expand", "text")]
-            _, body = await self.client.get_json(path, params, is_result=True)
-        except (InvalidRequest, NotFound):
-            return reading
-        text = answers.as_mapping(body).get("text")
-        return reading if text is None else await self._read_again(answer, {"text": text})
 
     def _read_document(self, job_id: str, reading: Reading, answer: Answer) -> JobAnswer:
         observed = self._observe_one("parse", job_id, reading.rest, answer)

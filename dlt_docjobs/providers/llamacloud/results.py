@@ -185,6 +185,11 @@ def read_answer(
     return read(body, decode, _PAGES, RESULT_KEYS, partial(_document, left))
 
 
+def with_text(answer: dict[str, Any], more: Any) -> dict[str, Any]:
+    """What an answer gets from another one, which has the text of its pages."""
+    return {"text": more["text"]} if isinstance(more, dict) and more.get("text") else {}
+
+
 def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
     described = _described(rest)
     sent_pages = [found.get(key) or [] for key in _PAGES]

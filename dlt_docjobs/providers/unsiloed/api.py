@@ -89,15 +89,7 @@ class UnsiloedApi(ProviderApi):
             return reply
         if reading.document is None and reading.rest.get("total_chunks") == 0:
             # no chunks are a result, if the answer says that there are none
-            value = {**reading.rest, "chunks": []}
-            policy = self.policy
-            reading = results.read_answer(
-                # nothing to be read as bytes: the value is there
-                b"",
-                lambda: value,
-                include_content=policy.include_content,
-                include_ocr=policy.include_ocr,
-            )
+            reading = self._read_value({**reading.rest, "chunks": []})
         reply.document = answers.document_of(reading)
         pages = reply.document.count("pages") if reply.document is not None else 0
         if observed.page_count is None and pages:
