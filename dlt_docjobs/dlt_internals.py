@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import dlt
 from dlt.common.configuration.exceptions import DuplicateConfigProviderException
-from dlt.common.configuration.providers.doc import CustomLoaderDocProvider
+from dlt.common.configuration.inject import get_fun_last_config
+from dlt.common.configuration.providers.doc import BaseDocProvider, CustomLoaderDocProvider
+from dlt.common.configuration.specs.base_configuration import is_secret_hint
+from dlt.common.configuration.utils import ResolvedValueTrace, get_resolved_traces
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.client import WithStagingDataset
 from dlt.common.json import json
@@ -45,6 +48,10 @@ LOGGER: Final = "dlt"
 """Name of dlt's logger."""
 
 # -- configuration ------------------------------------------------------------------------------
+
+
+# names of the providers that `register_defaults` has made
+_ours: Final[set[str]] = set()
 
 
 class _Defaults(CustomLoaderDocProvider):
@@ -99,12 +106,98 @@ def register_defaults(
     Returns:
         False where they are registered already.
     """
+    _ours.add(name)
     try:
         dlt.config.register_provider(_Defaults(name, values, for_now))
     except DuplicateConfigProviderException:
         return False
     dlt.current.run_context().reset_config()
     return True
+
+
+class Place(NamedTuple):
+    """Where dlt found a value.
+
+    Attributes:
+        provider: dlt's name of what holds it: `Environment Variables`, `secrets.toml` and so on.
+        sections: The sections that it stands under.
+        file: The file, where it is one.
+    """
+
+    provider: str
+    sections: tuple[str, ...]
+    file: str
+
+
+def places_of(function: Callable[..., Any]) -> dict[str, Place]:
+    """Where the configured values of a source function's running call were found, by their names.
+
+    What the caller gave, and what is left at its default, stands in none.
+
+    Needed because dlt looks for a value of a source in places that are no place for one of ours (a
+    variable `API_KEY`, say), and hands it in without a word of where it was.
+
+    If it breaks: `set_fun_last_config` in `dlt/common/configuration/inject.py` and `log_traces` in
+    `dlt/common/configuration/utils.py`.
+    """
+    config = get_fun_last_config(function)
+    return {
+        trace.key: _place(trace)
+        for trace in get_resolved_traces().resolved_traces
+        if trace.config is config
+    }
+
+
+def _place(trace: ResolvedValueTrace) -> Place:
+    file = str(trace.provider_location or "")
+    return Place(str(trace.provider_name), tuple(trace.sections), file)
+
+
+class ResolvedValue(NamedTuple):
+    """A value that dlt found in its configuration.
+
+    Attributes:
+        key: Its name.
+        value: The value.
+        is_secret: Whether dlt takes it for a secret.
+        place: Where it stands.
+    """
+
+    key: str
+    value: Any
+    is_secret: bool
+    place: Place
+
+
+def resolved_values(destination: Destination[Any, Any]) -> list[ResolvedValue]:
+    """What is configured for a destination.
+
+    Needed because dlt resolves a destination's configuration, but keeps to itself where it found
+    what.
+
+    If it breaks: `log_traces` in `dlt/common/configuration/utils.py`.
+    """
+    traces = get_resolved_traces().resolved_traces
+    before = len(traces)
+    destination.configuration(destination.spec(), accept_partial=True)
+    return [
+        ResolvedValue(trace.key, trace.value, is_secret_hint(trace.hint), _place(trace))
+        for trace in traces[before:]
+        if trace.provider_name not in _ours
+    ]
+
+
+def configuration_files() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What dlt has read from each of its configuration files, by the provider's name.
+
+    Needed because dlt only answers for a name that one asks for; which names there are, and that
+    one of them is misspelt, it does not tell.
+
+    If it breaks: `BaseDocProvider` in `dlt/common/configuration/providers/doc.py`.
+    """
+    for provider in dlt.config.config_providers:
+        if isinstance(provider, BaseDocProvider) and not isinstance(provider, _Defaults):
+            yield provider.name, provider._config_doc
 
 
 def stop_telemetry() -> None:

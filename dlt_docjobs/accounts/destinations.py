@@ -59,11 +59,17 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
     )
 
 
+def place_of(destination: AnyDestination) -> str:
+    """DuckDB's file; of other destinations nothing."""
+    if not isinstance(destination, dlt.destinations.duckdb):
+        return ""
+    return str(dlt_internals.given_credentials(destination).database)
+
+
 def is_missing(destination: AnyDestination) -> bool:
     """Whether it is a DuckDB file that is not there: to look into it would make an empty one."""
-    if not isinstance(destination, dlt.destinations.duckdb):
-        return False
-    return not Path(dlt_internals.given_credentials(destination).database).exists()
+    file = place_of(destination)
+    return bool(file) and not Path(file).exists()
 
 
 def refuse_files(destination: AnyDestination, dataset: str, instead: str) -> None:

@@ -19,7 +19,9 @@ from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.suggestions import suggest
 from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.providers.registry import provider, provider_names, providers, split_name
-from dlt_docjobs.sources.settings import SECTION, account_of, find_key
+from dlt_docjobs.sources.names import SECTION, refuse_unknown_names
+from dlt_docjobs.sources.origins import Found, configured_key, usual_key
+from dlt_docjobs.sources.settings import account_of
 from dlt_docjobs.sources.source import factory
 from dlt_docjobs.warehouse.accounts import Naming
 from dlt_docjobs.warehouse.connection import install_defaults
@@ -67,13 +69,16 @@ class Account(NamedTuple):
             make = make.clone(name=self.source_name)
         return make(**arguments)
 
-    def has_key(self) -> bool:
-        """Whether a key is configured."""
-        configured = dlt.secrets.get(f"sources.{SECTION}.{self.source_name}.api_key", str)
-        if self.name != "default":
-            # the usual variable's key is the default account's
-            return bool(configured)
-        return bool(find_key(self.declared, configured))
+    def key(self) -> Found | None:
+        """The key that its requests would carry, if nobody gives another."""
+        return configured_key(self.source_name) or usual_key(self.declared, self.source_name)
+
+    def unused_keys(self) -> list[Found]:
+        """Other keys of the account that are set, and come behind that one."""
+        in_force = self.key()
+        usual = usual_key(self.declared, self.source_name)
+        is_other = in_force is not None and usual is not None and usual.value != in_force.value
+        return [usual] if usual is not None and is_other else []
 
 
 def parse_account(text: str) -> Account:
@@ -87,13 +92,19 @@ def parse_account(text: str) -> Account:
     return Account(known, account_of(known, f"{known}_{name}") if name else "default")
 
 
-def chosen_accounts(texts: list[str]) -> list[Account]:
+def chosen_accounts(texts: list[str], *, needs_key: bool = True) -> list[Account]:
     """The accounts named, or every provider with a key.
 
+    Args:
+        texts: The names, as `parse_account` reads them.
+        needs_key: Whether it is an error that no key is configured at all.
+
     Raises:
-        UsageError: None is named and no key is configured, or one is named of which nothing is.
+        UsageError: None is named and no key is configured, one is named of which nothing is, or
+            the configuration has names that nobody reads.
     """
     install_defaults()
+    refuse_unknown_names()
     known = configured_accounts()
     if texts:
         named = list(dict.fromkeys(parse_account(text) for text in texts))
@@ -106,14 +117,19 @@ def chosen_accounts(texts: list[str]) -> list[Account]:
                     f"{suggest(str(account), map(str, known))}"
                 )
         return named
-    found = [account for account in known if account.has_key()]
-    if not found:
+    found = [account for account in known if account.key() is not None]
+    if not found and needs_key:
         variables = ", ".join(one.key_variables[0] for one in providers().values())
         raise UsageError(
             f"no API key is configured: set one of {variables}, or api_key under "
             "[sources.docjobs.PROVIDER] in .dlt/secrets.toml; `docjobs demo` needs none"
         )
     return found
+
+
+def left_out() -> list[Account]:
+    """What is not synced where nobody is named, for want of a key."""
+    return [account for account in configured_accounts() if account.key() is None]
 
 
 def configured_accounts() -> list[Account]:

@@ -97,6 +97,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     _add_sync(commands)
     _add_check(commands)
+    _add_config(commands)
     _add_status(commands)
     _add_rename(commands)
     _add_reset(commands)
@@ -206,6 +207,17 @@ def _add_check(commands: Any) -> None:
     )
     _add_providers(command)
     _add_destination(command)
+
+
+def _add_config(commands: Any) -> None:
+    command = _command(
+        commands,
+        "config",
+        "what is in force for each account and the destination, and where each value comes from",
+    )
+    _add_providers(command)
+    _add_destination(command)
+    command.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_status(commands: Any) -> None:

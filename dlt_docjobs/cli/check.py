@@ -5,33 +5,47 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from pathlib import Path
 from typing import Any
 
-from dlt_docjobs.accounts.pipelines import Account, chosen_accounts, make_pipeline
+from dlt_docjobs.accounts.destinations import is_missing, make_destination, place_of
+from dlt_docjobs.accounts.pipelines import Account, chosen_accounts, left_out
 from dlt_docjobs.cli.errors import explain
+from dlt_docjobs.loading.rehearsal import rehearse
 from dlt_docjobs.providers.protocol import ProviderApi
 from dlt_docjobs.sources.source import resolve
 from dlt_docjobs.warehouse.accounts import account_status
-from dlt_docjobs.warehouse.connection import connect
 
 
 def check(args: argparse.Namespace) -> int:
-    """One cheap authenticated request to each provider and a connection to the destination."""
+    """One cheap authenticated request to each provider, and a first sync's rehearsal."""
     accounts = chosen_accounts(args.providers)
     codes = [_check_provider(account) for account in accounts]
-    codes.append(_check_destination(accounts[0], args))
+    if not args.providers and (missing := left_out()):
+        names = ", ".join(f"{one} ({one.declared.key_variables[0]})" for one in missing)
+        print(f"left out, for want of a key: {names}", flush=True)
+    codes.append(_check_destination(args))
     return next((code for code in (2, 3, 75) if code in codes), 0)
 
 
 def _check_provider(account: Account) -> int:
+    key, others = account.key(), account.unused_keys()
+    origin = f" ({key.origin})" if key is not None else ""
+    url = ""
     try:
         arguments: dict[str, Any] = {"job_ids": []} if account.declared.unlisted else {}
         config = resolve(lambda: account.source(**arguments))
+        url = config.connection.base_url
         asyncio.run(_ask(config.make_api()))
     except Exception as error:
-        return _failed(str(account), error)
-    print(f"{account}: the key is accepted", flush=True)
-    return 0
+        where = f"{account}{f' at {url}' if url else ''}{origin}"
+        code = _failed(where, error)
+    else:
+        print(f"{account}: the key{origin} is accepted at {url}", flush=True)
+        code = 0
+    for other in others:
+        print(f"{account}: {other.origin} holds another key, which is not used", flush=True)
+    return code
 
 
 async def _ask(api: ProviderApi) -> None:
@@ -39,17 +53,26 @@ async def _ask(api: ProviderApi) -> None:
         await api.check()
 
 
-def _check_destination(account: Account, args: argparse.Namespace) -> int:
+def _check_destination(args: argparse.Namespace) -> int:
     try:
-        pipeline = make_pipeline(account, args.destination, args.dataset)
-        with connect(pipeline) as client:
-            is_there = client is not None
-        # where there are only files a dataset is always there
-        is_filled = is_there and account_status(pipeline.destination, args.dataset)
+        destination = make_destination(args.destination, args.dataset)
+        is_new_file = is_missing(destination)
+        try:
+            rehearse(destination, args.dataset)
+            is_filled = account_status(destination, args.dataset)
+        finally:
+            if is_new_file:
+                # as it was before: whoever looks next must not find an empty warehouse
+                Path(place_of(destination)).unlink(missing_ok=True)
         state = "has data" if is_filled else "is empty: the first sync fills it"
     except Exception as error:
         return _failed(args.destination, error)
-    print(f"{args.destination}: connected; dataset {args.dataset} {state}", flush=True)
+    file = place_of(destination)
+    print(
+        f"{args.destination}{f' ({file})' if file else ''}: a scratch dataset was made, locked, "
+        f"filled, merged into, read and dropped; dataset {args.dataset} {state}",
+        flush=True,
+    )
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Final
 COMMANDS: Final = {
     "sync": "dlt_docjobs.cli.sync",
     "check": "dlt_docjobs.cli.check",
+    "config": "dlt_docjobs.cli.config",
     "status": "dlt_docjobs.cli.status",
     "rename": "dlt_docjobs.cli.rename",
     "reset": "dlt_docjobs.cli.erase",

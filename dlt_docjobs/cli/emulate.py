@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.providers.registry import provider
-from dlt_docjobs.sources.settings import SECTION
+from dlt_docjobs.sources.names import SECTION
 
 if TYPE_CHECKING:
     from dlt_docjobs.emulator import Emulator

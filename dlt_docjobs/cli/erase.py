@@ -144,6 +144,6 @@ def _accounts(args: argparse.Namespace) -> list[Account]:
     accounts |= {
         account
         for account in configured_accounts()
-        if account.has_key() or (folder / account.pipeline_name).exists()
+        if account.key() is not None or (folder / account.pipeline_name).exists()
     }
     return sorted(accounts)

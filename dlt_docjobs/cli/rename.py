@@ -16,7 +16,7 @@ from dlt_docjobs.accounts.pipelines import (
 from dlt_docjobs.cli.erase import confirmed, nobody_else_loads
 from dlt_docjobs.loading.failures import write_kept_failures
 from dlt_docjobs.model.outcomes import UsageError
-from dlt_docjobs.sources.settings import SECTION
+from dlt_docjobs.sources.names import SECTION
 from dlt_docjobs.warehouse.accounts import known_accounts, rename_account
 
 
@@ -52,13 +52,13 @@ def rename(args: argparse.Namespace) -> int:
 def _tell_of_configuration(old: Account, new: Account) -> None:
     """Says what is still to be done where the configuration has the old name."""
     configured = configured_accounts()
-    if new not in configured or not new.has_key():
+    if new not in configured or new.key() is None:
         print(
             f"docjobs rename: no key is configured for {new}: put it under "
             f"[sources.{SECTION}.{new.source_name}] in .dlt/secrets.toml",
             file=sys.stderr,
         )
-    if old in configured and old.has_key():
+    if old in configured and old.key() is not None:
         print(
             f"docjobs rename: {old} has a key still: a sync of it meets the same jobs, and leaves "
             "them as they are",

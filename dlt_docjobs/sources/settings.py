@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,26 +10,22 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
-import dlt
-
 from dlt_docjobs.http import HttpSettings, InvalidBaseUrl, normalise_base_url
 from dlt_docjobs.model.outcomes import UsageError
-from dlt_docjobs.model.suggestions import suggest
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.providers.protocol import ContentPolicy
+from dlt_docjobs.sources.names import ACCOUNT_NAME, SECTION, SOURCES
+from dlt_docjobs.sources.origins import usual_key
 from dlt_docjobs.sync.settings import Reload, SyncSettings
 from dlt_docjobs.warehouse.merging import TABLE_FORMATS
 
-SECTION: Final = "docjobs"
-_ACCOUNT: Final = re.compile(r"[a-z][a-z0-9_]*")
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e]+")
+_QUOTES: Final = ('""', "''", "``", "“”", "„“", "‘’", "«»")
 # what Python's dates and waits bear; who means "never" writes no number
 _MOST: Final = 1e9
 _MOST_DAYS: Final = 36_500
-# keys that dlt itself reads in a source's section
-_DLT_KEYS: Final = frozenset({"max_table_nesting", "schema_contract", "root_key"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,16 +40,9 @@ class Connection:
 def account_of(provider: str, source_name: str) -> str:
     """The account that a source stands for: `NAME_eu` is its account `eu`."""
     account = source_name.removeprefix(provider).removeprefix("_") or "default"
-    if not _ACCOUNT.fullmatch(account):
+    if not ACCOUNT_NAME.fullmatch(account):
         raise UsageError(f"an account's name is lower-case letters, digits and _, not {account!r}")
     return account
-
-
-def find_key(provider: Provider, api_key: str | None) -> str | None:
-    """The configured key, else that of the provider's usual environment variable."""
-    names = provider.key_variables
-    found = api_key or next((os.environ[name] for name in names if os.environ.get(name)), None)
-    return found.strip() if found else None
 
 
 def connection(
@@ -69,12 +57,17 @@ def connection(
     Raises:
         UsageError: There is no key, or the URL is none.
     """
-    key = find_key(provider, api_key)
+    usual = usual_key(provider, source_name)
+    key = (api_key or "").strip() or (usual.value if usual is not None else "")
     if not key:
-        variable = provider.key_variables[0]
+        section = f"api_key under [{SOURCES}.{SECTION}.{source_name}] in .dlt/secrets.toml"
+        is_usual = source_name == provider.name
+        first = f"{provider.key_variables[0]}, or " if is_usual else ""
+        raise UsageError(f"no API key for {source_name}: set {first}{section}")
+    if key[0] + key[-1] in _QUOTES:
         raise UsageError(
-            f"no API key for {provider.name}: set {variable}, or api_key under "
-            f"[sources.{SECTION}.{source_name}] in .dlt/secrets.toml"
+            f"the API key for {provider.name} stands in quotation marks that are part of it: "
+            "remove them where it is set"
         )
     if not _HEADER_VALUE.fullmatch(key):
         raise UsageError(
@@ -222,25 +215,3 @@ def _at_least(values: Mapping[str, Any], name: str, least: int, most: float = _M
     if not least <= values[name] <= most:
         raise UsageError(f"{name} is from {least} to {most:,.0f}, not {values[name]!r}")
     return values[name]
-
-
-def refuse_unknown_keys(source_name: str, arguments: Iterable[str]) -> None:
-    """Refuses keys of the source's configuration section that nothing reads.
-
-    Raises:
-        UsageError: Names the key, and the one that was probably meant.
-    """
-    known = (set(arguments) - {"created_at"}) | _DLT_KEYS
-    found: set[str] = set()
-    for provider in dlt.config.config_providers:
-        # each by itself: a section in secrets.toml hides its namesake in config.toml
-        section, _ = provider.get_value(source_name, dict, "", "sources", SECTION)
-        found.update(section or {})
-    prefix = f"SOURCES__{SECTION}__{source_name}__".upper()
-    for variable in os.environ:
-        if variable.startswith(prefix):
-            found.add(variable[len(prefix) :].split("__")[0].lower())
-    for key in sorted(found - known):
-        raise UsageError(
-            f"unknown setting {key} under sources.{SECTION}.{source_name}{suggest(key, known)}"
-        )

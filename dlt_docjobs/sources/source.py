@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from functools import cache
@@ -12,6 +12,8 @@ import dlt
 from dlt.extract.reference import SourceFactory
 from dlt.extract.source import DltSource
 
+from dlt_docjobs import dlt_internals
+from dlt_docjobs.dlt_internals import Place
 from dlt_docjobs.http import ApiClient, ErrorForm
 from dlt_docjobs.loading.job_source import JobResources, JobSource
 from dlt_docjobs.loading.resources import EPOCH, build_resources
@@ -27,6 +29,9 @@ from dlt_docjobs.sources.configuration import (
     signature_of,
 )
 from dlt_docjobs.sources.job_ids import targets_of
+from dlt_docjobs.sources.names import SECTION, refuse_unknown_names
+from dlt_docjobs.sources.origins import is_believed, origin_of
+from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse.connection import install_defaults
 
 _captured: ContextVar[list[ResolvedSource] | None] = ContextVar("docjobs_captured", default=None)
@@ -56,7 +61,11 @@ def factory(name: str) -> SourceFactory[Any, DltSource]:
     declared = registered(name)
 
     def make(**values: Any) -> JobResources:
-        return ResolvedSource(declared, values).resources()
+        resolved = ResolvedSource(declared, values, dlt_internals.places_of(make))
+        captured = _captured.get()
+        if captured is not None:
+            captured.append(resolved)
+        return resolved.check().resources()
 
     make.__name__ = make.__qualname__ = name
     make.__doc__ = documentation_of(declared)
@@ -64,7 +73,7 @@ def factory(name: str) -> SourceFactory[Any, DltSource]:
     made: SourceFactory[Any, DltSource] = dlt.source(
         make,
         name=name,
-        section=settings.SECTION,
+        section=SECTION,
         max_table_nesting=0,
         spec=configuration_of(declared),
         _impl_cls=JobSource,
@@ -78,47 +87,85 @@ def resolve(make_source: Callable[[], Any]) -> ResolvedSource:
     Args:
         make_source: Calls the source function, so that dlt resolves its arguments.
     """
+    found, error = look_at(make_source)
+    if error is not None or found is None:
+        raise error or RuntimeError("the source function was not called")
+    return found
+
+
+def look_at(make_source: Callable[[], Any]) -> tuple[ResolvedSource | None, Exception | None]:
+    """The configuration of a source, and what is wrong with it: there is one or the other, or both.
+
+    Args:
+        make_source: See `resolve`.
+    """
     captured: list[ResolvedSource] = []
     token = _captured.set(captured)
+    error: Exception | None = None
     try:
         make_source()
+    except Exception as raised:
+        error = raised
     finally:
         _captured.reset(token)
-    return captured[0]
+    return (captured[0] if captured else None), error
 
 
 class ResolvedSource:
-    """The arguments of one source, checked when the source is made: no request is sent.
+    """The arguments of one source, as configured. Whoever uses them checks them first.
+
+    Attributes:
+        values: The source function's arguments by name.
+        origins: Where those come from that neither the caller gave nor the default is.
 
     Args:
         provider: What the provider declares of itself.
-        values: The source function's arguments by name.
+        values: The source function's arguments by name, as dlt found them.
+        places: Where it found them.
     """
 
-    def __init__(self, provider: Provider, values: dict[str, Any]) -> None:
-        install_defaults()
+    connection: settings.Connection
+    settings: SyncSettings
+
+    def __init__(
+        self, provider: Provider, values: dict[str, Any], places: Mapping[str, Place]
+    ) -> None:
         self.provider = provider
         self.name = dlt.current.source_schema().name
         self.values = values
-        settings.refuse_unknown_keys(self.name, values)
+        self.origins: dict[str, str] = {}
+        for key, place in places.items():
+            if is_believed(key, place):
+                self.origins[key] = origin_of(key, place)
+            else:
+                values[key] = getattr(configuration_of(provider), key)
+        # not configured, so dlt leaves it out where the caller does
+        values.setdefault("created_at", None)
+
+    def check(self) -> ResolvedSource:
+        """Checks everything; no request is sent.
+
+        Raises:
+            UsageError: A setting is missing or makes no sense, or a name is read by nobody.
+        """
+        install_defaults()
+        values = self.values
+        refuse_unknown_names(self.name)
         http = settings.http_settings(values)
         key, url = values["api_key"], values["base_url"]
-        self.connection = settings.connection(provider, self.name, key, url, http)
+        self.connection = settings.connection(self.provider, self.name, key, url, http)
         targets = targets_of(values["job_ids"], values["job_ids_file"])
         self.start_date = settings.start_of(values["start_date"])
-        # not configured, so dlt leaves it out where the caller does
-        created_at = values.setdefault("created_at", None)
+        created_at = values["created_at"]
         if created_at is not None and created_at.end_value is None and created_at.initial_value:
             self.start_date = settings.start_of(created_at.initial_value)
         self.settings = settings.sync_settings(
-            provider, self.name, values, targets, self.start_date
+            self.provider, self.name, values, targets, self.start_date
         )
+        return self
 
     def resources(self) -> JobResources:
         """The source's resources."""
-        captured = _captured.get()
-        if captured is not None:
-            captured.append(self)
         return build_resources(
             self.make_api,
             self.settings,

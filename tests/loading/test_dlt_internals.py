@@ -137,6 +137,41 @@ def test_register_defaults_come_behind_everything_else(
     assert dlt.config.get("extract.workers", int) == 1
 
 
+def test_places_of_a_source_say_where_its_values_were_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(folder, "[sources.ours]\nsize = 7\n")
+    dlt_internals.switch_folder(str(folder))
+    monkeypatch.setenv("SOURCES__OURS__NUMBERS__COLOUR", "red")
+    found: list[dict[str, dlt_internals.Place]] = []
+
+    def numbers(size: int = 1, colour: str = "", shape: str = "", given: str = "") -> Any:
+        found.append(dlt_internals.places_of(numbers))
+        return dlt.resource([size], name="numbers")
+
+    make = dlt.source(numbers, name="numbers", section="ours")
+    make(given="this")
+    make(size=3, colour="blue")
+    assert found == [
+        {
+            "size": dlt_internals.Place("config.toml", ("sources", "ours"), "config.toml"),
+            "colour": dlt_internals.Place(
+                "Environment Variables", ("sources", "ours", "numbers"), ""
+            ),
+        },
+        {},
+    ]
+
+
+def test_configuration_files_are_all_that_dlt_reads(folder: Path) -> None:
+    configure(folder, "[one]\nkey = 1\n")
+    (folder / ".dlt" / "secrets.toml").write_text("[two]\nkey = 'x'\n", encoding="utf-8")
+    dlt_internals.switch_folder(str(folder))
+    found = dict(dlt_internals.configuration_files())
+    assert found["config.toml"] == {"one": {"key": 1}}
+    assert found["secrets.toml"] == {"two": {"key": "x"}}
+
+
 def test_register_defaults_count_for_what_dlt_has_read_before(folder: Path) -> None:
     assert dlt.current.run_context().runtime_config.dlthub_telemetry
     values = {"runtime": {"dlthub_telemetry": False}}
