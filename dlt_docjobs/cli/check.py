@@ -29,8 +29,8 @@ def check(args: argparse.Namespace) -> int:
 
 
 def _check_provider(account: Account) -> int:
-    key, others = account.key(), account.unused_keys()
-    origin = f" ({key.origin})" if key is not None else ""
+    key = account.key()
+    origin = f"; it comes from {key.origin}" if key is not None else ""
     url = ""
     try:
         arguments: dict[str, Any] = {"job_ids": []} if account.declared.unlisted else {}
@@ -38,12 +38,12 @@ def _check_provider(account: Account) -> int:
         url = config.connection.base_url
         asyncio.run(_ask(config.make_api()))
     except Exception as error:
-        where = f"{account}{f' at {url}' if url else ''}{origin}"
-        code = _failed(where, error)
+        about = f" (asked: {url}; the key comes from {key.origin})" if key and url else ""
+        code = _failed(str(account), error, about)
     else:
-        print(f"{account}: the key{origin} is accepted at {url}", flush=True)
+        print(f"{account}: the key is accepted at {url}{origin}", flush=True)
         code = 0
-    for other in others:
+    for other in account.unused_keys():
         print(f"{account}: {other.origin} holds another key, which is not used", flush=True)
     return code
 
@@ -69,14 +69,14 @@ def _check_destination(args: argparse.Namespace) -> int:
         return _failed(args.destination, error)
     file = place_of(destination)
     print(
-        f"{args.destination}{f' ({file})' if file else ''}: a scratch dataset was made, locked, "
-        f"filled, merged into, read and dropped; dataset {args.dataset} {state}",
+        f"{args.destination}: connected{f' to {file}' if file else ''}; dataset {args.dataset} "
+        f"{state}. A scratch dataset was made, locked, filled, merged into, read and dropped",
         flush=True,
     )
     return 0
 
 
-def _failed(name: str, error: Exception) -> int:
+def _failed(name: str, error: Exception, about: str = "") -> int:
     explained = explain(error)
-    print(f"{name}: {explained.message}", file=sys.stderr, flush=True)
+    print(f"{name}: {explained.message}{about}", file=sys.stderr, flush=True)
     return explained.exit_code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -121,7 +121,7 @@ def _value(body: bytes) -> Any:
         return body.decode("utf-8", "replace")
 
 
-def describe_error_body(body: bytes, content_type: str, secrets: Iterable[str] = ()) -> str:
+def describe_error_body(body: bytes, content_type: str) -> str:
     """What an error body says, in at most 200 printable characters.
 
     Providers send `{"detail": "text"}`, `{"detail": [{"loc", "msg", "type"}]}`, an object with a
@@ -131,7 +131,6 @@ def describe_error_body(body: bytes, content_type: str, secrets: Iterable[str] =
     Args:
         body: The body's beginning.
         content_type: The `Content-Type` header.
-        secrets: Texts to mask, should the provider repeat them.
     """
     if looks_like_html(body, content_type):
         return "an HTML page"
@@ -141,8 +140,6 @@ def describe_error_body(body: bytes, content_type: str, secrets: Iterable[str] =
     except (ValueError, RecursionError):
         # A text that was meant to be JSON would show its structure, not a message
         said = "" if text.lstrip().startswith(("{", "[")) else text
-    for secret in secrets:
-        said = said.replace(secret, "…")
     said = _QUERY.sub("", said[: 50 * MAX_DETAIL])
     said = "".join(char if char.isprintable() else " " for char in said)
     said = " ".join(said.split())

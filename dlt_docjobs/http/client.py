@@ -39,6 +39,7 @@ from dlt_docjobs.http.errors import (
 )
 from dlt_docjobs.http.lean_httpx import httpx
 from dlt_docjobs.http.logs import quiet_http_logs
+from dlt_docjobs.http.masking import Mask
 from dlt_docjobs.http.pace import Pace, Wait, backoff, retry_after
 from dlt_docjobs.http.routes import DEFAULT_HEADERS, ApiRoute, Route
 from dlt_docjobs.http.settings import HttpSettings, RequestCounters
@@ -87,6 +88,7 @@ class ApiClient:
         *,
         headers: Mapping[str, str],
         settings: HttpSettings,
+        secrets: Sequence[str] = (),
         counters: RequestCounters | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock = _SYSTEM_CLOCK,
@@ -103,6 +105,8 @@ class ApiClient:
             base_url: See `normalise_base_url`.
             headers: Sent with every request; the key is among them.
             settings: The limits.
+            secrets: What is masked in every answer, should it be repeated there: the key. In what
+                errors say, every word of the headers is.
             counters: To count into; a new one where None.
             transport: Instead of the network, for tests.
             clock: Instead of the machine's, for tests.
@@ -123,7 +127,8 @@ class ApiClient:
         self.error_form = error_form
         self.deadline: float | None = None
         self._headers = DEFAULT_HEADERS | {k.lower(): _sendable(k, v) for k, v in headers.items()}
-        self._secrets = _secrets(headers)
+        self._mask = Mask(secrets)
+        self._mask_of_errors = Mask([*secrets, *_words(headers)])
         self._transport = transport
         self._clock = clock
         self.on_wait = on_wait
@@ -367,7 +372,7 @@ class ApiClient:
         self._pace.succeeded()
         return Answer(
             status=status,
-            body=body,
+            body=self._mask.data(body),
             content_type=response.headers.get("content-type", ""),
             sent_at=sent_at,
             received_at=sent_at + timedelta(seconds=self._clock.monotonic() - sent),
@@ -406,8 +411,9 @@ class ApiClient:
         # What an error says is not worth more than one timeout
         soon = anyio.current_time() + self.settings.timeout_seconds
         body = await _error_body(response, min(soon, ends_at)) if route.tells_why else b""
+        body = self._mask_of_errors.data(body)
         content_type = response.headers.get("content-type", "")
-        detail = describe_error_body(body, content_type, self._secrets)
+        detail = describe_error_body(body, content_type)
         error = route.error(status, detail, body.decode("utf-8", "replace"))
         is_of_api = not route.tells_why or self.error_form.fits(body, content_type)
         if isinstance(error, NotFound) and not is_of_api:
@@ -548,8 +554,6 @@ def _sendable(name: str, value: str) -> str:
     return value
 
 
-def _secrets(headers: Mapping[str, str]) -> list[str]:
-    """What must be masked should a provider repeat it: header values, and the words in them."""
-    # `Bearer KEY`, and Snowflake's `Token="KEY"`
-    words = {word for value in headers.values() for word in (value, *re.split(r"[\s\"]", value))}
-    return sorted((word for word in words if len(word) >= 8), key=len, reverse=True)
+def _words(headers: Mapping[str, str]) -> set[str]:
+    """The values of headers, and the words in them: `Bearer KEY`, and Snowflake's `Token="KEY"`."""
+    return {word for value in headers.values() for word in (value, *re.split(r"[\s\"]", value))}

@@ -192,6 +192,7 @@ class ResolvedSource:
             self.connection.base_url,
             headers=provider.key_headers(self.connection.api_key, self.connection.base_url, own),
             settings=self.connection.http,
+            secrets=[self.connection.api_key],
             region_hint=provider.key_hint,
             error_form=ErrorForm(provider.error_keys, provider.error_text),
             result_hosts=provider.result_hosts,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -61,7 +62,10 @@ class Relay:
             return 401, "application/json", json.dumps({"detail": f"bad key {key}"}).encode()
         body = got.content
         if got.status_code == 200 and body.startswith(b"{"):
+            word = key.split()[-1]
+            said = [f"asked with {key}", quote(word, safe=""), f"x/{word}?y", word.upper().lower()]
             grown = {**got.json(), "x_debug": {"text": TEXT, "url": SIGNED, "api_key": key}}
+            grown["x_note"] = {"said": said, word: [[word]]}
             body = json.dumps(grown).encode()
         return got.status_code, kind, body
 

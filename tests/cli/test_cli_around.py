@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import pytest
@@ -105,10 +105,14 @@ def test_status_as_json(synced: Synced) -> None:
 def test_check_says_what_is_well(synced: Synced) -> None:
     ran = synced.place.run("check")
     assert (ran.code, ran.err) == (0, "")
+    urls = synced.place.emulator.base_urls
     assert ran.out.splitlines() == [
-        "llamacloud: the key is accepted",
-        "unsiloed: the key is accepted",
-        "duckdb: connected; dataset docjobs has data",
+        f"llamacloud: the key is accepted at {urls['llamacloud']}; it comes from "
+        "LLAMA_CLOUD_API_KEY",
+        f"unsiloed: the key is accepted at {urls['unsiloed']}; it comes from UNSILOED_API_KEY",
+        "left out, for want of a key: contextual (CONTEXTUAL_API_KEY)",
+        f"duckdb: connected to {synced.place.folder / 'warehouse.duckdb'}; dataset docjobs has "
+        "data. A scratch dataset was made, locked, filled, merged into, read and dropped",
     ]
 
 
@@ -127,6 +131,34 @@ def test_check_says_what_is_wrong_and_how_to_mend_it(synced: Synced) -> None:
     ran = place.run("check", "llamacloud", "--destination", "postgres", env=env)
     assert (ran.code, "postgres: the destination refused" in ran.err) == (3, True)
     assert "hush" not in ran.said
+
+
+def test_check_says_which_of_two_keys_is_used(synced: Synced) -> None:
+    place = synced.place
+    own: dict[str, str | None] = {
+        setting("llamacloud", "api_key"): place.emulator.api_key,
+        KEYS["llamacloud"]: "sk-another-key",
+    }
+    ran = place.run("check", "llamacloud", env=own)
+    assert ran.code == 0 and "sk-another-key" not in ran.said
+    assert f"it comes from {setting('llamacloud', 'api_key')}\n" in ran.out
+    assert f"llamacloud: {KEYS['llamacloud']} holds another key, which is not used\n" in ran.out
+    same = {**own, KEYS["llamacloud"]: place.emulator.api_key}
+    assert "another key" not in place.run("check", "llamacloud", env=same).said
+
+
+def test_check_leaves_nothing_behind(synced: Synced, tmp_path: Path) -> None:
+    def schemas(place: Place) -> list[tuple[Any, ...]]:
+        return place.query("SELECT schema_name, table_name FROM duckdb_tables() ORDER BY ALL")
+
+    before = schemas(synced.place)
+    rows = synced.place.query("SELECT count(*) FROM docjobs._dlt_loads")
+    assert synced.place.run("check", "llamacloud").code == 0
+    assert schemas(synced.place) == before
+    assert synced.place.query("SELECT count(*) FROM docjobs._dlt_loads") == rows
+    place = Place(tmp_path, synced.place.emulator, ["llamacloud"])
+    assert place.run("check").code == 0
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 # -- reset -------------------------------------------------------------------------------------

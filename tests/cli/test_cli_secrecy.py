@@ -240,6 +240,44 @@ def test_unpacking_finds_what_is_packed() -> None:
     assert TEXT in unpacked_text(gzip.compress(TEXT.encode() * 9)[:-9]), "a file that breaks off"
 
 
+# -- wherever the key is configured ------------------------------------------------------------
+
+
+def secrets_toml(place: Place, shared: bool) -> None:
+    sections = ["sources.docjobs"] if shared else [f"sources.docjobs.{name}" for name in KEYS]
+    key = place.emulator.api_key
+    text = "".join(f'[{section}]\napi_key = "{key}"\n' for section in sections)
+    place.write(".dlt/secrets.toml", text)
+
+
+@pytest.mark.parametrize("where", ["usual", "variable", "toml", "shared toml"])
+def test_no_command_keeps_or_shows_the_key_wherever_it_is_configured(
+    make_place: MakePlace, where: str
+) -> None:
+    place = make_place(*KEYS)
+    key = place.emulator.api_key
+    for provider in KEYS:
+        place.emulator.add_job(provider, "parse")
+    place.env[setting("unsiloed", "job_ids_file")] = str(place.folder / place.ids_file())
+    if where != "usual":
+        for variable in KEYS.values():
+            del place.env[variable]
+    if where == "variable":
+        place.env |= {setting(provider, "api_key"): key for provider in KEYS}
+    elif "toml" in where:
+        secrets_toml(place, "shared" in where)
+    commands = ["check", "config", "sync", "status", "views", "report", "sync --reload all"]
+    for command in (*commands, "config --json", "reset llamacloud --yes"):
+        ran = place.run(*command.split())
+        assert ran.code in (0, 1), ran.err
+        assert key not in ran.said, command
+        kept = every_file(place.folder)
+        kept.pop(".dlt/secrets.toml", None)
+        assert [name for name, text in kept.items() if key in text] == [], command
+    traces = [name for name in every_file(place.folder) if name.endswith("trace.pickle")]
+    assert len(traces) >= 2, "dlt keeps what it has resolved: that is where keys were"
+
+
 # -- who may read it ---------------------------------------------------------------------------
 
 

@@ -90,6 +90,7 @@ def make_client(
     result_hosts: Sequence[str] = (),
     resolve: Resolve = resolve,
     is_networked: bool = False,
+    secrets: Sequence[str] = (),
     **settings: Any,
 ) -> ApiClient:
     """A client over a handler, or over the network; by default the jitter is at its longest."""
@@ -97,6 +98,7 @@ def make_client(
         base_url,
         headers=headers or {"Authorization": f"Bearer {KEY}"},
         settings=HttpSettings(**settings),
+        secrets=secrets,
         transport=None if is_networked else transport or httpx.MockTransport(handler),
         clock=clock or VirtualClock(),
         on_wait=None if waits is None else waits.append,
