@@ -34,10 +34,12 @@ class WarehouseReader:
 
     Attributes:
         open_jobs: Jobs that were open when the package began.
+        is_broken: Whether a question had no answer.
     """
 
     def __init__(self) -> None:
         self.open_jobs: list[OpenJob] = []
+        self.is_broken = False
         self._state: WarehouseState | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="docjobs-warehouse")
 
@@ -54,7 +56,11 @@ class WarehouseReader:
         """The answer to a query."""
         state = self._state
         assert state is not None
-        return await asyncio.get_running_loop().run_in_executor(self._thread, query, state)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, query, state)
+        except Exception:
+            self.is_broken = True
+            raise
 
     async def lookup(self, kind: JobKind, job_ids: Iterable[str]) -> dict[str, KnownJob]:
         """What the warehouse knows of the given jobs."""

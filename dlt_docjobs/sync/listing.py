@@ -41,6 +41,12 @@ class ListingBroken(Exception):
     """A list that can't be read to its end: a token that repeats, pages that bring nothing."""
 
 
+def _check_whole(progress: ListProgress) -> None:
+    """Ends a list of which a page could not be taken, so that no cursor passes it."""
+    if progress.is_spoilt:
+        raise ListingBroken("a page could not be taken; the next sync lists from the same place")
+
+
 class Listing:
     """Reads the lists of one run.
 
@@ -137,6 +143,7 @@ class Listing:
                 yield Observed(page, True, progress)
             if context.must_stop:
                 return
+            _check_whole(progress)
             progress.finish(context.clocks.earlier(began))
 
     async def _read_bracketed(
@@ -152,6 +159,7 @@ class Listing:
             yield Observed(page, True, progress)
         if context.must_stop:
             return
+        _check_whole(progress)
         # everything created before the first request has been listed, by the earlier of both
         # clocks; the Date header does not tell clocks apart that differ by less than 2 s
         doubt = CLOCK_DOUBT if context.clocks.is_told else _UNTOLD_DOUBT

@@ -135,8 +135,23 @@ class Package:
             item = await session.next_item()
             if item is None or isinstance(item, Checkpoint):
                 return
-            await self._take(item)
+            await self._take_or_name(item)
             session.report()
+
+    async def _take_or_name(self, item: Item) -> None:
+        """Takes an item; one that trips our own code costs itself, and comes again."""
+        context = self._context
+        try:
+            await self._take(item)
+        except ApiError:
+            raise
+        except Exception as error:
+            if context.warehouse.is_broken:
+                raise
+            _LOG.debug("something could not be taken", exc_info=True)
+            if isinstance(item, Observed) and item.progress is not None:
+                item.progress.is_spoilt = True
+            context.outcome.fail(defect("an answer", error), error)
 
     async def _take_what_came(self) -> None:
         """A run that stops asks for nothing more, but loses no result that it has read ahead."""

@@ -32,12 +32,14 @@ class ListProgress:
         cursor: Everything created up to here has been listed, `todo` apart.
         todo: Windows that an interrupted listing left, the next one last.
         current: The window being listed now, None between listings.
+        is_spoilt: Whether a page of it was not taken.
     """
 
     cursor: datetime | None = None
     todo: list[Window] = field(default_factory=list)
     current: Window | None = None
     is_splittable: bool = False
+    is_spoilt: bool = False
     _newest: datetime | None = None
     _sample: list[datetime] = field(default_factory=list)
 
@@ -55,6 +57,7 @@ class ListProgress:
         """A listing of `window` begins."""
         self.current = window
         self.is_splittable = is_splittable
+        self.is_spoilt = False
         self._newest = None
         self._sample = []
 

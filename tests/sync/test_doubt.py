@@ -20,6 +20,7 @@ from dlt_docjobs.http import NotFound, ServerError, UnreadableBody
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import JobAnswer, JobPage, ListRange
+from dlt_docjobs.sync.observing import Observing
 from dlt_docjobs.sync.progress import ListProgress, Progress
 from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.session import Session
@@ -232,6 +233,16 @@ def test_few_404s_and_half_of_them_are_taken_as_they_come(opened: int, gone: int
     assert session.row().missing_jobs == gone and session.row().doubted_since is None
     assert account.sync(600).exit_code == 0
     assert [account.statuses(number)[-1] for number in range(gone)] == ["expired"] * gone
+
+
+def test_open_jobs_that_a_list_has_shown_are_among_those_asked_for() -> None:
+    account = Account(5)
+    for number in range(6):
+        account.server.add(f"near-{number}", "RUNNING", NOW - 50 + number)
+    account.sync(60)
+    account.lose(*range(5))
+    session = account.sync(60)
+    assert session.row().missing_jobs == 5 and session.row().doubted_since is None
 
 
 def test_many_404s_are_believed_when_the_user_says_so_and_only_then() -> None:
@@ -459,6 +470,95 @@ def test_a_record_that_can_t_be_handled_costs_itself() -> None:
     assert session.exit_code == 1 and ("parse", "odd") not in account.warehouse.jobs
     (rejected,) = account.warehouse.rejected.values()
     assert rejected["job_id"] == "odd" and "secret text" not in rejected["error"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        ("list_page", "the list of parse jobs"),
+        ("status", "the answer about parse job open-0"),
+        ("result", "a result"),
+    ],
+)
+def test_a_defect_of_our_own_costs_the_answer_that_it_met(asked: str, what: str) -> None:
+    account = Account(2, wanted=EVERYTHING)
+    server = account.server
+    server.add("ends", "COMPLETED", NOW + 10)
+    server.add("other", "COMPLETED", NOW + 20, kind="extract")
+    for job in server.jobs[:2]:
+        job.status = "COMPLETED"
+
+    class Odd(FakeApi):
+        """One answer trips code that nobody thought of; batches are refused."""
+
+        is_odd = True
+
+        async def poll(self, kind: JobKind, job_ids: Any) -> JobPage:
+            raise ServerError("/parse", "503")
+
+    async def trips(api: FakeApi, kind: JobKind, about: Any, *rest: Any, **more: Any) -> Any:
+        if Odd.is_odd and kind == "parse" and about in ("open-0", ListRange(at(NOW - 3610), None)):
+            raise KeyError("secret text")
+        return await getattr(FakeApi, asked)(api, kind, about, *rest, **more)
+
+    setattr(Odd, asked, trips)
+    account.api = Odd
+    session = account.sync(60, kinds=("parse", "extract"))
+    error = session.row().error or ""
+    assert session.exit_code == 1 and what in error and "KeyError" in error, error
+    assert "secret" not in error
+    jobs = account.warehouse.jobs
+    loaded = {job_id for (_, job_id), row in jobs.items() if row.results_state == "loaded"}
+    everything = {"open-0", "open-1", "ended", "ends", "other"}
+    assert loaded == everything - ({"ends"} if asked == "list_page" else {"open-0"})
+    Odd.is_odd = False
+    assert account.sync(60, kinds=("parse", "extract")).exit_code == 0
+    assert {row.results_state for row in jobs.values()} == {"loaded"}
+
+
+@pytest.mark.parametrize("step", ["take_missing", "is_outside"])
+def test_a_defect_of_our_own_costs_what_is_taken_when_it_comes(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account(1)
+    account.lose(0)
+    account.server.page = 2
+    for number in range(6):
+        account.server.add(f"new-{number}", "COMPLETED", NOW + 2000 * number)
+    whole = getattr(Observing, step)
+
+    def trips(observing: Observing, seen: Any) -> Any:
+        if seen.job_id in ("open-0", "new-3"):
+            raise KeyError("secret text")
+        return whole(observing, seen)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Observing, step, trips)
+        session = account.sync(12_000)
+    error = session.row().error or ""
+    assert session.exit_code == 1 and "KeyError" in error and "secret" not in error
+    new = {job_id for _, job_id in account.warehouse.jobs if job_id.startswith("new")}
+    # at most what stands on the page
+    assert len(new) >= (6 if step == "take_missing" else 4)
+    # nothing is passed by, though some of it lies before the lag by now
+    session = account.sync(DAY)
+    assert session.row().missing_jobs == (step == "take_missing")
+    for number in range(6):
+        assert ("parse", f"new-{number}") in account.warehouse.jobs
+
+
+def test_a_warehouse_that_does_not_answer_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account(3)
+    account.lose(0, 1, 2)
+
+    def breaks(*args: Any) -> None:
+        raise RuntimeError("the connection is closed")
+
+    monkeypatch.setattr(account.warehouse, "lookup", breaks)
+    account.server.asked.clear()
+    session = account.sync(60)
+    assert session.exit_code == 3 and "RuntimeError" in (session.row().error or "")
+    assert account.server.pages == 1, "no list is read in vain"
 
 
 def test_credits_that_can_t_be_handled_are_told_without_what_was_sent() -> None:

@@ -151,6 +151,7 @@ LOADED, SKIPPED, UNREADABLE = "=loaded", "=skipped", "=failed"
         # a job that comes back
         (["RUNNING", None, "COMPLETED"], ["not_ready", "expired", "pending"]),
         (["COMPLETED", None, "COMPLETED"], ["pending", "expired", "pending"]),
+        (["COMPLETED", LOADED, None, "COMPLETED"], ["pending", "loaded", "loaded", "loaded"]),
     ],
 )
 @pytest.mark.parametrize("in_one_package", [False, True])
