@@ -79,6 +79,23 @@ def test_status_says_how_each_account_stands(synced: Synced) -> None:
     assert len(notes) == 3
 
 
+@pytest.mark.parametrize(("hours", "is_late"), [(23, False), (25, True)])
+def test_status_says_after_a_day_how_many_404s_are_believed(
+    hours: int, is_late: bool, synced: Synced, tmp_path: Path
+) -> None:
+    shutil.copytree(synced.place.folder, tmp_path / "copy")
+    place = Place(tmp_path / "copy", synced.place.emulator)
+    with duckdb.connect(str(place.folder / "warehouse.duckdb")) as connection:
+        connection.execute(
+            "UPDATE docjobs.sync_runs SET doubted_since = now() - to_hours(?)"
+            " WHERE provider = 'llamacloud'",
+            [hours],
+        )
+    said = place.run("status").out
+    assert "llamacloud: most known jobs answer 404 since 20" in said
+    assert ("`docjobs sync llamacloud --believe-gone`" in said) == is_late
+
+
 def test_status_shows_codes_and_markup_as_they_are(synced: Synced, tmp_path: Path) -> None:
     shutil.copytree(synced.place.folder, tmp_path / "copy")
     place = Place(tmp_path / "copy", synced.place.emulator)

@@ -22,6 +22,7 @@ from shop_support import Shop
 import dlt_docjobs
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.http import Unauthorized
+from dlt_docjobs.loading import resources
 from dlt_docjobs.loading.engine import Engine
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync import package, result_rows
@@ -290,10 +291,19 @@ def test_few_batches_are_held_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatc
             made.append(weakref.ref(table))
         return table
 
+    drive = resources._drive
+
+    def slowly(*args: Any) -> Iterator[Any]:
+        for tables in drive(*args):
+            time.sleep(0.1)
+            yield tables
+
     monkeypatch.setattr(ResultBuffer, "flush", watched)
+    # else the provider is the slower of the two, and nothing piles up
+    monkeypatch.setattr(resources, "_drive", slowly)
     shop.add("unsiloed", 36, pages=3)
-    shop.sync("unsiloed", include_ocr=False)
-    assert len(made) > 4
+    shop.sync("unsiloed", include_ocr=False, max_concurrency=2)
+    assert len(made) > 10
     # two wait in the queue, one is put into it, and dlt writes one
     assert most <= 5
 

@@ -197,6 +197,12 @@ def test_the_headers_of_every_request() -> None:
     assert headers["host"] == "api.test"
 
 
+def test_every_request_is_a_get_without_a_body() -> None:
+    script = Script(httpx.Response(307, headers={"location": "/v1/parse"}), OK)
+    asyncio.run(make_client_and_ask(script))
+    assert [(request.method, request.content) for request in script.requests] == [("GET", b"")] * 2
+
+
 async def make_client_and_ask(script: Script) -> None:
     async with make_client(script) as client:
         await client.get(("parse",))
