@@ -185,3 +185,14 @@ def test_files_that_the_pages_name_exist() -> None:
         for name in re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", page.read_text("utf-8")):
             folders = (ROOT, ROOT / "dlt_docjobs", ROOT / "tests" / "elsewhere" / "acme-docjobs")
             assert any((folder / name).exists() for folder in folders), (page, name)
+
+
+def test_guards_and_the_tests_that_watch_them_exist() -> None:
+    table = read("docs/robustness.md").partition("## Guards")[2]
+    rows = re.findall(r"^\| (.+?) \| `(\S+\.py)` \| `(test_\w+)` \|$", table, re.M)
+    assert len(rows) > 100 and len({row[0] for row in rows}) == len(rows)
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    defined = set(re.findall(r"^(?:async )?def (test_\w+)", tests, re.M))
+    for guard, file, test in rows:
+        assert (ROOT / "dlt_docjobs" / file).exists(), (guard, file)
+        assert test in defined, (guard, test)
