@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import dlt
 from dlt.common.configuration.resolve import resolve_configuration
@@ -17,10 +18,13 @@ from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredent
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from dlt_docjobs import dlt_internals
+from dlt_docjobs.model.cleaning import names_secret
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.suggestions import suggest
 from dlt_docjobs.warehouse.memory_limit import SOFT_LIMIT
 
+MASKED: Final = "********"
+_USER_INFO: Final = re.compile(r"(?<=://)[^/\s@]+@")
 _DUCKDB_FILE: Final = "warehouse.duckdb"
 _MEMORY_SETTING: Final = re.compile(r"\s*(memory_limit|max_memory)\b", re.IGNORECASE)
 
@@ -59,17 +63,51 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
     )
 
 
-def place_of(destination: AnyDestination) -> str:
-    """DuckDB's file; of other destinations nothing."""
+def duckdb_file(destination: AnyDestination) -> str | None:
+    """DuckDB's file; None for other destinations."""
     if not isinstance(destination, dlt.destinations.duckdb):
-        return ""
+        return None
     return str(dlt_internals.given_credentials(destination).database)
+
+
+def place_of(destination: AnyDestination) -> str:
+    """Where a destination is, as far as its configuration says, without what is secret: for people.
+
+    Raises:
+        Exception: The configuration can't be read.
+    """
+    if (file := duckdb_file(destination)) is not None:
+        return file
+    found = {one.key: one for one in dlt_internals.resolved_values(destination)}
+    for key in ("credentials", "bucket_url", "host", "project_id"):
+        if key in found and isinstance(found[key].value, str):
+            return f"{destination.destination_name} at {shown(found[key])}"
+    return str(destination.destination_name)
+
+
+def shown(found: dlt_internals.ResolvedValue) -> Any:
+    """A configured value without what is secret in it."""
+    if isinstance(found.value, str) and "://" in found.value:
+        # whom a connection string names is of use; its password is not, nor are its options
+        return without_password(found.value).partition("?")[0]
+    is_secret = found.is_secret or isinstance(found.value, Mapping) or names_secret(found.key)
+    return MASKED if is_secret else found.value
+
+
+def without_password(text: str) -> str:
+    """A text whose URLs name users, and no passwords."""
+    return _USER_INFO.sub(_user, text)
+
+
+def _user(info: re.Match[str]) -> str:
+    user, colon, _ = info[0][:-1].partition(":")
+    return f"{user}:{MASKED}@" if colon else info[0]
 
 
 def is_missing(destination: AnyDestination) -> bool:
     """Whether it is a DuckDB file that is not there: to look into it would make an empty one."""
-    file = place_of(destination)
-    return bool(file) and not Path(file).exists()
+    file = duckdb_file(destination)
+    return file is not None and not Path(file).exists()
 
 
 def refuse_files(destination: AnyDestination, dataset: str, instead: str) -> None:

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from dlt_docjobs.cli.streams import OutputLost, output_lost, standard_streams
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The `docjobs` command.
@@ -21,11 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     parser = make_parser()
     try:
-        try:
-            code = execute(parser.parse_args(arguments))
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        sys.stdout.flush()
+        with standard_streams():
+            try:
+                code = execute(parser.parse_args(arguments))
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+            sys.stderr.flush()
+            sys.stdout.flush()
+    except OutputLost as lost:
+        return output_lost(lost)
     except BrokenPipeError:
         # who reads has seen enough; Python must not flush what is left on its way out
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

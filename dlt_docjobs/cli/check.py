@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dlt_docjobs.accounts.destinations import is_missing, make_destination, place_of
+from dlt_docjobs.accounts.destinations import duckdb_file, make_destination, place_of
 from dlt_docjobs.accounts.pipelines import Account, chosen_accounts, left_out
 from dlt_docjobs.cli.errors import explain
 from dlt_docjobs.loading.rehearsal import rehearse
@@ -56,20 +56,20 @@ async def _ask(api: ProviderApi) -> None:
 def _check_destination(args: argparse.Namespace) -> int:
     try:
         destination = make_destination(args.destination, args.dataset)
-        is_new_file = is_missing(destination)
+        file = Path(duckdb_file(destination) or "")
+        is_new_file = bool(file.name) and not file.exists()
         try:
             rehearse(destination, args.dataset)
             is_filled = account_status(destination, args.dataset)
         finally:
             if is_new_file:
                 # as it was before: whoever looks next must not find an empty warehouse
-                Path(place_of(destination)).unlink(missing_ok=True)
+                file.unlink(missing_ok=True)
         state = "has data" if is_filled else "is empty: the first sync fills it"
     except Exception as error:
         return _failed(args.destination, error)
-    file = place_of(destination)
     print(
-        f"{args.destination}: connected{f' to {file}' if file else ''}; dataset {args.dataset} "
+        f"{args.destination}: connected to {place_of(destination)}; dataset {args.dataset} "
         f"{state}. A scratch dataset was made, locked, filled, merged into, read and dropped",
         flush=True,
     )

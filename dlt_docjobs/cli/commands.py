@@ -7,6 +7,8 @@ import importlib
 import sys
 from typing import Final
 
+from dlt_docjobs.cli.streams import OutputLost
+
 COMMANDS: Final = {
     "sync": "dlt_docjobs.cli.sync",
     "check": "dlt_docjobs.cli.check",
@@ -33,7 +35,7 @@ def run_command(args: argparse.Namespace) -> int:
             return int(command(args))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputLost):
         # not the command's failure: `main` ends quietly
         raise
     except Exception as error:

@@ -13,6 +13,7 @@ from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     ConfigurationException,
     ConfigValueCannotBeCoercedException,
+    LookupTraces,
     ValueNotSecretException,
     flatten_traces,
 )
@@ -44,7 +45,11 @@ _ACTUAL_REASON: Final = re.compile(r"The actual reason given is: (?P<reason>.+)"
 _PASSWORD_IN_URL: Final = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
 # the names that PEP 249 gives every database driver's errors
 _DRIVER_ERRORS: Final = frozenset({"OperationalError", "InterfaceError", "DatabaseError"})
-_LONGEST: Final = 400
+_LONGEST: Final = 1000
+# PostgreSQL's words for what stands in a row, and for the statement that failed
+_ROWS: Final = re.compile(
+    r"(DETAIL|CONTEXT|STATEMENT|LINE \d+|PARAMETERS|\[SQL|\[parameters)\b|\^", re.I
+)
 
 
 class Explained(NamedTuple):
@@ -133,7 +138,7 @@ def _explain_configuration(cause: BaseException) -> Explained | None:
     if isinstance(cause, ValueNotSecretException):
         return Explained(f"{cause.key} is a secret: move it to .dlt/secrets.toml", EXIT_USAGE)
     if isinstance(cause, ConfigurationException):
-        return Explained(f"configuration: {_line(_text(cause), 3)}", EXIT_USAGE)
+        return Explained(f"configuration: {_line(_text(cause))}", EXIT_USAGE)
     return None
 
 
@@ -146,10 +151,21 @@ def _missing(error: ConfigFieldMissingException) -> str:
             # without the pipeline's name in front and the parts of a connection string behind
             key = key[key.index("DESTINATION__") :]
             variables.append(key.split(f"__{field.upper()}__")[0] + f"__{field.upper()}")
-    message = f"configuration is missing: {', '.join(error.traces)}"
+    missing = [_with_parts(field, traces) for field, traces in error.traces.items()]
+    message = f"configuration is missing: {', '.join(missing)}"
     if variables:
         message += f"; set {', '.join(variables)}, or the same in .dlt/secrets.toml"
+    if any("password" in one for one in missing):
+        message += ". Where the server asks for none, give an empty one: postgresql://USER:@HOST/DB"
     return message
+
+
+def _with_parts(field: str, traces: Any) -> str:
+    """A setting's name; where something of it is there, also the parts that are not."""
+    of = [trace for trace in traces if isinstance(trace, LookupTraces)]
+    if len(of) == 1 and of[0].resolved_fields_set:
+        return f"{field} ({', '.join(of[0].traces)})"
+    return field
 
 
 def _explain_destination(cause: BaseException) -> Explained | None:
@@ -205,8 +221,14 @@ def _text(error: BaseException) -> str:
         return type(error).__name__
 
 
-def _line(text: str, lines: int = 1) -> str:
-    """The first lines as one, without passwords and of a length that can be read."""
-    kept = [line.strip() for line in text.splitlines() if line.strip()][:lines]
+def _line(text: str) -> str:
+    """A text of several lines as one, without passwords and rows, of a length that can be read."""
+    kept = []
+    for line in map(str.strip, text.splitlines()):
+        if _ROWS.match(line):
+            # what follows is the row that was refused, and so a document's text
+            break
+        if line:
+            kept.append(line)
     line = _PASSWORD_IN_URL.sub(r"\1***@", " ".join(kept))
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

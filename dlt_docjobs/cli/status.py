@@ -14,7 +14,7 @@ from dlt.common.destination import AnyDestination
 from dlt.common.schema import Schema
 from dlt.destinations.exceptions import DatabaseException
 
-from dlt_docjobs.accounts.destinations import is_missing, make_destination
+from dlt_docjobs.accounts.destinations import is_missing, make_destination, place_of
 from dlt_docjobs.cli import terminal
 from dlt_docjobs.model.outcomes import EXIT_PARTIAL, UsageError
 from dlt_docjobs.model.times import UTC, format_instant
@@ -35,13 +35,23 @@ def status(args: argparse.Namespace) -> int:
     """What is open, pending and at risk in each account, and how fresh it is."""
     destination = make_destination(args.destination, args.dataset)
     accounts = [] if is_missing(destination) else _accounts(destination, args.dataset)
+    where = place_of(destination)
     if args.json:
-        print(json.dumps({"accounts": [_json(account) for account in accounts]}))
+        print(
+            json.dumps(
+                {
+                    "destination": where,
+                    "dataset": args.dataset,
+                    "accounts": [_json(account) for account in accounts],
+                }
+            )
+        )
         return 0
     if not accounts:
-        print(f"nothing has been synced into {args.dataset} yet: run `docjobs sync`")
+        print(f"nothing has been synced into {args.dataset} yet ({where}): run `docjobs sync`")
         return 0
     console = terminal.console(sys.stdout)
+    terminal.show(console, terminal.text(f"{where}, dataset {args.dataset}", "dim"))
     head = ("account", *_FIGURES, "last sync", "cursor (UTC)")
     rows = [_row(account) for account in accounts]
     terminal.show(console, terminal.table(console, head, rows, _FIGURES, "last sync"))

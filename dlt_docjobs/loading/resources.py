@@ -21,7 +21,7 @@ from dlt.extract.resource import DltResource
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs import dlt_internals
-from dlt_docjobs.loading.job_source import JobResources
+from dlt_docjobs.loading.job_source import JobResource, JobResources
 from dlt_docjobs.loading.pending import note_base
 from dlt_docjobs.loading.run import RunHandle, current_run
 from dlt_docjobs.locks.destination import warehouse_lock
@@ -204,7 +204,10 @@ def _leaf(root: DltResource, table: Table, default: Merging) -> DltResource:
     pick.__name__ = pick.__qualname__ = table.name
     pick.__doc__ = table.description
     hints = default.hints(table)
-    resource: DltResource = dlt.transformer(pick, data_from=root, name=table.name, **hints)
+    # `_impl_cls` is in none of its signatures, and in its documentation
+    resource: DltResource = dlt.transformer(  # type: ignore[call-overload]
+        pick, data_from=root, name=table.name, _impl_cls=JobResource, **hints
+    )
     resource.apply_hints(additional_table_hints={"description": table.description})
     return resource
 

@@ -148,6 +148,9 @@ class JobRows:
         """
         old, words = entry.row, self._settings.provider.vocabulary
         seen = _without_future(seen)
+        if not self._settings.policy.include_content:
+            # free text: it may quote what it works on
+            seen = replace(seen, current_step=None, current_activity=None)
         said = seen.provider_status
         if old is not None and said != old.provider_status and _says_no_more(words, said, old):
             seen = replace(seen, provider_status=old.provider_status)

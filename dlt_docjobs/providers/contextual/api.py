@@ -71,7 +71,6 @@ class ContextualApi(ProviderApi):
     wrappers = frozenset({"jobs", "progress"})
     document_keys = frozenset(
         {"id", "job_id", "status", "file_name", "created_at", "schema_id", "document_id", "model"}
-        | {"current_step"}
     )
 
     async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
