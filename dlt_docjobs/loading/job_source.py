@@ -14,7 +14,7 @@ from dlt.extract.source import DltSource
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.sync.settings import SyncSettings
 
-_GUIDE: Final = "docs/python.md shows a filter and a map"
+_GUIDE: Final = "README.md shows how, under From Python"
 _NO_LIMIT: Final = (
     "add_limit would cut a job off from its rows: bound what is asked for by created_at, job_ids "
     "or max_jobs_per_package"
