@@ -125,7 +125,7 @@ def _cleaned(payload: Any) -> Any:
         return clean_json(payload, redact_secrets=True)
     except ValueError:
         # nested deeper than anything is read: as text it is still whole
-        return clean_json(json.dumps(payload, default=str))
+        return clean_json(json.dumps(payload, default=str), redact_secrets=True)
 
 
 def payload_of(error: Exception) -> Any:

@@ -19,11 +19,11 @@ from dlt_docjobs.model.cleaning import (
     clean_text,
     hashed_name,
     is_clean,
-    names_secret,
     strip_query,
     to_json_text,
     without_content,
 )
+from dlt_docjobs.model.secret_names import names_secret
 
 S3 = "https://b.s3.amazonaws.com/a%20b/c.png"
 AMZ = (
@@ -150,7 +150,7 @@ def test_a_signed_url_loses_its_query_wherever_it_stands(query: str) -> None:
         "//h/a",
         "/files/a.png",
         "images/a.png",
-        "https://user@h:8080/a",
+        "https://h:8080/a",
         r"https:\/\/h\/a",
         "https%3A%2F%2Fh%2Fa",
         "https://münchen.test/ä",
@@ -233,7 +233,7 @@ def test_cleaning_is_idempotent_and_storable(text: str) -> None:
     cleaned.encode()
     assert "\0" not in cleaned
     assert clean_text(cleaned) is cleaned
-    assert len(cleaned) <= len(text)
+    assert len(cleaned.replace(REDACTED, "")) <= len(text)
 
 
 @given(_TEXTS)
