@@ -17,6 +17,8 @@ from dlt_docjobs.model.url_parameters import (
     Kind,
     grants,
     kind_of,
+    leads_on,
+    looks_random,
     says_expiry,
 )
 
@@ -42,6 +44,8 @@ _PARAMETER = re.compile(
 )
 _SESSIONS: Final = frozenset({"jsessionid", "phpsessid"})
 _SESSION = re.compile(r"[\w.!~*-]*", re.ASCII)
+# What Google signs in the addresses of pages of books and of advertisements opens nothing
+_NO_GRANTS: Final = ("ACfU3U", "AOD64_")
 _SEMICOLONS: Final = frozenset({";", "&semi;", "&#59;", "&#x3b;", "%3b", "%253b", "\\u003b"})
 # Where a query string may begin; `?https://` and `?(` are a question and what follows it
 _QUERY_START = re.compile(
@@ -130,7 +134,19 @@ _PERCENT_USER_INFO = re.compile(_ENCODED_USER_INFO)
 
 _S = rf"(?:{_SLASHES})"
 _CLOUDINARY = r"s--(?:[\w-]|\\[_-]){6,40}--(?![\w-])"
-_ORACLE = rf"p{_S}[\w-]{{20,200}}(?=(?:{_S}{_CLOUDINARY}){{0,3}}{_S}n{_S})"
+_ORACLE = rf"p{_S}(?![a-z-]+{_S})[\w-]{{20,200}}(?=(?:{_S}{_CLOUDINARY}){{0,3}}{_S}n{_S})"
+# What Rails and others sign themselves; links that Dropbox opens for some hours
+_SELF_SIGNED = (
+    r"eyJ(?:[A-Za-z0-9_=-]{16,2000}--[0-9a-f]{40,64}(?![0-9a-f])"
+    r"|[\w-]{8,2000}\.[\w-]{4,4000}\.[\w-]{8,2000})"
+    rf"|(?:apitl{_S}1|cd{_S}0{_S}[a-z0-9]{{3,10}}){_S}[\w-]{{80,2000}}"
+)
+# nginx and those who took after it: a digest, and when it expires
+_TIME_IN_PATH = r"(?:1[0-9]{9}|20[0-9]{10}|6[0-9a-f]{7})"
+_TIMED = (
+    rf"(?P<timed>[\w-]{{22,64}})(?={_S}{_TIME_IN_PATH}{_S})"
+    rf"|{_TIME_IN_PATH}{_S}[0-9a-f]{{32}}(?={_S})"
+)
 _CALENDAR = r"private-[0-9a-f]{20,64}(?![0-9A-Za-z])"
 # Addresses that messengers give to programs: Slack, Discord, Telegram
 _HOOK = (
@@ -139,7 +155,7 @@ _HOOK = (
     r"|bot[0-9]{6,12}(?::|%(?:25)*3[Aa])[\w-]{30,60}"
 )
 _AFTER_SLASH = (
-    rf"(?:(?P<grant>{_CLOUDINARY}|{_ORACLE}|{_CALENDAR}|{_HOOK})"
+    rf"(?:(?P<grant>{_CLOUDINARY}|{_ORACLE}|{_CALENDAR}|{_SELF_SIGNED}|{_HOOK}|{_TIMED})"
     # Parameters within a path: Bunny, Akamai, Vimeo
     rf"|(?P<name>[A-Za-z_][A-Za-z_\\]{{1,30}})(?:=|{_PERCENT_EQUALS}))"
 )
@@ -149,11 +165,13 @@ _ENCODED_PATH = re.compile(rf"{_PERCENT_SLASH}{_AFTER_SLASH}", re.ASCII)
 _PATH_VALUE: Final = {
     "/": re.compile(r"(?:[\w.~:!*=&+,%@$-]+|;(?=\w)|\\[_*~.&=-])+", re.ASCII),
     "\\": re.compile(r"(?:[\w.~:!*=&+,%@$-]+|\\u00\w\w)+", re.ASCII),
-    "%": re.compile(r"(?:[\w.~:!*+,@$-]+|%(?!(?:25)*(?:2[Ff023]|3[Ff])))+", re.ASCII),
+    # an escape that is escaped again is the value's own
+    "%": re.compile(r"(?:[\w.~:!*+,@$-]+|%(?!2[Ff023]|3[Ff]))+", re.ASCII),
 }
+_DIGIT = re.compile("[0-9]")
 _SHORTEST_SEGMENT: Final = 6
 _PATH_SIGNATURE = re.compile(
-    r"hmac\\?(?:=|%(?:25)*3[Dd])|(?:md5|sig|signature|token)=|,e=[0-9]{10}"
+    r"hmac\\?(?:=|%(?:25)*3[Dd])|(?:md5|sig|signature|token)=|(?:,|%2C)e(?:=|%3D)[0-9]{10}"
 )
 _TOKEN_PATH_NAMES: Final = frozenset({"exp", "st", "expires", "ip", "e"})
 
@@ -177,10 +195,12 @@ REDACTED: Final = "[redacted]"
 _FORM_SIGN = r"\"(?i:x-(?:amz|goog)-|awsaccesskeyid|googleaccessid)"
 # As `_PATH` has them, but for what follows
 _GRANT_PATH = (
-    rf"(?:s--[\w\\-]{{6,80}}--|p{_S}[\w-]{{20,200}}{_S}|private-[0-9a-f]{{20}}"
+    rf"(?:s--[\w\\-]{{6,80}}--|p{_S}[\w-]{{20,200}}{_S}|private-[0-9a-f]{{20}}|eyJ[\w=-]{{8}}"
+    rf"|(?:apitl{_S}1|cd{_S}0){_S}|[\w-]{{22,64}}{_S}{_TIME_IN_PATH}{_S}"
+    rf"|{_TIME_IN_PATH}{_S}[0-9a-f]{{32}}{_S}"
     rf"|(?:services|workflows|triggers){_S}[TE]|webhooks{_S}[0-9]|bot[0-9]{{6}})"
 )
-_MAY_BE_PATH = rf"/(?=[spwtb]){_GRANT_PATH}"
+_MAY_BE_PATH = rf"/(?<!</)(?=[a-z0-9A-Z_]){_GRANT_PATH}"
 _MAY_BE_ENCODED_PATH = rf"{_PERCENT_SLASH}{_GRANT_PATH}"
 
 
@@ -260,6 +280,8 @@ def _without_path_grants(text: str, pattern: re.Pattern[str]) -> str:
             begin -= 1
         if found["name"] is not None:
             end = _segment_end(text, found, text[begin])
+        elif found["timed"] is not None and not looks_random(found["timed"], SHORTEST):
+            end = -1
         if end > begin:
             kept.append(text[done:begin])
             done = end
@@ -282,7 +304,7 @@ def _segment_end(text: str, found: re.Match[str], slash: str) -> int:
         if (
             value is not None
             and len(value[0]) >= _SHORTEST_SEGMENT
-            and (grants_access or _PATH_SIGNATURE.search(value[0]))
+            and (_DIGIT.search(value[0]) if grants_access else _PATH_SIGNATURE.search(value[0]))
         ):
             return value.end()
     return -1
@@ -297,12 +319,16 @@ def _without_signed_queries(text: str) -> str:
     looked = 0  # how far the present run, which no space or quote interrupts, was looked at
     slash = False  # whether that run has a slash, as URLs have
     query, query_end = -1, -1  # the first query string in the run that may reach the parameter
-    dated = -1, False  # the query string that was last searched for an expiry, and whether it has
+    judged = -1  # the query string of which is known:
+    expires = leads = False  # whether it says when the URL expires, and where it leads
     while parameter is not None:
         at, value = parameter.span()
         kind = kind_of(parameter["name"])
-        alone = kind is Kind.GRANT or kind is Kind.STORE
-        if not alone:
+        alone = is_named = kind is Kind.GRANT or kind is Kind.STORE
+        if is_named and text.startswith(_NO_GRANTS, value):
+            parameter = _PARAMETER.search(text, value)
+            continue
+        if not is_named:
             content = None if kind is Kind.HARMLESS else _value(text, value)
             if content is None or not (
                 (alone := grants(kind, content, expires=False))
@@ -327,20 +353,32 @@ def _without_signed_queries(text: str) -> str:
 
         # `a?token=b` may be anything, a line of code for one
         is_signed = slash or kind is Kind.STORE
-        if is_signed and not alone:
-            if query_end >= at and dated[0] != query:
-                dated = query, _expires(text, query, query_end)
-            is_signed = query_end >= at and dated[1]
+        if is_signed and not is_named:
+            if query_end < at:
+                is_signed = alone
+            else:
+                if judged != query:
+                    judged = query
+                    expires, leads = _company(text, query, query_end)
+                # What is encoded stands in the URL that it leads to
+                is_redirect = leads and parameter["separator"][0] != "%"
+                is_signed = expires or (alone and (kind is Kind.KEY or not is_redirect))
         if is_signed and query_end >= at:
             begin, end = query, max(query_end, value)
         elif is_signed and parameter["name"].lower() in _SESSIONS:
             # It belongs to the path
-            begin, end = at, _SESSION.match(text, value).end()  # type: ignore[union-attr]
+            begin, end = at, _path_value_end(text, value)
         elif is_signed and (
             kind is Kind.STORE or parameter["separator"].lower() not in _SEMICOLONS
         ):
             # No query string reaches up to here: this parameter goes, and those after it
             begin, end = at, _query_end(text, value)
+        elif (
+            is_signed
+            and (end := _path_value_end(text, value)) - value >= SHORTEST
+            and looks_random(text[value:end], SHORTEST)
+        ):
+            begin = at
         else:
             parameter = _PARAMETER.search(text, value)
             continue
@@ -363,12 +401,19 @@ def _query_end(text: str, start: int) -> int:
     return start
 
 
-def _expires(text: str, start: int, end: int) -> bool:
-    """Whether a parameter of the query string says when the URL expires."""
+def _path_value_end(text: str, start: int) -> int:
+    """Where the value of a parameter ends that belongs to the path, as behind a semicolon."""
+    value = _SESSION.match(text, start, start + LONGEST)
+    return value.end() if value else start
+
+
+def _company(text: str, start: int, end: int) -> tuple[bool, bool]:
+    """Whether a query string says when its URL expires, and whether it says where it leads."""
+    expires = leads = False
     for parameter in _PARAMETER.finditer(text, start, end):
         value = _TIME.match(text, parameter.end(), end)
-        if value and says_expiry(
-            parameter["name"], _PERCENT.sub(lambda m: chr(int(m[1], 16)), value[0])
-        ):
-            return True
-    return False
+        if value is not None:
+            plain = _PERCENT.sub(lambda m: chr(int(m[1], 16)), value[0])
+            expires = expires or says_expiry(parameter["name"], plain)
+            leads = leads or leads_on(parameter["name"], plain)
+    return expires, leads

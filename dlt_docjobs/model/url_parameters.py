@@ -8,6 +8,7 @@ value looks drawn at random and is long; if the URL says when it expires, it nee
 
 from __future__ import annotations
 
+import base64
 import enum
 import functools
 import re
@@ -47,7 +48,6 @@ _SIGN = frozenset(
         "sg",
         "sign",
         "sgn",
-        "h",
         "hm",
         "hs",
         "k",
@@ -64,14 +64,15 @@ _SIGN = frozenset(
 )
 _THING = re.compile(
     r"(?:.*[-_.])?(?:"
-    r"hash|chash|sha|sha[-_]?(?:1|2|256|512)|md5|etag|checksum|crc|digest|sum|fingerprint|fp"
+    r"[a-z]*hash[a-z]?|sha|sha[-_]?(?:1|2|256|512)|md5|etag|checksum|chksm|sn|crc|digest|sum|fingerprint|fp"
     r"|v|ver|version|rev|revision|commit|branch|tag|build|at|cb|cache|cachebuster|bust|nocache"
     r"|doc|document|file|filename|attachment|article|item|node|page|record|asset|object|obj|media"
-    r"|image|img|pic|photo|video|list|playlist|album|post|story|topic|thread|message|msg|product"
+    r"|image|img|frame|pic|photo|video|list|playlist|album|post|story|topic|thread|message|msg|product"
     r"|sku|isbn|doi|pii|pmc|arxiv|bibcode|handle|urn|case|docket|folder|dir|path|name|title|slug"
     r"|label|category|section|chapter|volume|issue|edition|variant|component|entity|model|key"
     r"|collection|dataset|table|view|report|project|repo|package|release|event|course|user|author"
-    r"|t|_"
+    # gitweb has commits under these
+    r"|t|_|h|hp|hb"
     r")"
 )
 _HARMLESS = re.compile(
@@ -86,7 +87,7 @@ _HARMLESS = re.compile(
     r"|(?:ved|ei|sxsrf|usg|iflsig|rlz|aqs|oq|biw|bih|uact|sclient|pb|data|q|query|search|text|p|u"
     r"|g_ep|g_st|ucfs|cvid|hsh|ptn|psq|si|feature|context|ct|igsh|xmt|spm|scm|mkevt|mkcid|epid"
     r"|linkid|linkcode|pvid|eid|cjevent|awc|ransiteid|wickedid|hmb_campaign|lipi|sh|share_from"
-    r"|url|uri|u1|link|href|redirect|redirect_ur[il]|return|return_?to|return_?url|next|continue"
+    r"|url|uri|u1|link|elq|rcm|ai|qs|upn|ts|fr|plkey|sdata|adurl|[a-z_]+_source|enrich[a-z]*|[a-z]*origin|href|redirect|redirect_ur[il]|return|return_?to|return_?url|next|continue"
     r"|callback|dest|destination|goto|target|source|src|from|to|origin|host|domain|site|ref|via"
     r"|state|nonce|cursor|after|before|offset|start|filter|filters|facets?|sort|order|where|fields"
     r"|refinements|criteria|selection|bbox|coords?|geo|polyline|shape|fonts?|family|colou?rs?|csl"
@@ -131,6 +132,9 @@ SHORTEST: Final = 16
 LONGEST: Final = 4096
 _ENOUGH_BY_NAME: Final = 20
 _ENOUGH: Final = 32
+# How much of a random text may be words by chance: a text that expires is no title
+_WORDS_BY_CHANCE: Final = 0.6
+_WORDS_IF_IT_EXPIRES: Final = 0.8
 _KEY = re.compile(r"[\w-]{20}", re.ASCII)
 
 _HEX = re.compile(r"(?:[0-9a-f]+|[0-9A-F]+)")
@@ -142,6 +146,8 @@ _UNMISTAKABLE = re.compile(
     r"|xox[a-z]-[\w-]{10,}|gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{16,}|ya29\.[\w-]{20,}"
     r"|sk-[\w-]{20,}|AIza[\w-]{30,}|(?:AKIA|ASIA)[A-Z0-9]{16}"
     r"|(?:st|exp|ip)=?[^~]{1,80}~.{0,2000}hmac=?[0-9a-f]{8,}"
+    # Rails
+    r"|eyJ[\w+/-]{16,2000}={0,2}--[0-9a-f]{40,64}"
     r"|1[0-9]{9}[-_:~.][A-Za-z0-9+/_=:-]{16,}",
     re.ASCII,
 )
@@ -151,11 +157,16 @@ _CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[a-z0-9])|(?<=[0-9])(
 _WORD = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}|[0-9]{5,}")
 
 
-def looks_random(value: str, least: int) -> bool:
+def looks_random(value: str, least: int, words: float = _WORDS_BY_CHANCE) -> bool:
     """Whether a text of at least so many characters looks drawn at random.
 
     Words, numbers and UUIDs do not: the first two change seldom between small letters, capitals
     and digits, and a UUID is an id.
+
+    Args:
+        value: The text.
+        least: Characters.
+        words: The largest share of it that may look like words.
     """
     value = value.rstrip("=")
     if len(value) < least or _UUID.fullmatch(value):
@@ -167,7 +178,16 @@ def looks_random(value: str, least: int) -> bool:
     in_words = sum(map(len, _WORD.findall(value)))
     if value.lower() == value or value.upper() == value:
         return letters >= least * 3 // 4 and changes >= 0.25 * letters
-    return letters >= least * 3 // 4 and changes >= 0.3 * letters and in_words <= 0.6 * letters
+    return letters >= least * 3 // 4 and changes >= 0.3 * letters and in_words <= words * letters
+
+
+def _is_readable(value: str) -> bool:
+    """Whether a value is text in base64, as trackers write where somebody came from."""
+    try:
+        start = base64.b64decode(value[:16], b"-_" if {"-", "_"} & set(value[:16]) else None)
+    except ValueError:
+        return False
+    return len(start) == 12 and start.isascii() and start.decode().isprintable()
 
 
 def grants(kind: Kind, value: str, *, expires: bool) -> bool:
@@ -189,8 +209,8 @@ def grants(kind: Kind, value: str, *, expires: bool) -> bool:
     if not _TOKEN.fullmatch(value):
         return False
     if expires:
-        return looks_random(value, SHORTEST)
-    if kind is Kind.THING:
+        return looks_random(value, SHORTEST, _WORDS_IF_IT_EXPIRES)
+    if kind is Kind.THING or _is_readable(value):
         return False
     return looks_random(value, _ENOUGH_BY_NAME if kind is Kind.SIGN else _ENOUGH)
 
@@ -198,7 +218,7 @@ def grants(kind: Kind, value: str, *, expires: bool) -> bool:
 # --- company ------------------------------------------------------------------------------------
 
 _EXPIRY_NAME = re.compile(
-    r"(?:.*[-_])?(?:e|se|oe|ex|exp|expir\w*|ttl|until|deadline|nva|notafter|not_after|valid|etime"
+    r"(?:.*[-_])?(?:e|se|oe|ex|et|exp|expir\w*|ttl|until|deadline|nva|notafter|not_after|valid|etime"
     r"|valid_?(?:to|until|through|till)|end|end_?time|ws_?time|tx_?time|max_?age|x-expires)"
     r"|\w{0,12}expir(?:y|es?|ation)\w{0,12}"
 )
@@ -207,6 +227,14 @@ _HEX_EPOCH = re.compile(r"[4-9a-f][0-9a-f]{7}")
 _DATE = re.compile(r"20[0-9]{2}-?[01][0-9]-?[0-3][0-9](?:[T +].*)?")
 _SECONDS = re.compile(r"[0-9]{2,9}")
 _LASTS = re.compile(r".*(?:expir|ttl|age).*")
+
+
+_NAMES_URL = re.compile(r"u|q|url|uri|[a-z]{0,8}ur[il]|ued|to|target|dest(?:ination)?|redirect")
+
+
+def leads_on(name: str, value: str) -> bool:
+    """Whether a parameter has a URL: the one it stands in leads there, and is signed for that."""
+    return value[:4].lower() == "http" and _NAMES_URL.fullmatch(name.lower()) is not None
 
 
 @functools.lru_cache(maxsize=1024)
