@@ -284,7 +284,7 @@ def _level(backslashes: int) -> int:
 
 
 def _escapes_of(level: int) -> int:
-    return 2**level - 1
+    return (1 << level) - 1
 
 
 # --- headers, forms, settings -------------------------------------------------------------------

@@ -137,7 +137,7 @@ _CLOUDINARY = r"s--(?:[\w-]|\\[_-]){6,40}--(?![\w-])"
 _ORACLE = rf"p{_S}(?![a-z-]+{_S})[\w-]{{20,200}}(?=(?:{_S}{_CLOUDINARY}){{0,3}}{_S}n{_S})"
 # What Rails and others sign themselves; links that Dropbox opens for some hours
 _SELF_SIGNED = (
-    r"eyJ(?:[A-Za-z0-9_=-]{16,2000}--[0-9a-f]{40,64}(?![0-9a-f])"
+    r"eyJ(?:[A-Za-z0-9_-]{16,2000}(?:=|%(?:25){0,3}3D){0,2}--[0-9a-f]{40,64}(?![0-9a-f])"
     r"|[\w-]{8,2000}\.[\w-]{4,4000}\.[\w-]{8,2000})"
     rf"|(?:apitl{_S}1|cd{_S}0{_S}[a-z0-9]{{3,10}}){_S}[\w-]{{80,2000}}"
 )
