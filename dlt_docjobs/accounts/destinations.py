@@ -18,8 +18,8 @@ from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredent
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from dlt_docjobs import dlt_internals
-from dlt_docjobs.model.cleaning import names_secret
 from dlt_docjobs.model.outcomes import UsageError
+from dlt_docjobs.model.secret_names import names_secret
 from dlt_docjobs.model.suggestions import suggest
 from dlt_docjobs.warehouse.memory_limit import SOFT_LIMIT
 

@@ -252,8 +252,8 @@ class JobRows:
         if name is not None and not settings.policy.include_names:
             values["document_name"] = hashed_name(name)
         values["config"] = self._json(seen.config, self._api.document_keys)
-        # what users write is theirs: no key of it is documented
-        values["user_metadata"] = self._json(seen.user_metadata, frozenset(), redact=False)
+        # no key of what users write is documented
+        values["user_metadata"] = self._json(seen.user_metadata, frozenset())
         # once a result has been counted, its rows are what counts
         is_counted = old is not None and old.segment_count is not None
         for key in _STICKY:
@@ -319,10 +319,10 @@ class JobRows:
             value = self._api.without_content(value)
         return dict(value)
 
-    def _json(self, value: Any, keep: frozenset[str], redact: bool = True) -> JsonText | None:
+    def _json(self, value: Any, keep: frozenset[str]) -> JsonText | None:
         if value is None:
             return None
-        value = clean_json(value, redact_secrets=redact)
+        value = clean_json(value, redact_secrets=True)
         if not self._settings.policy.include_content:
             value = without_content(value, keep)
         return encode_json(value)

@@ -13,7 +13,6 @@ from dlt_docjobs.model.cleaning import REDACTED, clean_json
 from dlt_docjobs.model.secret_names import is_pair, names_secret
 from dlt_docjobs.model.secret_texts import redact_text
 
-
 ANSWER: dict[str, Any] = {
     "id": "kept",
     "webhook_configurations": [{"url": "https://h.test/}", "headers": {"X-Any": 'a"SECRET'}}],
