@@ -203,7 +203,9 @@ def _add_sync(commands: Any) -> None:
 
 def _add_check(commands: Any) -> None:
     command = _command(
-        commands, "check", "one cheap request to each provider and a connection to the destination"
+        commands,
+        "check",
+        "one cheap request to each provider, and a first sync's rehearsal at the destination",
     )
     _add_providers(command)
     _add_destination(command)

@@ -97,17 +97,23 @@ def hashed_name(name: str) -> str:
 # --- JSON ---------------------------------------------------------------------------------------
 
 
-def clean_json(value: Any, *, redact_secrets: bool = False) -> Any:
+def clean_json(
+    value: Any, *, redact_secrets: bool = False, links: frozenset[str] = frozenset()
+) -> Any:
     """A JSON value with its texts and keys cleaned; NaN and what no warehouse holds as strings.
 
     Args:
         value: What a JSON decoder returns.
         redact_secrets: Whether the values of keys that name secrets become `"[redacted]"`: right
             for what a provider says of a job, wrong for what stands in a document.
+        links: Keys under which a link to a stored file stands: it loses its query string in any
+            case, and so do the texts in an object or list there.
 
     Raises:
         ValueError: The value is nested deeper than `MAX_DEPTH`.
     """
+    if links:
+        value = _guarded(lambda: _without_queries(value, links, False, 0))
     return _guarded(lambda: _cleaned(value, 0, redact_secrets, False, False, False))
 
 
@@ -224,6 +230,24 @@ def _cleaned(
             before = entries[-1]
         return entries
     return _storable(value) if isinstance(value, exact_json.Exact) else value
+
+
+def _without_queries(value: Any, links: frozenset[str], is_link: bool, depth: int) -> Any:
+    if isinstance(value, str):
+        return strip_query(value) if is_link and "://" in value else value
+    if isinstance(value, dict):
+        _check_depth(depth)
+        kept = {}
+        for key, entry in value.items():
+            kept[key] = _without_queries(entry, links, is_link or key in links, depth + 1)
+        return kept
+    if isinstance(value, list):
+        _check_depth(depth)
+        entries = []
+        for entry in value:
+            entries.append(_without_queries(entry, links, is_link, depth + 1))
+        return entries
+    return value
 
 
 def _names_a_secret(pair: dict[Any, Any], in_webhook: bool) -> bool:

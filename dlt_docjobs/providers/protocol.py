@@ -116,6 +116,8 @@ class ProviderApi(ABC):
         document_keys: Keys of job answers whose strings are ids, enums, dates, names or error
             messages of the documented schema: they stay with include_content=false.
         name_keys: Keys of job answers that carry the document's name.
+        link_keys: Keys of job answers that carry links to stored files: these lose their query
+            strings in any case.
         document_parts: Keys of job answers whose objects use `document_keys` too, however deep.
         wrappers: Keys under which answers hold what they could also hold at the top.
         read_answer: Splits an answer that holds a parse job's result.
@@ -125,6 +127,7 @@ class ProviderApi(ABC):
     provider: ClassVar[Provider]
     document_keys: ClassVar[frozenset[str]] = frozenset()
     name_keys: ClassVar[frozenset[str]] = frozenset({"name", "file_name"})
+    link_keys: ClassVar[frozenset[str]] = frozenset()
     document_parts: ClassVar[frozenset[str]] = frozenset({"configuration", "config"})
     wrappers: ClassVar[frozenset[str]] = frozenset()
     read_answer: ClassVar[ReadAnswer]

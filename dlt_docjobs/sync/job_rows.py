@@ -314,7 +314,7 @@ class JobRows:
         return encode_json(cleaned)
 
     def _clean(self, payload: dict[str, Any]) -> dict[str, Any]:
-        value = clean_json(payload, redact_secrets=True)
+        value = clean_json(payload, redact_secrets=True, links=self._api.link_keys)
         if not self._settings.policy.include_content:
             value = self._api.without_content(value)
         return dict(value)
@@ -322,7 +322,7 @@ class JobRows:
     def _json(self, value: Any, keep: frozenset[str]) -> JsonText | None:
         if value is None:
             return None
-        value = clean_json(value, redact_secrets=True)
+        value = clean_json(value, redact_secrets=True, links=self._api.link_keys)
         if not self._settings.policy.include_content:
             value = without_content(value, keep)
         return encode_json(value)

@@ -271,6 +271,7 @@ class Observing:
                 rejection,
                 context.api.without_content,
                 context.api.name_keys,
+                context.api.link_keys,
                 context.clock.now(),
                 context.request.run_id,
             )

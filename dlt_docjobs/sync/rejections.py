@@ -23,8 +23,8 @@ KEPT_OF_LARGER: Final = 2**20
 
 
 def rejection_id(settings: SyncSettings, rejection: Rejection) -> str:
-    """The record's key: the same whenever the same thing comes again."""
-    return _key(settings, rejection, _cleaned(rejection.payload))
+    """The key of a record without a payload: the same whenever the same thing comes again."""
+    return _key(settings, rejection, _cleaned(rejection.payload, frozenset()))
 
 
 def _key(settings: SyncSettings, rejection: Rejection, cleaned: Any) -> str:
@@ -56,6 +56,7 @@ def rejected_record(
     rejection: Rejection,
     without_content: Callable[[Any], Any],
     names: frozenset[str],
+    links: frozenset[str],
     observed_at: datetime,
     run_id: str,
 ) -> RejectedRecord:
@@ -66,10 +67,11 @@ def rejected_record(
         rejection: What could not be read.
         without_content: Takes the texts out of a payload, for include_content=false.
         names: Keys under which a document's name stands, a hash with include_names=false.
+        links: Keys under which a link to a stored file stands.
         observed_at: Our clock.
         run_id: The run.
     """
-    payload = cleaned = _cleaned(rejection.payload)
+    payload = cleaned = _cleaned(rejection.payload, links)
     if not settings.policy.include_names:
         payload = _with_hashed_names(payload, names)
     if not settings.policy.include_content:
@@ -117,12 +119,12 @@ def _with_hashed_names(value: Any, names: frozenset[str]) -> Any:
     }
 
 
-def _cleaned(payload: Any) -> Any:
+def _cleaned(payload: Any, links: frozenset[str]) -> Any:
     """The payload as it may be stored; a URL that is signed anew each time is always the same."""
     if isinstance(payload, bytes):
         payload = payload.decode("utf-8", "replace")
     try:
-        return clean_json(payload, redact_secrets=True)
+        return clean_json(payload, redact_secrets=True, links=links)
     except ValueError:
         # nested deeper than anything is read: as text it is still whole
         return clean_json(json.dumps(payload, default=str), redact_secrets=True)

@@ -163,6 +163,22 @@ def test_places_of_a_source_say_where_its_values_were_found(
     ]
 
 
+def test_resolved_values_say_where_a_destination_is_configured(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dlt_internals.register_defaults("of ours", {"destination": {"create_indexes": False}}, {}.get)
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", "postgresql://me:hush@host/db")
+    (found,) = [
+        value
+        for value in dlt_internals.resolved_values(dlt.destinations.postgres())
+        if value.key == "credentials"
+    ]
+    assert found.value == "postgresql://me:hush@host/db"
+    assert found.place == dlt_internals.Place(
+        "Environment Variables", ("destination", "postgres"), ""
+    )
+
+
 def test_configuration_files_are_all_that_dlt_reads(folder: Path) -> None:
     configure(folder, "[one]\nkey = 1\n")
     (folder / ".dlt" / "secrets.toml").write_text("[two]\nkey = 'x'\n", encoding="utf-8")

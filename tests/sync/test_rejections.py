@@ -48,7 +48,13 @@ def record(payload: Any, **values: Any) -> RejectedRecord:
     settings = settings_of(**values)
     api = LlamaCloudApi(cast(Any, None), settings.policy)
     return rejected_record(
-        settings, rejection(payload), api.without_content, api.name_keys, at(1), "run-1"
+        settings,
+        rejection(payload),
+        api.without_content,
+        api.name_keys,
+        api.link_keys,
+        at(1),
+        "run-1",
     )
 
 

@@ -43,6 +43,10 @@ class UnsiloedApi(ProviderApi):
     """Unsiloed AI's parse and extract jobs."""
 
     provider = PROVIDER
+    link_keys = frozenset(
+        {"file_url", "pdf_url", "output_file_url", "input_file_url", "image", "image_url"}
+        | {"url", "export", "exports"}
+    )
     document_keys = frozenset(
         {"job_id", "task_id", "id", "status", "created_at", "started_at", "finished_at"}
         | {"updated_at", "expires_at", "file_name", "file_type", "message", "error"}
