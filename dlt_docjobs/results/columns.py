@@ -186,7 +186,11 @@ def box_texts(left: Leftovers, boxes: Sequence[Boxes]) -> list[JsonText | None]:
             texts[index] = left.json(box.sent)
         elif box is not None:
             plain.append(index)
-    data = _encode_lines([boxes[index] for index in plain])
+    try:
+        data = _encode_lines([boxes[index] for index in plain])
+    except UnicodeEncodeError:
+        # a lone surrogate in a word
+        data = b"\\"
     if b"\\" in data or not is_clean(data):
         # a word that is none
         for index in plain:

@@ -116,6 +116,7 @@ class Polling:
                 return None
             rejections = self._context.not_answered(kind, job_id, error)
             return Observed(JobPage([], rejections), is_listed) if rejections else None
+        self._context.outcome.was_answered = True
         if answer.has_result:
             return Answered(answer)
         return Observed(JobPage([answer.observation], []), is_listed)

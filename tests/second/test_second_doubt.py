@@ -225,7 +225,7 @@ def test_a_page_in_place_of_a_status_is_a_failed_request(life: Life) -> None:
     assert not any("expired" in life.sixth.statuses(job) for job in (life.page, *foreign))
 
 
-@each("llamacloud", beside=("contextual", "unsiloed"))
+@each("unsiloed", beside=("contextual", "llamacloud"))
 def test_a_page_in_place_of_a_status_is_named_at_every_sync(
     server: Server, tmp_path: Path, provider: str
 ) -> None:
