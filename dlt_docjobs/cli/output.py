@@ -72,10 +72,36 @@ def account_name(row: SyncRun) -> str:
 
 
 def print_runs(rows: Sequence[SyncRun]) -> None:
-    """What became of each provider's run: a table, and all of them in a sentence."""
+    """What became of each provider's run: a table, and all of them in a sentence.
+
+    Where nobody looks, as in cron, a line a run with its time; a single one if nothing happened.
+    """
+    if not terminal.is_terminal(sys.stdout):
+        print("\n".join(lines(rows)), flush=True)
+        return
     console = terminal.console(sys.stdout)
     terminal.show(console, table(console, rows))
     terminal.show(console, terminal.text(sentence(rows), "bold"))
+
+
+def lines(rows: Sequence[SyncRun]) -> list[str]:
+    """The runs as lines of a log."""
+    if not rows:
+        return []
+    at = f"{max(row.finished_at for row in rows):%Y-%m-%dT%H:%M:%SZ}"
+    if all(row.exit_code == EXIT_DONE for row in rows) and not _has_changed(rows):
+        names = ", ".join(account_name(row) for row in rows)
+        return [f"{at} {names}: {sentence(rows)}"]
+    return [
+        f"{row.finished_at:%Y-%m-%dT%H:%M:%SZ} {account_name(row)}: {_outcome(row)[0]}"
+        f"{_and_what([row])}, {_count(row.requests, 'request')} in {row.duration_seconds:,.1f} s"
+        for row in rows
+    ]
+
+
+def _and_what(rows: Sequence[SyncRun]) -> str:
+    said = sentence(rows)
+    return f"; {said}" if said != "nothing changed" else ""
 
 
 def table(console: Console, rows: Sequence[SyncRun]) -> Table:

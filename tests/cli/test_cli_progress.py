@@ -441,4 +441,6 @@ def test_a_sync_in_cron_has_no_codes(make_place: MakePlace) -> None:
     assert ran.code == 0
     assert "\x1b" not in ran.said and "\r" not in ran.said
     assert "llamacloud: 429: resuming in 3 s\n" in ran.err
-    assert ran.out.splitlines()[-1].endswith("1 request throttled")
+    [line] = ran.out.splitlines()
+    assert re.match(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ llamacloud: ok; 6 new jobs, ", line)
+    assert re.search(r", 1 request throttled, \d+ requests in [\d.]+ s$", line)

@@ -250,15 +250,30 @@ def secrets_toml(place: Place, shared: bool) -> None:
     place.write(".dlt/secrets.toml", text)
 
 
-@pytest.mark.parametrize("where", ["usual", "variable", "toml", "shared toml"])
+ORIGINS = ("usual", "variable", "toml", "shared toml")
+
+
+def places_of_keys() -> Iterator[Any]:
+    """Every origin of a key, with each kind of destination; the others than DuckDB at night."""
+    for where, destination in itertools.product(ORIGINS, ("duckdb", "postgres", "filesystem")):
+        marks = () if destination == "duckdb" else (pytest.mark.slow,)
+        yield pytest.param(where, destination, marks=marks, id=f"{where}-{destination}")
+
+
+@pytest.mark.parametrize(("where", "destination"), list(places_of_keys()))
 def test_no_command_keeps_or_shows_the_key_wherever_it_is_configured(
-    make_place: MakePlace, where: str
+    make_place: MakePlace, request: pytest.FixtureRequest, where: str, destination: str
 ) -> None:
     place = make_place(*KEYS)
     key = place.emulator.api_key
     for provider in KEYS:
-        place.emulator.add_job(provider, "parse")
+        place.emulator.add_job(provider, "parse")  # type: ignore[arg-type]
     place.env[setting("unsiloed", "job_ids_file")] = str(place.folder / place.ids_file())
+    if destination == "postgres":
+        address = request.getfixturevalue("postgres")
+        place.env["DESTINATION__POSTGRES__CREDENTIALS"] = address
+    elif destination == "filesystem":
+        place.env["DESTINATION__FILESYSTEM__BUCKET_URL"] = str(place.folder / "lake")
     if where != "usual":
         for variable in KEYS.values():
             del place.env[variable]
@@ -266,9 +281,11 @@ def test_no_command_keeps_or_shows_the_key_wherever_it_is_configured(
         place.env |= {setting(provider, "api_key"): key for provider in KEYS}
     elif "toml" in where:
         secrets_toml(place, "shared" in where)
-    commands = ["check", "config", "sync", "status", "views", "report", "sync --reload all"]
-    for command in (*commands, "config --json", "reset llamacloud --yes"):
-        ran = place.run(*command.split())
+    commands = ["check", "config", "sync", "status", "sync --reload all", "config --json"]
+    if destination != "filesystem":
+        commands += ["views", "report", "reset llamacloud --yes"]
+    for command in commands:
+        ran = place.run(*command.split(), "--destination", destination)
         assert ran.code in (0, 1), ran.err
         assert key not in ran.said, command
         kept = every_file(place.folder)
@@ -276,6 +293,30 @@ def test_no_command_keeps_or_shows_the_key_wherever_it_is_configured(
         assert [name for name, text in kept.items() if key in text] == [], command
     traces = [name for name in every_file(place.folder) if name.endswith("trace.pickle")]
     assert len(traces) >= 2, "dlt keeps what it has resolved: that is where keys were"
+    if destination == "postgres":
+        tables = every_postgres_table(address)
+        assert [name for name, text in tables.items() if key in text] == []
+
+
+@pytest.mark.parametrize("where", ORIGINS)
+def test_a_key_that_is_refused_stands_nowhere(make_place: MakePlace, where: str) -> None:
+    place = make_place("llamacloud")
+    place.emulator.add_job("llamacloud", "parse")
+    wrong = "llx-0123456789-refused-AbCdEf"
+    del place.env[KEYS["llamacloud"]]
+    if where == "usual":
+        place.env[KEYS["llamacloud"]] = wrong
+    elif where == "variable":
+        place.env[setting("llamacloud", "api_key")] = wrong
+    else:
+        section = "sources.docjobs" if "shared" in where else "sources.docjobs.llamacloud"
+        place.write(".dlt/secrets.toml", f'[{section}]\napi_key = "{wrong}"\n')
+    for command in ("check llamacloud", "sync llamacloud", "sync llamacloud --json"):
+        ran = place.run(*command.split(), env={"DOCJOBS_DEBUG": "1"})
+        assert ran.code == 3 and wrong not in ran.said
+    kept = every_file(place.folder)
+    kept.pop(".dlt/secrets.toml", None)
+    assert [name for name, text in kept.items() if wrong in text] == []
 
 
 # -- who may read it ---------------------------------------------------------------------------

@@ -514,9 +514,33 @@ def test_secrets_are_redacted_in_payload_and_config() -> None:
     assert payload_of(row)["id"] == "1"
 
 
-def test_what_users_write_is_theirs() -> None:
-    row = Desk().sync("RUNNING", user_metadata={"token": "blue", "odd\0": "a\0b"})
-    assert json.loads(row.user_metadata or "") == {"token": "blue", "odd": "ab"}
+def test_one_rule_of_secrets_holds_for_user_metadata_too() -> None:
+    row = Desk().sync("RUNNING", user_metadata={"api_key_v2": "k", "odd\0": "a\0b"})
+    assert json.loads(row.user_metadata or "") == {"api_key_v2": "[redacted]", "odd": "ab"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "path"),
+    [
+        ("llamacloud", ["result_content_metadata", "text", "presigned_url"]),
+        ("unsiloed", ["file_url"]),
+        ("unsiloed", ["configuration", "input_file_url"]),
+        ("unsiloed", ["exports", "docx"]),
+    ],
+)
+def test_links_in_documented_fields_lose_their_query_strings(
+    provider: Provider, path: list[str]
+) -> None:
+    plain, other = "https://files.example/a.pdf", "https://page.example/?q=1"
+    payload: Any = f"{plain}?q=1#2"
+    for key in reversed(path):
+        payload = {key: payload}
+    row = Desk(provider).sync("succeeded", payload={**payload, "elsewhere": other})
+    kept = payload_of(row)
+    assert kept["elsewhere"] == other
+    for key in path:
+        kept = kept[key]
+    assert kept == plain
 
 
 # -- include_content, include_names ---------------------------------------------------------------
@@ -585,6 +609,17 @@ def test_a_field_that_bears_a_schema_s_name_is_a_text_all_the_same(name: str) ->
     assert TEXT not in (row.payload or "")
     assert TEXT not in (desk.entry.progress[0].details or "")
     assert payload_of(row)["job_id"] == "1"
+
+
+def test_without_content_nobody_reads_what_a_job_is_doing() -> None:
+    words = {"current_step": f"reading {TEXT}", "current_activity": TEXT}
+    payload = {"progress": {"current_step": words["current_step"]}, **words}
+    for include_content in (True, False):
+        desk = Desk("contextual", "extract", include_content=include_content)
+        row = desk.see("processing", has_progress=True, payload=payload, **words)
+        progress = desk.entry.progress[0]
+        kept = (row.current_step, row.current_activity, progress.current_step, row.payload)
+        assert (TEXT in str(kept)) is include_content
 
 
 @pytest.mark.parametrize("provider", ["llamacloud", "contextual", "unsiloed"])
