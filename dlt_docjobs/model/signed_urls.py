@@ -218,14 +218,18 @@ UNCLEAN: Final = (
     (b"&", _in_bytes(_ENTITY_EQUALS)),
     (b"@", _in_bytes(_user_info(""))),
     (b"%", _in_bytes(_ENCODED_USER_INFO)),
-    (b"/", _in_bytes(_MAY_BE_PATH)),
+    *((sign, _in_bytes(_MAY_BE_PATH)) for sign in (b"://", b"\\", b"/s--", b"/n/")),
     (b"%", _in_bytes(_MAY_BE_ENCODED_PATH)),
     (b'"', _in_bytes(_FORM_SIGN)),
 )
 _IN_TEXT: Final = tuple(
     (sign, re.compile(pattern))
     for sign, pattern in (
-        ("/", _MAY_BE_PATH),
+        # Nearly every text has a slash: a URL's scheme, or what Cloudinary and Oracle write without
+        ("://", _MAY_BE_PATH),
+        ("\\", _MAY_BE_PATH),
+        ("/s--", _MAY_BE_PATH),
+        ("/n/", _MAY_BE_PATH),
         ("%", rf"{_PERCENT_EQUALS}|{_PERCENT_SLASH}"),
         ("\\", _JSON_EQUALS),
         ("&", _ENTITY_EQUALS),
