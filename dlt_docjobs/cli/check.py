@@ -69,8 +69,8 @@ def _check_destination(args: argparse.Namespace) -> int:
     except Exception as error:
         return _failed(args.destination, error)
     print(
-        f"{args.destination}: connected to {place_of(destination)}; dataset {args.dataset} "
-        f"{state}. A scratch dataset was made, locked, filled, merged into, read and dropped",
+        f"{args.destination}: connected; dataset {args.dataset} {state}. A scratch dataset was "
+        f"made, locked, filled, merged into, read and dropped ({place_of(destination)})",
         flush=True,
     )
     return 0

@@ -48,10 +48,9 @@ def status(args: argparse.Namespace) -> int:
         )
         return 0
     if not accounts:
-        print(f"nothing has been synced into {args.dataset} yet ({where}): run `docjobs sync`")
+        print(f"nothing has been synced into {args.dataset} yet: run `docjobs sync` ({where})")
         return 0
     console = terminal.console(sys.stdout)
-    terminal.show(console, terminal.text(f"{where}, dataset {args.dataset}", "dim"))
     head = ("account", *_FIGURES, "last sync", "cursor (UTC)")
     rows = [_row(account) for account in accounts]
     terminal.show(console, terminal.table(console, head, rows, _FIGURES, "last sync"))
@@ -59,6 +58,7 @@ def status(args: argparse.Namespace) -> int:
         for note in _notes(account):
             name = terminal.text(_name(account), "bold")
             terminal.show(console, name + terminal.text(f": {note}"))
+    terminal.show(console, terminal.text(f"{where}, dataset {args.dataset}", "dim"))
     return 0
 
 

@@ -20,8 +20,9 @@ def test_nothing_synced_yet_is_said_and_leaves_no_file(make_place: MakePlace) ->
     place = make_place()
     ran = place.run("status")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == "nothing has been synced into docjobs yet: run `docjobs sync`\n"
-    assert place.run("status", "--json").json == {"accounts": []}
+    file = place.folder / "warehouse.duckdb"
+    assert ran.out == f"nothing has been synced into docjobs yet: run `docjobs sync` ({file})\n"
+    assert place.run("status", "--json").json["accounts"] == []
     place.write("ids.txt", "pjb-1")
     assert place.run("forget", "--job-ids-file", "ids.txt").out.startswith("1 named, 0 erased")
     assert "0 jobs removed" in place.run("reset", "llamacloud", "--yes").out
@@ -76,7 +77,8 @@ def test_status_says_how_each_account_stands(synced: Synced) -> None:
     assert notes[0].startswith("llamacloud: the last sync said: the result of parse job pjb-")
     assert notes[1] == "llamacloud: the last one that did everything: never"
     assert notes[2].startswith("llamacloud: 2 results are not loaded. `docjobs sync` fetches")
-    assert len(notes) == 3
+    assert notes[3] == f"{synced.place.folder / 'warehouse.duckdb'}, dataset docjobs"
+    assert len(notes) == 4
 
 
 @pytest.mark.parametrize(("hours", "is_late"), [(23, False), (25, True)])
@@ -128,8 +130,8 @@ def test_check_says_what_is_well(synced: Synced) -> None:
         "LLAMA_CLOUD_API_KEY",
         f"unsiloed: the key is accepted at {urls['unsiloed']}; it comes from UNSILOED_API_KEY",
         "left out, for want of a key: contextual (CONTEXTUAL_API_KEY)",
-        f"duckdb: connected to {synced.place.folder / 'warehouse.duckdb'}; dataset docjobs has "
-        "data. A scratch dataset was made, locked, filled, merged into, read and dropped",
+        "duckdb: connected; dataset docjobs has data. A scratch dataset was made, locked, filled, "
+        f"merged into, read and dropped ({synced.place.folder / 'warehouse.duckdb'})",
     ]
 
 

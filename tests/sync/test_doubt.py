@@ -358,7 +358,8 @@ def test_a_result_that_does_not_come_is_asked_for_again_for_a_week(
     assert len(account.warehouse.events["parse", "ended"]) == 2
 
 
-def test_results_that_stay_away_cost_a_request_a_day_each() -> None:
+@pytest.mark.parametrize("jobs", [202, pytest.param(2_000, marks=pytest.mark.slow)])
+def test_results_that_stay_away_cost_a_request_a_day_each(jobs: int) -> None:
     class Away(FakeApi):
         async def result(
             self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
@@ -369,7 +370,8 @@ def test_results_that_stay_away_cost_a_request_a_day_each() -> None:
 
     account = Account(0, Away, wanted=EVERYTHING)
     server = account.server
-    for number in range(200):
+    # with the one that is newer, and the one that every account has
+    for number in range(jobs - 2):
         server.add(f"away-{number}", "COMPLETED", NOW + number)
     server.add("newer", "COMPLETED", NOW + 2 * 3600)
     account.sync(60)
@@ -378,8 +380,7 @@ def test_results_that_stay_away_cost_a_request_a_day_each() -> None:
         server.fetched.clear()
         for _ in range(24):
             account.sync(3600)
-        # with the one that is newer, and the one that every account has
-        assert len(server.fetched) == len(set(server.fetched)) == 202
+        assert len(server.fetched) == len(set(server.fetched)) == jobs
 
 
 @pytest.mark.parametrize("how", [ABSENT, NOT_FOUND, UNREADABLE, ServerError("/r", "503")])
