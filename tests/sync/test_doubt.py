@@ -17,9 +17,11 @@ from sync_support import (
 )
 
 from dlt_docjobs.http import NotFound, ServerError, UnreadableBody
+from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import JobAnswer, JobPage, ListRange
+from dlt_docjobs.sync.doubt import MissingJobs
 from dlt_docjobs.sync.observing import Observing
 from dlt_docjobs.sync.progress import ListProgress, Progress
 from dlt_docjobs.sync.request import RunRequest
@@ -618,3 +620,20 @@ def test_ids_where_no_list_shows_jobs_pick_none_of_them_out() -> None:
         )
         assert sorted(server.fetched) == [("parse", f"job-{number}") for number in expected]
         assert {row.results_state for row in warehouse.jobs.values()} == {"loaded"}
+
+
+def test_what_a_run_has_taken_for_missing_counts_when_more_are() -> None:
+    missing = MissingJobs(is_believed=False)
+    for number in range(8):
+        missing.note_answer(("parse", f"there-{number}"))
+
+    def hold(*numbers: int) -> None:
+        for number in numbers:
+            missing.hold(JobObservation("parse", f"away-{number}", None, at(0)))
+
+    hold(1, 2, 3)
+    assert not missing.is_doubtful
+    while missing.take() is not None:
+        pass
+    hold(4, 5, 6, 7, 8, 9)
+    assert missing.is_doubtful, "nine of seventeen"
