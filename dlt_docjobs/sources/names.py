@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from dlt_docjobs import dlt_internals
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.suggestions import suggest
-from dlt_docjobs.providers.registry import provider, provider_names, split_name
+from dlt_docjobs.providers.registry import provider_names, providers, split_name
 from dlt_docjobs.sources.configuration import SourceConfiguration, keys_of
 
 SOURCES: Final = "sources"
@@ -88,9 +88,9 @@ def _problems_of_sources(sources: Any, above: str) -> Iterator[_Problem]:
             yield _Problem(f"nobody reads [{where}.{name}]; did you mean [{SOURCES}.{SECTION}]?")
         elif name in provider_names():
             # dlt reads this short form too; it may be the section of somebody else's source
-            known = {key.name for key in keys_of(provider(name))}
+            known = _keys(name)
             for key in value:
-                if key not in known and suggest(key, known):
+                if known and key not in known and suggest(key, known):
                     yield _Problem(_unknown(key, f"{where}.{name}", known), name)
     own = sources.get(SECTION)
     if isinstance(own, Mapping):
@@ -121,9 +121,9 @@ def _problems_of_own(name: str, keys: Iterable[str] | None, where: str) -> Itera
         listed = ", ".join(f"[{SOURCES}.{SECTION}.{one}]" for one in names)
         yield _Problem(f"nobody reads [{where}.{name}]{near or f': the sections are {listed}'}")
         return
-    known = {key.name for key in keys_of(provider(parts[0]))} | _OF_DLT
+    known = _keys(parts[0])
     for key in keys:
-        if key not in known:
+        if known and key not in known | _OF_DLT:
             yield _Problem(_unknown(key, f"{where}.{name}", known), name)
 
 
@@ -146,10 +146,16 @@ def _problems_of_variable(variable: str) -> Iterator[_Problem]:
         yield _Problem(f"nobody reads it: names are in upper case and begin with {begin}")
 
 
+def _keys(name: str) -> set[str]:
+    """A provider's keys; none where it can't be used, which is said where it is asked for."""
+    declared = providers().get(name)
+    return {key.name for key in keys_of(declared)} if declared is not None else set()
+
+
 def _shared_keys() -> set[str]:
     """What may stand right under `sources.docjobs`: dlt reads it there for every provider."""
     shared = set(SourceConfiguration.get_resolvable_fields())
-    return shared.union(*({key.name for key in keys_of(provider(n))} for n in provider_names()))
+    return shared.union(*map(_keys, provider_names()))
 
 
 def _unknown(key: str, where: str, known: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from sources_support import Configure
 
 import dlt_docjobs
 from dlt_docjobs.model.outcomes import UsageError
+from dlt_docjobs.sources import names
 from dlt_docjobs.sources.names import refuse_unknown_names
 
 pytestmark = pytest.mark.usefixtures("keys")
@@ -160,3 +161,13 @@ def test_a_variable_that_is_read_or_somebody_elses_is_left_alone(
     if variable:
         monkeypatch.setenv(variable, "7")
     refuse_unknown_names()
+
+
+def test_a_provider_that_cannot_be_used_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch, configure: Configure
+) -> None:
+    usable = {name: one for name, one in names.providers().items() if name != "unsiloed"}
+    monkeypatch.setattr(names, "providers", lambda: usable)
+    configure("[sources.docjobs]\nmax_retries = 1\n[sources.docjobs.unsiloed]\nanything = 1")
+    refuse_unknown_names("unsiloed")
+    dlt_docjobs.contextual()
