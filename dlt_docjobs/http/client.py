@@ -555,5 +555,5 @@ def _sendable(name: str, value: str) -> str:
 
 
 def _words(headers: Mapping[str, str]) -> set[str]:
-    """The values of headers, and the words in them: `Bearer KEY`, and Snowflake's `Token="KEY"`."""
-    return {word for value in headers.values() for word in (value, *re.split(r"[\s\"]", value))}
+    """The words in the values of headers: `Bearer KEY`, and Snowflake's `Token="KEY"`."""
+    return {word for value in headers.values() for word in re.split(r"[\s\"]", value)}

@@ -122,7 +122,8 @@ def test_every_field_is_explained(declared: Any) -> None:
 
 
 def test_every_attribute_and_method_of_the_api_is_explained() -> None:
-    settings = {"provider", "read_answer", "document_keys", "name_keys", "document_parts"}
+    settings = {"provider", "read_answer", "document_keys", "name_keys", "link_keys"}
+    settings |= {"document_parts"}
     methods = {
         name
         for name, value in vars(ProviderApi).items()

@@ -40,7 +40,10 @@ PROVIDER = Provider(
     kinds={"parse": Kind(JobList("/jobs", covers_open=True))},
 )
 API = cast(
-    ProviderApi, SimpleNamespace(document_keys=frozenset({"state"}), name_keys=frozenset[str]())
+    ProviderApi,
+    SimpleNamespace(
+        document_keys=frozenset({"state"}), name_keys=frozenset[str](), link_keys=frozenset[str]()
+    ),
 )
 
 
