@@ -24,7 +24,8 @@ from dlt_docjobs.model.suggestions import suggest
 from dlt_docjobs.warehouse.memory_limit import SOFT_LIMIT
 
 MASKED: Final = "********"
-_USER_INFO: Final = re.compile(r"(?<=://)[^/\s@]+@")
+# greedy: a password may hold slashes and at signs itself
+_PASSWORD_IN_URL: Final = re.compile(r"(://[^\s:/@]*:)\S+@")
 _DUCKDB_FILE: Final = "warehouse.duckdb"
 _MEMORY_SETTING: Final = re.compile(r"\s*(memory_limit|max_memory)\b", re.IGNORECASE)
 
@@ -96,12 +97,7 @@ def shown(found: dlt_internals.ResolvedValue) -> Any:
 
 def without_password(text: str) -> str:
     """A text whose URLs name users, and no passwords."""
-    return _USER_INFO.sub(_user, text)
-
-
-def _user(info: re.Match[str]) -> str:
-    user, colon, _ = info[0][:-1].partition(":")
-    return f"{user}:{MASKED}@" if colon else info[0]
+    return _PASSWORD_IN_URL.sub(rf"\1{MASKED}@", text)
 
 
 def is_missing(destination: AnyDestination) -> bool:

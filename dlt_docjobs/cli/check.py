@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dlt_docjobs.accounts.destinations import duckdb_file, make_destination, place_of
+from dlt_docjobs.accounts.destinations import duckdb_file, is_missing, make_destination, place_of
 from dlt_docjobs.accounts.pipelines import Account, chosen_accounts, left_out
 from dlt_docjobs.cli.errors import explain
 from dlt_docjobs.loading.rehearsal import rehearse
@@ -56,15 +56,14 @@ async def _ask(api: ProviderApi) -> None:
 def _check_destination(args: argparse.Namespace) -> int:
     try:
         destination = make_destination(args.destination, args.dataset)
-        file = Path(duckdb_file(destination) or "")
-        is_new_file = bool(file.name) and not file.exists()
+        new_file = duckdb_file(destination) if is_missing(destination) else None
         try:
             rehearse(destination, args.dataset)
             is_filled = account_status(destination, args.dataset)
         finally:
-            if is_new_file:
+            if new_file is not None:
                 # as it was before: whoever looks next must not find an empty warehouse
-                file.unlink(missing_ok=True)
+                Path(new_file).unlink(missing_ok=True)
         state = "has data" if is_filled else "is empty: the first sync fills it"
     except Exception as error:
         return _failed(args.destination, error)

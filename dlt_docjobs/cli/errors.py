@@ -25,6 +25,7 @@ from dlt.common.exceptions import (
 )
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from dlt_docjobs.accounts.destinations import without_password
 from dlt_docjobs.cli.disk import disk_fault
 from dlt_docjobs.http import ApiError
 from dlt_docjobs.locks.local import SyncLocked
@@ -42,7 +43,6 @@ _HELD_FILE: Final = (
     re.compile(r"""Cannot open file ["'](?P<file>[^"']+)["'].*used by another process""", re.S),
 )
 _ACTUAL_REASON: Final = re.compile(r"The actual reason given is: (?P<reason>.+)", re.S)
-_PASSWORD_IN_URL: Final = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
 # the names that PEP 249 gives every database driver's errors
 _DRIVER_ERRORS: Final = frozenset({"OperationalError", "InterfaceError", "DatabaseError"})
 _LONGEST: Final = 1000
@@ -230,5 +230,5 @@ def _line(text: str) -> str:
             break
         if line:
             kept.append(line)
-    line = _PASSWORD_IN_URL.sub(r"\1***@", " ".join(kept))
+    line = without_password(" ".join(kept))
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -16,6 +16,7 @@ from typing import Any, Final
 from dlt_docjobs.model import exact_json
 from dlt_docjobs.model.records import JsonText
 from dlt_docjobs.model.secret_names import (
+    REDACTED,
     SCHEMA_MAPS,
     SCHEMA_WORDS,
     is_pair,
@@ -25,7 +26,6 @@ from dlt_docjobs.model.secret_names import (
 from dlt_docjobs.model.secret_texts import redact_text
 from dlt_docjobs.model.signed_urls import UNCLEAN, may_grant, without_grants
 
-REDACTED: Final = "[redacted]"
 MAX_DEPTH: Final = 500
 """JSON nested deeper is refused: no document is, and Python's stack has an end."""
 

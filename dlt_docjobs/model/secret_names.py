@@ -10,6 +10,9 @@ import functools
 import re
 from typing import Final
 
+REDACTED: Final = "[redacted]"
+"""What stands for a secret that is taken out."""
+
 _VERSION = re.compile(r"[vV](?=[0-9])")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 # The words that end a key which names a secret: `client_secret`, `HTTP_PROXY`, `xApiToken`

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from dlt_docjobs.model.secret_names import (
+    REDACTED,
     SCHEMA_MAPS,
     SCHEMA_WORDS,
     is_pair,
     names_secret,
     pair_part,
 )
-
-REDACTED: Final = "[redacted]"
 
 Span = tuple[int, int, str]
 """Begin and end of what is replaced, and by what."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from dlt_docjobs.model.secret_names import REDACTED
 from dlt_docjobs.model.url_parameters import (
     LONGEST,
     SHORTEST,
@@ -188,7 +189,6 @@ _FORM_FIELD = re.compile(
     % "|signature(?=[^:]{1,20}:[^:]{0,20}[\\w+/=-]{20})|policy(?=[^:]{1,20}:[^:]{0,20}eyJ)"
     + r"(?!\[redacted\])[^\"\\]+"
 )
-REDACTED: Final = "[redacted]"
 
 # --- the whole ----------------------------------------------------------------------------------
 

@@ -57,6 +57,16 @@ def test_a_destination_is_shown_without_its_password(place: Place) -> None:
     assert "secrets.toml [destination.postgres]" in ran.out
 
 
+@pytest.mark.parametrize("password", ["a/b", "a@b", "a:b@c/d", "p%40q"])
+def test_no_part_of_a_password_is_shown(place: Place, password: str) -> None:
+    env = {"DESTINATION__POSTGRES__CREDENTIALS": f"postgresql://me:{password}@host:5432/db"}
+    ran = place.run("config", "llamacloud", "--destination", "postgres", "--json", env=env)
+    values = settings_of(ran.json["destination"])
+    if values:
+        assert values["credentials"][0] == "postgresql://me:********@host:5432/db"
+    assert password not in ran.said
+
+
 def test_what_is_wrong_stands_beside_what_is_in_force(place: Place) -> None:
     env: dict[str, str | None] = {setting("llamacloud", "page_size"): "0"}
     ran = place.run("config", "llamacloud", env={**env, setting("llamacloud", "lag_seconds"): "-1"})

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_docjobs.model.cleaning import REDACTED, clean_json
-from dlt_docjobs.model.secret_names import is_pair, names_secret
+from dlt_docjobs.model.cleaning import clean_json
+from dlt_docjobs.model.secret_names import REDACTED, is_pair, names_secret
 from dlt_docjobs.model.secret_texts import redact_text
 
 ANSWER: dict[str, Any] = {
