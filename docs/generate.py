@@ -36,7 +36,7 @@ PROVIDERS: Final[dict[str, Provider]] = {
 }
 NAMES: Final = {name: declared.title for name, declared in PROVIDERS.items()}
 # arguments of one call; as configuration they would hold for every sync
-OF_ONE_CALL: Final = ("created_at", "reload", "believe_gone", "fetch_results")
+OF_ONE_CALL: Final = ("created_at", *sources.OF_ONE_CALL)
 # what the commented keys without a default show
 EXAMPLES: Final[dict[str, str]] = {
     "job_kinds": '"parse, extract"',

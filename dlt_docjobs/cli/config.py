@@ -22,13 +22,11 @@ from dlt_docjobs.accounts.pipelines import Account, chosen_accounts, left_out
 from dlt_docjobs.cli import terminal
 from dlt_docjobs.cli.errors import explain
 from dlt_docjobs.model.outcomes import EXIT_DONE, EXIT_USAGE
-from dlt_docjobs.sources.configuration import keys_of
+from dlt_docjobs.sources.configuration import OF_ONE_CALL, keys_of
 from dlt_docjobs.sources.origins import origin_of
 from dlt_docjobs.sources.source import ResolvedSource, look_at
 
 _DEFAULT: Final = "default"
-# what one call means, and no configuration should
-_OF_ONE_CALL: Final = frozenset({"reload", "believe_gone", "fetch_results"})
 
 
 class _Value(NamedTuple):
@@ -73,7 +71,7 @@ def _values(account: Account, found: ResolvedSource) -> Iterator[_Value]:
             in_force = account.key()
             value = MASKED if in_force else None
             origin = in_force.origin if in_force else "nowhere"
-        elif origin == _DEFAULT and key.name in _OF_ONE_CALL:
+        elif origin == _DEFAULT and key.name in OF_ONE_CALL:
             continue
         yield _Value(key.name, _plain(value), origin)
 

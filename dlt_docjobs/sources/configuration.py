@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, NamedTuple, Optional, get_args
+from typing import Annotated, Any, Final, NamedTuple, Optional, get_args
 
 import dlt
 from dlt.common.configuration import configspec
@@ -20,6 +20,9 @@ from dlt_docjobs.providers.declaration import Provider, Setting
 
 # dlt reads these hints at run time, and takes no `X | None` on Python 3.10
 # ruff: noqa: UP045
+
+OF_ONE_CALL: Final = ("reload", "believe_gone", "fetch_results")
+"""Keys that one call means; as configuration they would hold for every sync."""
 
 
 @configspec

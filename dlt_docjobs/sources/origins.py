@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import dlt
-from dlt.common.configuration.providers.provider import ConfigProvider
 from dlt.common.typing import TSecretStrValue
 
 from dlt_docjobs.dlt_internals import Place
@@ -74,7 +73,8 @@ def configured_key(source_name: str) -> Found | None:
         for sections in _places(source_name):
             value, _ = holder.get_value("api_key", TSecretStrValue, "", *sections)
             if value:
-                place = Place(holder.name, sections, _file(holder, sections))
+                file = holder.get_value_location("api_key", None, *sections)
+                place = Place(holder.name, sections, file)
                 return Found(str(value).strip(), origin_of("api_key", place))
     return None
 
@@ -83,7 +83,3 @@ def _places(source_name: str) -> Iterator[tuple[str, ...]]:
     yield (SOURCES, SECTION, source_name)
     yield (SOURCES, SECTION)
     yield (SOURCES, source_name)
-
-
-def _file(holder: ConfigProvider, sections: tuple[str, ...]) -> str:
-    return holder.get_value_location("api_key", None, *sections)
