@@ -9,13 +9,15 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import dlt
+from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs._version import __version__
 from dlt_docjobs.accounts.destinations import make_destination
@@ -51,16 +53,26 @@ _SUMMED: Final = (
 _LOADED: Final = (EXIT_DONE, EXIT_PARTIAL)
 
 
+@dataclass
+class _Begun:
+    """What of an account's sync was there before it ended, however it ended."""
+
+    pipeline: Pipeline | None = None
+    session: Session | None = None
+
+
 class Synced(NamedTuple):
     """How an account's sync ended.
 
     Attributes:
         row: The run's row.
         open_jobs: Jobs that have not ended and are still asked for.
+        pipeline: The account's pipeline; None where it could not be made.
     """
 
     row: SyncRun
     open_jobs: int
+    pipeline: Pipeline | None
 
     @property
     def is_followed(self) -> bool:
@@ -93,7 +105,7 @@ def sync(args: argparse.Namespace) -> int:
         output.print_runs(rows)
     code = _exit_code(rows, interrupt)
     if interrupt.signal is None and any(row.exit_code in _LOADED for row in rows):
-        _renew_views(args)
+        _renew_views(args, synced.values())
     if args.json:
         print(json.dumps(output.as_json(rows, code)), flush=True)
     return code
@@ -114,10 +126,10 @@ def _follow(
             if interrupt.signal is not None:
                 return
             before = synced[account].row
-            row, open_jobs = _sync_account(account, args, interrupt, deadline, None)
+            row, open_jobs, pipeline = _sync_account(account, args, interrupt, deadline, None)
             if row.error and row.error != before.error:
                 print(f"docjobs sync: {account}: {row.error}", file=sys.stderr, flush=True)
-            synced[account] = Synced(_together(before, row), open_jobs)
+            synced[account] = Synced(_together(before, row), open_jobs, pipeline)
 
 
 def _pause(seconds: float, interrupt: Interrupt, deadline: float | None) -> bool:
@@ -142,15 +154,19 @@ def _together(before: SyncRun, row: SyncRun) -> SyncRun:
     )
 
 
-def _renew_views(args: argparse.Namespace) -> None:
+def _renew_views(args: argparse.Namespace, synced: Iterable[Synced]) -> None:
     """Creates views that are missing or older; what was loaded stays loaded if that fails."""
     if args.no_views:
         return
     try:
-        from dlt_docjobs.views import install_views
+        from dlt_docjobs.views import install_views, note_views
 
         destination = make_destination(args.destination, args.dataset)
-        install_views(destination, args.dataset, only_if_needed=True)
+        outcome = install_views(destination, args.dataset, only_if_needed=True)
+        pipelines = [one.pipeline for one in synced if one.row.exit_code in _LOADED]
+        for pipeline in pipelines if outcome.are_there else ():
+            if pipeline is not None:
+                note_views(pipeline, only_if_missing=not outcome.created)
     except Exception as error:
         message = explain(error).message
         print(
@@ -248,11 +264,12 @@ def _sync_account(
     deadline: float | None,
     follow: float | None,
 ) -> Synced:
-    sessions: list[Session] = []
+    begun = _Begun()
     row = _run_account(
-        account, args, interrupt, RunRequest(deadline=deadline, follow=follow), sessions
+        account, args, interrupt, RunRequest(deadline=deadline, follow=follow), begun
     )
-    return Synced(row, len(sessions[0].context.looked.open_refs) if sessions else 0)
+    looked = begun.session.context.looked if begun.session is not None else None
+    return Synced(row, len(looked.open_refs) if looked is not None else 0, begun.pipeline)
 
 
 def _run_account(
@@ -260,7 +277,7 @@ def _run_account(
     args: argparse.Namespace,
     interrupt: Interrupt,
     request: RunRequest,
-    sessions: list[Session],
+    begun: _Begun,
 ) -> SyncRun:
     started_at = datetime.now(UTC)
     view = ProgressView(str(account)) if args.progress == "log" else None
@@ -272,13 +289,14 @@ def _run_account(
     is_unanswered = False
 
     def began(session: Session) -> None:
-        sessions.append(session)
+        begun.session = session
         if view is not None:
             view.begin(session)
 
     try:
         progress = "tqdm" if args.progress == "tqdm" else None
         pipeline = make_pipeline(account, args.destination, args.dataset, progress)
+        begun.pipeline = pipeline
         source = account.source(**_source_arguments(args))
         with view or nullcontext():
             return run(pipeline, source, request=request, on_session=began)
@@ -296,8 +314,8 @@ def _run_account(
             message, code, is_unanswered = explain(error, account.working_dir)
         if is_no_jobs_named(error) and not args.providers:
             print(f"docjobs sync: warning: {message}", file=sys.stderr, flush=True)
-            return _row(account, request, started_at, None, EXIT_DONE, sessions)
-        row = _row(account, request, started_at, message, code, sessions)
+            return _row(account, request, started_at, None, EXIT_DONE, begun.session)
+        row = _row(account, request, started_at, message, code, begun.session)
         if pipeline is not None and code != EXIT_USAGE and not isinstance(error, SyncLocked):
             # the turn in a lake is over by now: the next run writes the row in its own
             is_late = source is not None and takes_turns(pipeline, source)
@@ -320,11 +338,11 @@ def _row(
     started_at: datetime,
     message: str | None,
     code: int,
-    sessions: list[Session],
+    session: Session | None,
 ) -> SyncRun:
     """The row of a run that did not come to its end by itself."""
     now = datetime.now(UTC)
-    if not sessions:
+    if session is None:
         return SyncRun.unfinished(
             request.run_id,
             account.provider,
@@ -335,14 +353,10 @@ def _row(
             finished_at=now,
             version=__version__,
         )
-    return (
-        sessions[0]
-        .row()
-        ._replace(
-            ok=code == EXIT_DONE,
-            exit_code=code,
-            error=message,
-            finished_at=now,
-            duration_seconds=round((now - started_at).total_seconds(), 3),
-        )
+    return session.row()._replace(
+        ok=code == EXIT_DONE,
+        exit_code=code,
+        error=message,
+        finished_at=now,
+        duration_seconds=round((now - started_at).total_seconds(), 3),
     )

@@ -4,6 +4,7 @@ What they promise: docs/contract.md#views.
 """
 
 from dlt_docjobs.views.catalog import VIEWS, View, ViewColumn
+from dlt_docjobs.views.in_schema import note_views
 from dlt_docjobs.views.install import (
     MARKER,
     Outcome,
@@ -24,5 +25,6 @@ __all__ = [
     "create_views",
     "dialect_of",
     "install_views",
+    "note_views",
     "render_select",
 ]

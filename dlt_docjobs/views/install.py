@@ -25,6 +25,7 @@ from dlt_docjobs._version import __version__
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views.catalog import VIEWS, fingerprint
+from dlt_docjobs.views.in_schema import note_views
 from dlt_docjobs.views.lookup import lacking_columns
 from dlt_docjobs.views.render import (
     DIALECTS,
@@ -58,6 +59,8 @@ class Outcome(NamedTuple):
     """Names of the views that were created or replaced; none where nothing was to do."""
     reason: str | None = None
     """Why nothing was to do."""
+    are_there: bool = True
+    """Whether the dataset has the views now."""
 
 
 class _Found(NamedTuple):
@@ -78,6 +81,8 @@ class _Found(NamedTuple):
 def create_views(pipeline: Pipeline) -> list[str]:
     """Creates or replaces the analytics views, and comments on tables and columns.
 
+    `pipeline.dataset()` offers them then, as it does the tables.
+
     Args:
         pipeline: A pipeline that has run at least once.
 
@@ -93,7 +98,9 @@ def create_views(pipeline: Pipeline) -> list[str]:
     destination = pipeline.destination
     if destination is None:
         raise ViewsRefused(f"the pipeline {pipeline.pipeline_name} has no destination")
-    return list(install_views(destination, pipeline.dataset_name).created)
+    created = install_views(destination, pipeline.dataset_name).created
+    note_views(pipeline)
+    return list(created)
 
 
 def install_views(
@@ -116,7 +123,7 @@ def install_views(
         dialect = dialect_of(destination)
     except ViewsRefused as refused:
         if only_if_needed:
-            return Outcome((), str(refused))
+            return Outcome((), str(refused), are_there=False)
         raise
     # an empty schema keeps dlt from reading the stored one
     dataset = dlt.dataset(destination, dataset_name, schema=Schema("docjobs_views"))
@@ -182,7 +189,7 @@ class _Installer:
         found = self._look()
         if not any(name in found.kinds for name in TABLES):
             if self._only_if_needed:
-                return Outcome((), "nothing is loaded yet")
+                return Outcome((), "nothing is loaded yet", are_there=False)
             name = self._client.dataset_name
             raise ViewsRefused(f"nothing has been synced into {name} yet: run `docjobs sync` first")
         if self._only_if_needed and not self._is_needed(found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dlt
 import duckdb
 import pytest
 from cli_support import MakePlace, Place
@@ -34,6 +35,17 @@ def test_a_sync_creates_what_is_missing(place: Place) -> None:
     ran = place.run("sync")
     assert (ran.code, ran.err) == (0, "")
     assert "job_daily" in views_of(place)
+
+
+def test_a_python_user_finds_the_views_of_a_sync_in_the_dataset(place: Place) -> None:
+    assert place.run("sync").code == 0
+    pipeline = dlt.pipeline(
+        "docjobs_contextual",
+        pipelines_dir=str(place.folder / ".data" / "pipelines"),
+        destination=dlt.destinations.duckdb(str(place.folder / "warehouse.duckdb")),
+        dataset_name="docjobs",
+    )
+    assert len(pipeline.dataset()["job_timeline"].fetchall()) == place.count("jobs")
 
 
 def test_a_sync_that_is_told_not_to_leaves_them(place: Place) -> None:

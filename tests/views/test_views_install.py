@@ -106,6 +106,27 @@ def test_create_views_returns_their_names(loaded: Warehouse) -> None:
     assert dlt_docjobs.create_views(loaded.pipeline("by_hand")) == list(ALL)
 
 
+def test_dlts_dataset_offers_the_views(loaded: Warehouse) -> None:
+    dlt_docjobs.create_views(loaded.pipeline("by_hand"))
+    dataset = loaded.pipeline("by_hand").dataset()
+    for name, view in VIEWS.items():
+        relation = dataset[name]
+        assert list(relation.columns) == [column.name for column in view.columns], name
+        assert len(relation.fetchall()) == len(loaded.rows(name)), name
+    types = dataset.schema.get_table_columns("job_daily")
+    assert types["day"]["data_type"] == "date"
+    assert types["running_seconds_p50"]["data_type"] == "double"
+    assert types["jobs"]["description"] == "Jobs created on that day"
+
+
+def test_noted_views_are_no_tables_of_later_loads(loaded: Warehouse) -> None:
+    dlt_docjobs.create_views(loaded.pipeline("by_hand"))
+    loaded.load(jobs=[job("later")])
+    assert "job_timeline" in loaded.pipeline("by_hand").default_schema.tables
+    assert dlt_docjobs.create_views(loaded.pipeline("by_hand")) == list(ALL)
+    assert "later" in [row["job_id"] for row in loaded.rows("job_timeline")]
+
+
 def test_where_nothing_is_to_do_two_queries_say_so(
     loaded: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
