@@ -15,6 +15,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs import dlt_internals
 from dlt_docjobs.accounts.destinations import make_destination
+from dlt_docjobs.locks.local import free_directory
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.suggestions import suggest
 from dlt_docjobs.providers.declaration import Provider
@@ -173,14 +174,22 @@ _news: Final = _News()
 def make_pipeline(
     account: Account, destination: str, dataset: str, progress: Any = None
 ) -> Pipeline:
-    """The account's pipeline."""
+    """The account's pipeline, in its usual directory, or beside another warehouse's sync."""
     install_defaults()
     logging.getLogger(dlt_internals.LOGGER).addFilter(_news)
     options: dict[str, Any] = {"progress": progress} if progress is not None else {}
-    pipeline: Pipeline = dlt.pipeline(
-        account.pipeline_name,
-        destination=make_destination(destination, dataset),
-        dataset_name=dataset,
-        **options,
-    )
+
+    def made() -> Pipeline:
+        pipeline: Pipeline = dlt.pipeline(
+            account.pipeline_name,
+            destination=make_destination(destination, dataset),
+            dataset_name=dataset,
+            **options,
+        )
+        return pipeline
+
+    pipeline = made()
+    if (folder := free_directory(pipeline)) is not None:
+        options["pipelines_dir"] = str(folder)
+        pipeline = made()
     return pipeline

@@ -311,7 +311,8 @@ def _run_account(
             message = f"{name} came; what was fetched is loaded, or the next sync loads it first"
             code = EXIT_PARTIAL
         else:
-            message, code, is_unanswered = explain(error, account.working_dir)
+            working_dir = account.working_dir if pipeline is None else Path(pipeline.working_dir)
+            message, code, is_unanswered = explain(error, working_dir)
         if is_no_jobs_named(error) and not args.providers:
             print(f"docjobs sync: warning: {message}", file=sys.stderr, flush=True)
             return _row(account, request, started_at, None, EXIT_DONE, begun.session)

@@ -7,6 +7,7 @@ What keeps other machines out is `locks.destination`.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import threading
 import time
@@ -15,12 +16,15 @@ from pathlib import Path
 from typing import Final
 
 import fasteners
+from dlt.common.configuration.exceptions import ConfigurationValueError
 from dlt.pipeline.pipeline import Pipeline
 
 TURN_SECONDS: Final = 600.0
 """How long a sync waits for others that load the same account."""
 
 _LOOK_EVERY: Final = 0.2
+# who works beside the usual directory meets nobody there: these keep two loads apart by themselves
+_KEEP_APART: Final = ("duckdb", "postgres")
 # the system's file locks are a process's: two threads of one would both have it
 _held: Final[set[Path]] = set()
 _guard: Final = threading.Lock()
@@ -68,9 +72,8 @@ def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
     Raises:
         SyncLocked: Another process, or another thread of this one, holds it.
     """
-    folder = Path(pipeline.pipelines_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = (folder / f"{pipeline.pipeline_name}.docjobs.lock").resolve()
+    path = _lock_path(pipeline)
+    path.parent.mkdir(parents=True, exist_ok=True)
     busy = SyncLocked(
         f"another sync of {pipeline.pipeline_name} is running (it holds {path}); "
         "this one did nothing"
@@ -88,12 +91,78 @@ def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
         try:
             with contextlib.suppress(OSError):
                 os.chmod(path, 0o600)  # noqa: PTH101
+                _note_path(path).write_text(_warehouse(pipeline) or "", "utf-8")
             yield
         finally:
             lock.release()
     finally:
         with _guard:
             _held.discard(path)
+
+
+def free_directory(pipeline: Pipeline) -> Path | None:
+    """Where to work meanwhile, if a sync into another warehouse has the pipeline's directory.
+
+    Two projects of one user share dlt's directory of pipelines, and so the working directory of a
+    pipeline of the same name. What stands there can be missed: the warehouse holds the cursor.
+
+    Args:
+        pipeline: The pipeline, in its usual directory.
+
+    Returns:
+        A directory of pipelines that belongs to this warehouse; None where the usual one is free,
+        or is held by a sync into the same warehouse.
+    """
+    path = _lock_path(pipeline)
+    if not _is_held(path):
+        return None
+    here = _warehouse(pipeline)
+    try:
+        there = _note_path(path).read_text("utf-8")
+    except OSError:
+        return None
+    return path.parent / f"docjobs_{here[:12]}" if here and there and here != there else None
+
+
+def _lock_path(pipeline: Pipeline) -> Path:
+    return (Path(pipeline.pipelines_dir) / f"{pipeline.pipeline_name}.docjobs.lock").resolve()
+
+
+def _note_path(lock: Path) -> Path:
+    # closing the lock's own file, which reading it would, gives the lock back
+    return lock.with_suffix(".warehouse")
+
+
+def _is_held(path: Path) -> bool:
+    # guarded: to give back the system's lock here would take it from a thread that has just got it
+    with _guard:
+        if path in _held:
+            return True
+        if not path.exists():
+            return False
+        lock = fasteners.InterProcessLock(path)
+        try:
+            if not lock.acquire(blocking=False):
+                return True
+            lock.release()
+            return False
+        finally:
+            if lock.lockfile is not None:
+                lock.lockfile.close()
+
+
+def _warehouse(pipeline: Pipeline) -> str | None:
+    """Tells warehouses apart: a hash, since a place may hold a secret; None where it can't."""
+    destination = pipeline.destination
+    if destination is None or destination.destination_type.rpartition(".")[2] not in _KEEP_APART:
+        return None
+    spec = destination.configuration(destination.spec(), accept_partial=True)
+    try:
+        place = spec.data_location()
+    except ConfigurationValueError:
+        return None
+    text = f"{destination.destination_type}\x1f{place}\x1f{pipeline.dataset_name}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @contextlib.contextmanager
