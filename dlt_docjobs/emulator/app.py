@@ -29,6 +29,10 @@ ROUTES: Final[dict[Provider, dict[str, Handler]]] = {
         "/api/v2/parse/{job_id}": llamacloud.get_parse,
         "/api/v2/extract": llamacloud.list_extract,
         "/api/v2/extract/{job_id}": llamacloud.get_extract,
+        "/api/v2/classify": llamacloud.list_classify,
+        "/api/v2/classify/{job_id}": llamacloud.get_classify,
+        "/api/v1/split/jobs": llamacloud.list_split,
+        "/api/v1/split/jobs/{job_id}": llamacloud.get_split,
         "/api/v1/job-data-points": data_points.list_data_points,
     },
     "contextual": {
@@ -42,6 +46,8 @@ ROUTES: Final[dict[Provider, dict[str, Handler]]] = {
     "unsiloed": {
         "/parse/{job_id}": unsiloed.get_parse,
         "/extract/{job_id}": unsiloed.get_extract,
+        "/classify/{job_id}": unsiloed.get_classify,
+        "/splitter/{job_id}": unsiloed.get_split,
     },
 }
 """Every path that is served; all of them answer GET only."""

@@ -10,11 +10,15 @@ from dlt_docjobs.emulator.jobs import Combination, Job
 
 SHARES: Final[dict[Combination, float]] = {
     ("llamacloud", "parse"): 0.36,
-    ("llamacloud", "extract"): 0.14,
+    ("llamacloud", "extract"): 0.1,
+    ("llamacloud", "classify"): 0.02,
+    ("llamacloud", "split"): 0.02,
     ("contextual", "parse"): 0.18,
     ("contextual", "extract"): 0.10,
     ("unsiloed", "parse"): 0.14,
-    ("unsiloed", "extract"): 0.08,
+    ("unsiloed", "extract"): 0.06,
+    ("unsiloed", "classify"): 0.01,
+    ("unsiloed", "split"): 0.01,
 }
 """How jobs are spread over providers and kinds."""
 
@@ -32,12 +36,14 @@ def spread(total: int) -> dict[Combination, int]:
     return counts
 
 
+_LLAMACLOUD_IDS: Final = {"parse": "pjb", "extract": "ext", "classify": "clj", "split": "spl"}
+
+
 def _job_id(rng: random.Random, combination: Combination) -> str:
     drawn = words.random_uuid(rng)
-    if combination == ("llamacloud", "parse"):
-        return f"pjb-{drawn}"
-    if combination == ("llamacloud", "extract"):
-        return f"ext-{drawn}"
+    provider, kind = combination
+    if provider == "llamacloud":
+        return f"{_LLAMACLOUD_IDS[kind]}-{drawn}"
     if combination == ("contextual", "extract"):
         # The docs type it as a plain string, where the parse id is a uuid.
         return f"extract_{drawn.replace('-', '')[:24]}"
@@ -56,7 +62,7 @@ def bear(seed: str, combination: Combination, parse_job: Job | None = None) -> J
     Args:
         seed: The job's own seed; everything about it follows from it.
         combination: Its provider and kind.
-        parse_job: For LlamaCloud's extract: the parse job that it works on, if it does.
+        parse_job: Of LlamaCloud's: the parse job that it works on, if it does.
     """
     rng = random.Random(f"{seed}:birth")
     job_id = _job_id(rng, combination)

@@ -22,7 +22,7 @@ def count_facts(job: Job) -> ResultFacts:
 
 
 def _count(job: Job) -> ResultFacts:
-    if job.job_kind == "extract":
+    if job.job_kind != "parse":
         # Contextual never says how many pages it has extracted from.
         return ResultFacts(pages=0 if job.provider == "contextual" else job.document_pages)
     body = content(job)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dlt_docjobs.emulator.truth import RequestRecord
+from dlt_docjobs.model.vocabulary import JobKind
 
 ErrorStatus = Literal[408, 409, 500, 502, 503, 504]
 
@@ -89,6 +90,12 @@ class Faults:
     """Rows of these kinds are added to every first page."""
     list_carries_results: bool = False
     """Rows of LlamaCloud's extract list carry `extract_result`."""
+    lists_without_results: bool = False
+    """Rows of LlamaCloud's classify and split lists carry no `result`: nobody promises it."""
+    lists_without_expand: bool = False
+    """LlamaCloud's extract list refuses to expand anything: 422."""
+    unserved_kinds: set[JobKind] = field(default_factory=set)
+    """LlamaCloud's lists of these kinds (classify, split) answer 404: an older server's."""
 
     # Records
     omit_list_timestamps: bool = False

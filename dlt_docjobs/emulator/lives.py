@@ -13,28 +13,40 @@ LONGEST_LIFE: Final = 3300.0
 FIRST_STATUS: Final[dict[Combination, str]] = {
     ("llamacloud", "parse"): "PENDING",
     ("llamacloud", "extract"): "PENDING",
+    ("llamacloud", "classify"): "PENDING",
+    ("llamacloud", "split"): "pending",
     ("contextual", "parse"): "pending",
     ("contextual", "extract"): "pending",
     ("unsiloed", "parse"): "Starting",
     ("unsiloed", "extract"): "queued",
+    ("unsiloed", "classify"): "queued",
+    ("unsiloed", "split"): "queued",
 }
 
 RUNNING_STATUS: Final[dict[Combination, str]] = {
     ("llamacloud", "parse"): "RUNNING",
     ("llamacloud", "extract"): "RUNNING",
+    ("llamacloud", "classify"): "RUNNING",
+    ("llamacloud", "split"): "processing",
     ("contextual", "parse"): "processing",
     ("contextual", "extract"): "processing",
     ("unsiloed", "parse"): "Processing",
     ("unsiloed", "extract"): "processing",
+    ("unsiloed", "classify"): "processing",
+    ("unsiloed", "split"): "processing",
 }
 
 ENDINGS: Final[dict[Combination, tuple[tuple[str, float], ...]]] = {
     ("llamacloud", "parse"): (("COMPLETED", 0.86), ("FAILED", 0.1), ("CANCELLED", 0.04)),
     ("llamacloud", "extract"): (("COMPLETED", 0.86), ("FAILED", 0.1), ("CANCELLED", 0.04)),
+    ("llamacloud", "classify"): (("COMPLETED", 0.86), ("FAILED", 0.1), ("CANCELLED", 0.04)),
+    ("llamacloud", "split"): (("completed", 0.86), ("failed", 0.1), ("cancelled", 0.04)),
     ("contextual", "parse"): (("completed", 0.86), ("failed", 0.1), ("cancelled", 0.04)),
     ("contextual", "extract"): (("completed", 0.86), ("failed", 0.1), ("cancelled", 0.04)),
     ("unsiloed", "parse"): (("Succeeded", 0.86), ("Failed", 0.1), ("Cancelled", 0.04)),
     ("unsiloed", "extract"): (("completed", 0.7), ("review", 0.18), ("failed", 0.12)),
+    ("unsiloed", "classify"): (("completed", 0.9), ("failed", 0.1)),
+    ("unsiloed", "split"): (("completed", 0.9), ("failed", 0.1)),
 }
 
 ERRORS: Final = (

@@ -20,6 +20,9 @@ from dlt_docjobs.emulator.truth import ResultFacts, TrueJob
 from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, is_terminal
 
+_MAY_WORK_ON_PARSED: Final = tuple(
+    ("llamacloud", kind) for kind in ("extract", "classify", "split")
+)
 _OPEN_SHARE: Final = 0.075
 """Of the jobs at start, those that are still open."""
 _HANGING_SHARE: Final = 0.15
@@ -67,7 +70,7 @@ class World:
         seed = f"{self._seed}:{'/'.join(combination)}:{number}"
         rng = random.Random(f"{seed}:parse-job")
         parse_job = None
-        if combination == ("llamacloud", "extract") and rng.random() < 0.4:
+        if combination in _MAY_WORK_ON_PARSED and rng.random() < 0.4:
             parsed = self._births[("llamacloud", "parse")]
             if parsed:
                 chosen = rng.randrange(parsed)

@@ -29,6 +29,8 @@ from dlt_docjobs.model.signed_urls import UNCLEAN, may_grant, without_grants
 MAX_DEPTH: Final = 500
 """JSON nested deeper is refused: no document is, and Python's stack has an end."""
 
+# who knows such a path of a store's needs no signature
+_PUBLIC_OBJECT: Final = re.compile(r"(/object/public/).+")
 _LONGEST_NUMBER: Final = 16_000
 # What PostgreSQL's numbers hold, and so its jsonb, before the point and behind it
 _DIGITS_BEFORE: Final = 131_072
@@ -234,7 +236,9 @@ def _cleaned(
 
 def _without_queries(value: Any, links: frozenset[str], is_link: bool, depth: int) -> Any:
     if isinstance(value, str):
-        return strip_query(value) if is_link and "://" in value else value
+        if not is_link or "://" not in value:
+            return value
+        return _PUBLIC_OBJECT.sub(rf"\1{REDACTED}", strip_query(value) or "")
     if isinstance(value, dict):
         _check_depth(depth)
         kept = {}

@@ -66,6 +66,8 @@ class JobList:
             another slip from one page to the one before, so each page is looked at again.
         covers_open: Whether it shows each open job, however old, so that none of them is asked
             for by itself: a list that is read whole.
+        is_optional: Whether not every account or server has it: one that refuses it (403, 404, 405,
+            501) and has never shown a job in it has no jobs of its kinds, which is no failure.
     """
 
     endpoint: str
@@ -74,6 +76,7 @@ class JobList:
     newest_first: bool = False
     is_stable: bool = False
     covers_open: bool = False
+    is_optional: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what contradicts itself."""
@@ -103,6 +106,7 @@ class Kind:
         status_has_result: Whether asking for a job's status brings its result too: one request.
         retention_days: How long results stay, where the provider says so.
         id_prefix: What ids of the kind begin with, where that tells them from others.
+        has_credits: Whether the provider tells what a job of the kind has cost.
     """
 
     list: JobList | None = None
@@ -110,6 +114,7 @@ class Kind:
     status_has_result: bool = False
     retention_days: float | None = None
     id_prefix: str | None = None
+    has_credits: bool = True
 
 
 @dataclass(frozen=True)

@@ -60,10 +60,15 @@ class JobPage:
 
 @dataclass(slots=True, repr=False)
 class Extraction:
-    """The result of an extract job, cleaned JSON values."""
+    """The result of an extract, classify or split job, as JSON values.
+
+    Attributes:
+        links: Keys of the result under which the provider puts links to stored files.
+    """
 
     result: Any
     field_metadata: Any
+    links: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, repr=False)

@@ -257,11 +257,13 @@ class Fetching:
     def _extraction(self, entry: JobEntry, extraction: Extraction) -> ExtractionResult:
         assert entry.row is not None
         policy = self._context.settings.policy
-        metadata = clean_json(extraction.field_metadata)
+        result, metadata = extraction.result, clean_json(extraction.field_metadata)
+        if extraction.links:
+            result = clean_json(result, links=extraction.links)
         if metadata is not None and not policy.include_content:
             metadata = self._context.api.without_content(metadata)
         return ExtractionResult(
-            result=to_json_text(extraction.result) if policy.include_content else None,
+            result=to_json_text(result) if policy.include_content else None,
             field_metadata=to_json_text(metadata) if metadata is not None else None,
             schema_id=entry.row.schema_id,
             document_id=entry.row.document_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
@@ -29,6 +30,8 @@ _IDLE_PAGES: Final = 100
 _LISTED_IDS: Final = 200_000
 _PAGE_SIZE: Final = 1000
 _BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_NOT_SERVED: Final = (403, 404, 405, 501)
+_LOG: Final = logging.getLogger(__name__)
 
 Windows = Mapping[JobList, Window]
 
@@ -217,7 +220,7 @@ class Listing:
                 raise page.breaks_off
             if page.next_token is None:
                 return
-            name = " and ".join(self._kinds(listing))
+            _, name = self._named(listing)
             if page.next_token in tokens or page.next_token == token:
                 raise ListingBroken(
                     f"the {name} list repeats a page token, so its end can't be reached; what it "
@@ -257,17 +260,29 @@ class Listing:
             return
         except Exception as error:
             self._progress(listing).abandon()
+            if listing.is_optional and self._is_not_served(listing, error):
+                _LOG.info("%s has no list of %s jobs: %s", *self._named(listing), error)
+                return
             if isinstance(error, (UnreadableBody, UnreadableRecord)):
                 kinds = self._kinds(listing)
                 endpoint = error.endpoint or listing.endpoint
                 kind = kinds[0] if len(kinds) == 1 else None
                 rejection = Rejection(endpoint, kind, None, str(error), payload_of(error))
                 yield Observed(JobPage([], [rejection]), True)
-            names = " and ".join(self._kinds(listing))
+            _, names = self._named(listing)
             message = f"{names} jobs could not be listed: {error}"
             if not isinstance(error, (ApiError, ListingBroken, UnreadableRecord)):
                 message = defect(f"the list of {names} jobs", error)
             self._context.outcome.refuse(message, error)
+
+    def _is_not_served(self, listing: JobList, error: Exception) -> bool:
+        """Whether an error says that the account has no such list: it never had one here."""
+        is_refusal = isinstance(error, ApiError) and error.status in _NOT_SERVED
+        return is_refusal and self._progress(listing).cursor is None
+
+    def _named(self, listing: JobList) -> tuple[str, str]:
+        """The provider and the kinds of a list, for a message."""
+        return self._context.provider.title, " and ".join(self._kinds(listing))
 
     # -- what the lists need to know --------------------------------------------------------
 

@@ -132,6 +132,8 @@ class Polling:
                 return
             if (kind, job_id) in context.looked.observed or kind not in self._settings.kinds:
                 continue
+            if not context.provider.kinds[kind].has_credits:
+                continue
             try:
                 answer = await self._api.usage(kind, job_id)
             except InvalidIdentifier:

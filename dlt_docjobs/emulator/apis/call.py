@@ -13,6 +13,7 @@ from dlt_docjobs.emulator.jobs import Job
 from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.emulator.world import World
 from dlt_docjobs.model.times import parse_instant
+from dlt_docjobs.model.vocabulary import JobKind
 
 DateStyle = Literal["zulu", "offset", "naive"]
 
@@ -103,7 +104,7 @@ class Call:
         text = self.text(name) or self.headers.get(name.replace("_", "-"))
         return default if text is None else text.strip().lower() in ("true", "1", "yes")
 
-    def job(self, kind: Literal["parse", "extract"], parameter: str = "job_id") -> Job:
+    def job(self, kind: JobKind, parameter: str = "job_id") -> Job:
         """The job that the path names.
 
         Raises:

@@ -1,18 +1,29 @@
-"""LlamaCloud (docs/providers/llamacloud.md): `/api/v2/parse`, `/api/v2/extract`, data points."""
+"""LlamaCloud (docs/providers/llamacloud.md): parse, extract, classify and split jobs."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Any, Final, Literal
+from collections.abc import Callable
+from typing import Any, Final
 
 from dlt_docjobs.emulator.apis.answers import Answer, Refusal, invalid, refuse
 from dlt_docjobs.emulator.apis.call import Call
 from dlt_docjobs.emulator.apis.paging import drift, put_token, take_page, visible
 from dlt_docjobs.emulator.contents import content, words
+from dlt_docjobs.emulator.contents.extractions import CLASSES
 from dlt_docjobs.emulator.jobs import Job
+from dlt_docjobs.model.vocabulary import JobKind
 
-_STATUSES: Final = ("PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED")
+_USUAL: Final = ("PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED")
+_STATUSES: Final[dict[JobKind, tuple[str, ...]]] = {
+    "parse": _USUAL,
+    "extract": (*_USUAL, "THROTTLED"),
+    "classify": _USUAL,
+    # a word of its own, and all of them in lower case
+    "split": ("pending", "processing", "completed", "failed", "cancelled"),
+}
 _DEFAULT_PAGE: Final = 50
+_LARGEST_CLASSIFY_PAGE: Final = 100
 
 _CONTENT_KEYS: Final = {
     "text_content_metadata": "text",
@@ -51,12 +62,11 @@ def _check_scope(call: Call) -> None:
             raise Refusal(refuse("llamacloud", 403))
 
 
-def _filtered(call: Call, kind: Literal["parse", "extract"], order: str) -> list[Job]:
-    """The jobs that fit the filters both lists share."""
+def _filtered(call: Call, kind: JobKind, order: str) -> list[Job]:
+    """The jobs that fit the filters that all lists share."""
     after = call.instant("created_at_on_or_after")
     before = call.instant("created_at_on_or_before")
-    more = ("THROTTLED",) if kind == "extract" else ()
-    status = call.one_of("status", _STATUSES + more)
+    status = call.one_of("status", _STATUSES[kind])
     ids = call.many("job_ids")
     most = call.faults.job_ids_max
     if most is not None and len(ids) > most:
@@ -282,7 +292,8 @@ def _extract_usage(call: Call, job: Job) -> dict[str, Any]:
 def list_extract(call: Call) -> Answer:
     """`GET /api/v2/extract`, newest first."""
     _check_scope(call)
-    expand = call.words("expand", ("configuration", "extract_metadata"))
+    allowed = () if call.faults.lists_without_expand else ("configuration", "extract_metadata")
+    expand = call.words("expand", allowed)
     jobs = _filtered(call, "extract", "newest")
     kind = call.one_of("document_input_type", ("file_id", "parse_job_id"))
     wanted_file = call.text("file_input") or call.text("document_input_value")
@@ -313,3 +324,101 @@ def get_extract(call: Call) -> Answer:
     result = row["extract_result"]
     mine = result if isinstance(result, list) else [result]
     return Answer(row, free_form=[part for part in mine if isinstance(part, dict)])
+
+
+def _short_list(call: Call, kind: JobKind, row: Callable[[Call, Job], dict[str, Any]]) -> Answer:
+    """The list of classify or of split jobs: rows carry results, if faults don't take them out."""
+    _check_scope(call)
+    if kind in call.faults.unserved_kinds:
+        raise Refusal(refuse("llamacloud", 404, "Not Found"))
+    size = _page_size(call)
+    if kind == "classify" and size > _LARGEST_CLASSIFY_PAGE:
+        message = f"Input should be less than or equal to {_LARGEST_CLASSIFY_PAGE}"
+        raise invalid("query", "page_size", message, "less_than_equal", size)
+    page = take_page(call, _filtered(call, kind, "id"), size, call.text("page_token"), offset=False)
+    rows = [row(call, job) for job in page.jobs]
+    if call.faults.lists_without_results:
+        for one in rows:
+            one["result"] = None
+    body: dict[str, Any] = {"items": rows}
+    put_token(call, body, "next_page_token", page.next_token, null_at_end=True)
+    drift(call, ("llamacloud", kind))
+    return Answer(body, rows=rows, first_page=page.number == 0)
+
+
+def _short_row(call: Call, job: Job) -> dict[str, Any]:
+    """What the rows of classify and split jobs have in common."""
+    whole = content(job) if job.has_result else {}
+    from_parsed = job.parse_job_id is not None
+    return {
+        "id": job.job_id,
+        "project_id": f"prj-{call.world.project_id}",
+        "user_id": "u1",
+        "status": call.status(job),
+        "document_input_type": "parse_job_id" if from_parsed else "file_id",
+        "file_input": job.file_input,
+        "configuration_id": None,
+        "transaction_id": None,
+        "created_at": call.date(job.created_at),
+        "updated_at": call.date(job.updated_at),
+        "error_message": job.error_message,
+        "result": whole.get("result"),
+    }
+
+
+def _classify_row(call: Call, job: Job) -> dict[str, Any]:
+    rules = [{"type": name, "description": f"looks like: {name}"} for name in CLASSES]
+    more = {"rules": rules, "mode": "FAST", "parsing_configuration": {"lang": "en", "max_pages": 5}}
+    row = _short_row(call, job)
+    return row | {"configuration": more, "parse_job_id": job.parse_job_id, "usage": None}
+
+
+def _split_row(call: Call, job: Job) -> dict[str, Any]:
+    return _short_row(call, job) | {
+        "categories": [{"name": name, "description": f"looks like: {name}"} for name in CLASSES],
+        "splitting_strategy": {
+            "allow_uncategorized": "include",
+            "custom_instructions": None,
+            "min_pages_per_split": 1,
+        },
+        "parse_config_id": None,
+        "parse_tier": None,
+        "target_pages": None,
+    }
+
+
+def list_classify(call: Call) -> Answer:
+    """`GET /api/v2/classify`."""
+    return _short_list(call, "classify", _classify_row)
+
+
+def list_split(call: Call) -> Answer:
+    """`GET /api/v1/split/jobs`."""
+    return _short_list(call, "split", _split_row)
+
+
+def get_classify(call: Call) -> Answer:
+    """`GET /api/v2/classify/{job_id}`."""
+    expand = call.words("expand", ("usage",))
+    job = call.job("classify")
+    row = _classify_row(call, job)
+    if "usage" in expand:
+        billed = job.credits is not None and not call.faults.usage_never
+        # on somebody's parse job it costs nothing more
+        own, parse = (0.0, None) if job.parse_job_id else (job.credits, job.credits)
+        row["usage"] = {
+            "credits": own if billed else None,
+            "parse_credits": parse if billed else None,
+        }
+    return _short_answer(call, job, row)
+
+
+def get_split(call: Call) -> Answer:
+    """`GET /api/v1/split/jobs/{job_id}`."""
+    job = call.job("split")
+    return _short_answer(call, job, _split_row(call, job))
+
+
+def _short_answer(call: Call, job: Job, row: dict[str, Any]) -> Answer:
+    _check_scope(call)
+    return call.broken(job, ["garbage"]) or Answer(row, free_form=[row["result"] or {}])

@@ -1,4 +1,4 @@
-"""Unsiloed AI (docs/providers/unsiloed.md): `/parse/{job_id}`, `/extract/{job_id}`, no lists."""
+"""Unsiloed AI (docs/providers/unsiloed.md): a path a kind of jobs, and no lists."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from dlt_docjobs.emulator.apis.answers import Answer
 from dlt_docjobs.emulator.apis.call import Call
 from dlt_docjobs.emulator.contents import content, words
+from dlt_docjobs.emulator.contents.extractions import CLASSES
 from dlt_docjobs.emulator.jobs import Job
 
 
@@ -123,3 +124,50 @@ def get_extract(call: Call) -> Answer:
 
 def _no_metadata(job: Job) -> dict[str, Any]:
     return {"order": [], "schema": {}, "page_count": job.document_pages if job.finished_at else 0}
+
+
+def get_classify(call: Call) -> Answer:
+    """`GET /classify/{job_id}`: no dates."""
+    job = call.job("classify")
+    return _short_answer(call, job, _short_body(call, job))
+
+
+def get_split(call: Call) -> Answer:
+    """`GET /splitter/{job_id}`: no dates, and a progress that says the same at all times."""
+    job = call.job("split")
+    body = _short_body(call, job) | {
+        "file_name": job.document_name,
+        "file_url": words.signed_url(call.world.signatures, f"{job.job_id}/input.pdf"),
+        "parameters": {
+            "classes": list(CLASSES),
+            "category_descriptions": {name: f"looks like: {name}" for name in CLASSES},
+            "enable_reordering": False,
+            "page_count": job.document_pages,
+        },
+    }
+    if isinstance(body["result"], dict) and isinstance(body["result"].get("files"), list):
+        links = (
+            words.signed_url(call.world.signatures, f"{job.job_id}/{place}.pdf")
+            for place in range(len(body["result"]["files"]))
+        )
+        files = [
+            one | {"full_path": link}
+            for one, link in zip(body["result"]["files"], links, strict=True)
+        ]
+        body["result"] = body["result"] | {"files": files}
+    return _short_answer(call, job, body)
+
+
+def _short_body(call: Call, job: Job) -> dict[str, Any]:
+    whole: dict[str, Any] = content(job) if job.has_result else {}
+    return {
+        "job_id": job.job_id,
+        "status": call.status(job),
+        "progress": "about to start",
+        "error": job.error_message,
+        "result": whole.get("result"),
+    }
+
+
+def _short_answer(call: Call, job: Job, body: dict[str, Any]) -> Answer:
+    return call.broken(job, ["garbage"]) or Answer(body, free_form=[body["result"] or {}])

@@ -26,6 +26,10 @@ def content(job: Job) -> dict[str, Any]:
         return contextual.parse_content(rng, job.document_pages)
     if job.combination == ("unsiloed", "parse"):
         return unsiloed.parse_content(rng, job.document_pages)
+    if job.job_kind == "classify":
+        return extractions.classified(rng, job.provider, job.document_pages)
+    if job.job_kind == "split":
+        return extractions.divided(rng, job.provider, job.document_pages)
     if job.combination == ("llamacloud", "extract"):
         return extractions.llamacloud(rng, job.document_pages)
     if job.combination == ("contextual", "extract"):

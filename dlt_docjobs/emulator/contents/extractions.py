@@ -1,9 +1,12 @@
-"""What the three providers extract: an invoice by a user's schema, in each provider's wrapping."""
+"""The one result of jobs that do not parse, in each provider's wrapping.
+
+An invoice by a user's schema, a document's class, and the parts that a document falls into.
+"""
 
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, Final
 
 from dlt_docjobs.emulator.contents import words
 
@@ -92,3 +95,58 @@ def unsiloed(rng: random.Random, pages: int) -> dict[str, Any]:
     order = list(result)
     schema = {"type": "object", "properties": {key: {} for key in order}}
     return {"result": result, "metadata": {"order": order, "schema": schema, "page_count": pages}}
+
+
+CLASSES: Final = ("invoice", "letter", "contract")
+
+
+def classified(rng: random.Random, provider: str, pages: int) -> dict[str, Any]:
+    """`result` of a classify job: no class fits one in ten documents, which is a result too."""
+    chosen = rng.choice(CLASSES)
+    confidence = round(rng.uniform(0.4, 1), 3)
+    if provider == "llamacloud":
+        label = None if rng.random() < 0.1 else chosen
+        result = {"type": label, "confidence": confidence, "reasoning": words.sentence(rng)}
+        return {"result": result}
+    result = {"success": True, "classification": chosen, "confidence": confidence}
+    if rng.random() < 0.2:
+        # an image: it has one page and no list of them
+        return {"result": result | {"raw_result": chosen, "total_pages": 1}}
+    failed = rng.randint(1, pages) if pages > 1 and rng.random() < 0.3 else 0
+    of_pages = [
+        # of a page that failed the class is the first one, whatever stands on it
+        {"page": page, "success": False, "error": "no image", "classification": CLASSES[0]}
+        if page == failed
+        else {"page": page, "success": True, "classification": chosen, "raw_result": chosen}
+        for page in range(1, pages + 1)
+    ]
+    counts = {"total_pages": pages, "processed_pages": pages - bool(failed)}
+    return {"result": result | counts | {"page_results": of_pages}}
+
+
+def divided(rng: random.Random, provider: str, pages: int) -> dict[str, Any]:
+    """`result` of a split job: parts of one category each, a category perhaps more than once."""
+    ends = sorted({*rng.sample(range(1, pages + 1), rng.randint(1, min(3, pages))), pages})
+    begins = [1, *(end + 1 for end in ends[:-1])]
+    parts = [(rng.choice(CLASSES), *span) for span in zip(begins, ends, strict=True)]
+    if provider == "llamacloud":
+        segments = [
+            {
+                "category": category,
+                "pages": list(range(first, last + 1)),
+                "confidence_category": rng.choice(("high", "medium", "low")),
+            }
+            for category, first, last in parts
+        ]
+        return {"result": {"segments": segments}}
+    files = [
+        {
+            "name": f"{category}.pdf",
+            "path": f"{category}.pdf",
+            "type": "file",
+            "fileId": words.random_uuid(rng),
+            "confidence_score": round(rng.uniform(0.4, 1), 3),
+        }
+        for category, _, _ in parts
+    ]
+    return {"result": {"success": True, "message": f"{len(files)} files", "files": files}}

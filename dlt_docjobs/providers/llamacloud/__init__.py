@@ -1,4 +1,4 @@
-"""LlamaCloud (LlamaParse, LlamaExtract), API version 2: docs/providers/llamacloud.md."""
+"""LlamaCloud (parse, extract, classify, split), API version 2: docs/providers/llamacloud.md."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ PROVIDER: Final = Provider(
             "pending": QUEUED,
             "throttled": QUEUED,
             "running": RUNNING,
+            # of split jobs
+            "processing": RUNNING,
             "completed": SUCCEEDED,
             "failed": FAILED,
             "cancelled": CANCELLED,
@@ -44,6 +46,17 @@ PROVIDER: Final = Provider(
         "parse": Kind(JobList("/api/v2/parse", filters=_FILTERS), poll_batch=_IDS_AT_ONCE),
         "extract": Kind(
             JobList("/api/v2/extract", filters=_FILTERS), poll_batch=_IDS_AT_ONCE, id_prefix="ext-"
+        ),
+        # younger than the other two, and not on every server
+        "classify": Kind(
+            JobList("/api/v2/classify", filters=_FILTERS, is_optional=True),
+            poll_batch=_IDS_AT_ONCE,
+        ),
+        "split": Kind(
+            JobList("/api/v1/split/jobs", filters=_FILTERS, is_optional=True),
+            poll_batch=_IDS_AT_ONCE,
+            id_prefix="spl-",
+            has_credits=False,
         ),
     },
     settings=(

@@ -1,17 +1,16 @@
-"""LlamaCloud (LlamaParse, LlamaExtract) v2: `/api/v2/parse`, `/api/v2/extract`.
+"""LlamaCloud v2: `/api/v2/parse`, `/api/v2/extract`, `/api/v2/classify`, `/api/v1/split/jobs`.
 
 Rests on docs/providers/llamacloud.md. What decides the code: lists filter by creation (inclusive)
 and answer for many `job_ids` at once; their order is unknown; GET wraps a parse job in `job` while
-lists do not; credits arrive after completion.
+lists do not; credits arrive after completion, and never for split jobs. Lists of classify and split
+jobs may carry results; that they always do nobody promises, so these are asked for as all others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
-
-from pydantic import Field
+from typing import Any, Final
 
 from dlt_docjobs.http import Answer, ApiClient, ApiError, InvalidRequest
 from dlt_docjobs.model.cleaning import clean_text
@@ -35,7 +34,27 @@ from dlt_docjobs.providers.protocol import (
 )
 from dlt_docjobs.results import Reading
 
-_EXTRACT_RESULT_KEYS = frozenset({"extract_result", "extract_metadata"})
+_PATHS: Final[Mapping[JobKind, tuple[str, ...]]] = {
+    "parse": ("api", "v2", "parse"),
+    "extract": ("api", "v2", "extract"),
+    "classify": ("api", "v2", "classify"),
+    "split": ("api", "v1", "split", "jobs"),
+}
+_RESULT_KEY: Final[Mapping[JobKind, str]] = {
+    "extract": "extract_result",
+    "classify": "result",
+    "split": "result",
+}
+# what a GET of a job with its result is asked to expand
+_EXPANDED: Final[Mapping[JobKind, tuple[str, ...]]] = {
+    "extract": ("configuration", "extract_metadata", "usage"),
+    "classify": ("usage",),
+    "split": (),
+}
+# what a split job was asked to do, which has no object of its own
+_SPLIT_CONFIG: Final = (
+    *("categories", "splitting_strategy", "parse_tier", "parse_config_id", "target_pages"),
+)
 _TRANSITIONS = {
     "pending_at": "PENDING",
     "throttled_at": "THROTTLED",
@@ -66,15 +85,26 @@ class _ParseJob(envelopes.Envelope):
     usage: envelopes.Anything = None
 
 
-class _ExtractJob(_ParseJob):
+class _FileJob(_ParseJob):
+    """A job that works on a file, or on what a parse job has made of it."""
+
     configuration_id: envelopes.Text = None
     configuration: envelopes.Anything = None
     file_input: envelopes.Text = None
-    extract_metadata: envelopes.Anything = Field(default=None)
+    # split's older form of it
+    document_input: envelopes.Anything = None
+    parse_job_id: envelopes.Text = None
+    parse_tier: envelopes.Text = None
+    extract_metadata: envelopes.Anything = None
+
+    @property
+    def input(self) -> str | None:
+        """What it works on: the id of a file or of a parse job, or a URL."""
+        return self.file_input or _text(answers.as_mapping(self.document_input).get("value"))
 
 
 class LlamaCloudApi(ProviderApi):
-    """LlamaCloud's parse and extract jobs."""
+    """LlamaCloud's parse, extract, classify and split jobs."""
 
     provider = PROVIDER
     read_answer = staticmethod(results.read_answer)
@@ -84,7 +114,10 @@ class LlamaCloudApi(ProviderApi):
         {"id", "project_id", "status", "created_at", "updated_at", "error_message", "name", "tier"}
         | {"configuration_id", "file_input", "document_input_type", "parse_job_id", "parse_tier"}
         | {"type", "custom_tag", "version", "extraction_target", "extract_mode", "file_id"}
+        | {"mode", "user_id", "transaction_id", "parse_config_id", "target_pages"}
+        | {"allow_uncategorized"}
     )
+    document_parts = frozenset({"configuration", "splitting_strategy"})
 
     def __init__(
         self,
@@ -101,6 +134,7 @@ class LlamaCloudApi(ProviderApi):
             if (value := self.settings.get(name))
         ]
         self._transitions: dict[str, tuple[tuple[str, datetime], ...]] = {}
+        self._lists_configurations = True
 
     async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
         """See `ProviderApi.list_page`; the same parameters go with every page."""
@@ -111,8 +145,28 @@ class LlamaCloudApi(ProviderApi):
             params.append(("created_at_on_or_before", format_instant(wanted.upper)))
         if token is not None:
             params.append(("page_token", token))
-        answer, body = await self._get_sized(_path(kind), params, "page_size", self.page_size)
-        return self._read_list(kind, answer, body)
+        return await self._list(kind, params, self.page_size)
+
+    async def _list(
+        self, kind: JobKind, params: list[tuple[str, str]], size: int | None
+    ) -> JobPage:
+        """One page; of extract jobs with what they were asked to do, which failed ones tell too."""
+        expanded = [("expand", "configuration")] if kind == "extract" else []
+        if expanded and self._lists_configurations:
+            try:
+                return self._read_list(
+                    kind, *await self._get_sized(_PATHS[kind], params + expanded, "page_size", size)
+                )
+            except InvalidRequest:
+                page = self._read_list(
+                    kind, *await self._get_sized(_PATHS[kind], params, "page_size", size)
+                )
+                # the answer proves that it was this that the server minded
+                self._lists_configurations = False
+                return page
+        return self._read_list(
+            kind, *await self._get_sized(_PATHS[kind], params, "page_size", size)
+        )
 
     async def poll(self, kind: JobKind, job_ids: Sequence[str]) -> JobPage:
         """Many jobs by id through the list (`job_ids` repeated, as the SDK sends it)."""
@@ -124,8 +178,7 @@ class LlamaCloudApi(ProviderApi):
         # fill at its smallest page size, and no more
         for _ in range(2 + len(job_ids) // 10):
             paged = params if token is None else [*params, ("page_token", token)]
-            answer, body = await self._get_sized(_path(kind), paged, "page_size", len(job_ids))
-            page = self._read_list(kind, answer, body)
+            page = await self._list(kind, paged, len(job_ids))
             wanted = [seen for seen in page.observations if seen.job_id in missing]
             found.observations.extend(wanted)
             found.rejections.extend(page.rejections)
@@ -149,10 +202,9 @@ class LlamaCloudApi(ProviderApi):
     async def result(
         self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
     ) -> JobAnswer:
-        """One job with structured items and page metadata, or with its extraction."""
-        if kind == "extract":
-            expand = ["configuration", "extract_metadata", "usage"]
-            return await self._get(kind, job_id, expand, wants_result=True)
+        """One job with structured items and page metadata, or with its one result."""
+        if kind in _EXPANDED:
+            return await self._get(kind, job_id, _EXPANDED[kind], wants_result=True)
         if (tier or "").lower() != "fast" and not is_retry:
             try:
                 expand = ["items", "metadata", "usage"]
@@ -173,7 +225,7 @@ class LlamaCloudApi(ProviderApi):
 
     async def check(self) -> None:
         """Lists one parse job."""
-        await self.client.get_json(_path("parse"), [*self._scope, ("page_size", "1")])
+        await self.client.get_json(_PATHS["parse"], [*self._scope, ("page_size", "1")])
 
     async def before_list(self, kind: JobKind, hours: float) -> None:
         """Fetches exact transition times of recent jobs (`job-data-points`), best effort.
@@ -182,10 +234,10 @@ class LlamaCloudApi(ProviderApi):
         history to what polling proves.
 
         Args:
-            kind: `parse` or `extract`.
+            kind: `parse` or `extract`; of others there are no such points.
             hours: How far back, 1 to 168.
         """
-        if not self.settings.get("include_state_transitions"):
+        if kind not in ("parse", "extract") or not self.settings.get("include_state_transitions"):
             return
         window = str(max(1, min(_MAX_POINT_HOURS, int(hours) + 1)))
         params = [*self._scope, ("job_type", kind), ("hours", window)]
@@ -218,7 +270,7 @@ class LlamaCloudApi(ProviderApi):
             self._transitions[row["id"]] = tuple(moments)
 
     def _read_list(self, kind: JobKind, answer: Answer, body: Any) -> JobPage:
-        endpoint = "/" + "/".join(_path(kind))
+        endpoint = "/" + "/".join(_PATHS[kind])
         reader = RecordReader(endpoint, kind)
         for item in answers.records_of(body, "items", endpoint):
             reader.read(item, lambda record: self._observe(kind, record, {}, answer), "id")
@@ -227,7 +279,7 @@ class LlamaCloudApi(ProviderApi):
     async def _get(
         self, kind: JobKind, job_id: str, expand: Sequence[str], wants_result: bool = False
     ) -> JobAnswer:
-        path = (*_path(kind), job_id)
+        path = (*_PATHS[kind], job_id)
         params = [*self._scope, *(("expand", value) for value in expand)]
         if kind == "parse" and wants_result:
             answer, reading = await self._get_result(path, params)
@@ -240,7 +292,7 @@ class LlamaCloudApi(ProviderApi):
         with answers.kept_whole(answer):
             reply = JobAnswer(self._observe_one(kind, job_id, body, answer), size=len(answer.body))
             if wants_result and self._succeeded(reply.observation):
-                result = body.get("extract_result")
+                result = body.get(_RESULT_KEY[kind])
                 if result is not None:
                     reply.extraction = Extraction(result, body.get("extract_metadata"))
             return reply
@@ -256,9 +308,10 @@ class LlamaCloudApi(ProviderApi):
 
     def _observe_one(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobObservation:
         fields = answers.as_mapping(body)
-        if kind == "extract" or "job" not in fields:
+        if kind != "parse" or "job" not in fields:
             # older servers answer flat for parse jobs too, like the list
-            job = {key: fields[key] for key in fields if key not in results.RESULT_KEYS}
+            unread = results.RESULT_KEYS if kind == "parse" else frozenset()
+            job = {key: fields[key] for key in fields if key not in unread}
             return self._observe(kind, job if fields else body, {}, answer, job_id)
         beside = {key: value for key, value in fields.items() if key != "job"}
         return self._observe(kind, fields["job"], beside, answer, job_id)
@@ -274,11 +327,11 @@ class LlamaCloudApi(ProviderApi):
         answer: Answer,
         job_id: str | None = None,
     ) -> JobObservation:
-        model = _ExtractJob if kind == "extract" else _ParseJob
+        model = _ParseJob if kind == "parse" else _FileJob
         job = envelopes.read_envelope(model, envelopes.with_id(row, "id", job_id))
         usage = _Usage.model_validate(job.usage if isinstance(job.usage, dict) else {})
         payload = {**row, **_beside_results(beside)}
-        for key in _EXTRACT_RESULT_KEYS:
+        for key in (_RESULT_KEY.get(kind), "extract_metadata"):
             payload.pop(key, None)
         observed = JobObservation(
             job_kind=kind,
@@ -299,15 +352,15 @@ class LlamaCloudApi(ProviderApi):
             user_metadata=job.user_metadata,
             payload=payload,
         )
-        if isinstance(job, _ExtractJob):
+        if isinstance(job, _FileJob):
             metadata = answers.as_mapping(job.extract_metadata)
             observed.schema_id = job.configuration_id
-            observed.config = job.configuration
-            observed.document_id = job.file_input
-            observed.tier = job.tier or _text(metadata.get("parse_tier"))
-            is_parse_job = (job.file_input or "").startswith("pjb-")
-            linked = _text(metadata.get("parse_job_id"))
-            observed.parse_job_id = job.file_input if is_parse_job else linked
+            observed.config = _split_config(row) if kind == "split" else job.configuration
+            observed.document_id = job.input
+            observed.tier = job.tier or _text(metadata.get("parse_tier")) or job.parse_tier
+            is_parse_job = (job.input or "").startswith("pjb-")
+            linked = _text(metadata.get("parse_job_id")) or job.parse_job_id
+            observed.parse_job_id = job.input if is_parse_job else linked
         # of several ends the one that it has now
         word = job.status.strip().upper()
         ended = word if is_terminal(self.provider.vocabulary.status(word)) else None
@@ -319,8 +372,8 @@ class LlamaCloudApi(ProviderApi):
         return observed
 
 
-def _path(kind: JobKind) -> tuple[str, ...]:
-    return ("api", "v2", kind)
+def _split_config(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    return {key: row[key] for key in _SPLIT_CONFIG if row.get(key) is not None} or None
 
 
 def _items(body: Any) -> list[Any]:

@@ -51,8 +51,13 @@ PROVIDER: Final = Provider(
             "signature": "signature",
         },
     ),
-    # it publishes no list
-    kinds={"parse": Kind(), "extract": Kind(status_has_result=True, retention_days=7)},
+    # it publishes no list, and of classify and split jobs no date and no price
+    kinds={
+        "parse": Kind(),
+        "extract": Kind(status_has_result=True, retention_days=7),
+        "classify": Kind(status_has_result=True, has_credits=False),
+        "split": Kind(status_has_result=True, has_credits=False),
+    },
     key_headers=_key_headers,
     settings=(
         Setting(
