@@ -27,7 +27,8 @@ def _count(job: Job) -> ResultFacts:
         return ResultFacts(pages=0 if job.provider == "contextual" else job.document_pages)
     body = content(job)
     if job.provider == "llamacloud":
-        return _count_llamacloud((body.get("items") or {}).get("pages") or [])
+        forms = (body.get("forms") or {}).get("pages") or []
+        return _count_llamacloud((body.get("items") or {}).get("pages") or [], forms)
     if job.provider == "contextual":
         return _count_contextual(body.get("pages") or [])
     return _count_unsiloed(body.get("chunks") or [], int(body.get("page_count") or 0))
@@ -42,9 +43,19 @@ def _llamacloud_types(items: list[dict[str, Any]], in_list: bool = False) -> Ite
         yield from _llamacloud_types(item.get("items") or [], in_list=kind == "list")
 
 
-def _count_llamacloud(pages: list[dict[str, Any]]) -> ResultFacts:
+def _form_types(nodes: list[dict[str, Any]]) -> Iterator[str]:
+    for node in nodes:
+        is_signature = node.get("field") == "signature"
+        of_type = {"section": "form", "table": "table", "text": "text"}
+        yield of_type.get(node["type"], "signature" if is_signature else "key_value")
+        yield from _form_types(node.get("items") or node.get("valueItems") or [])
+
+
+def _count_llamacloud(pages: list[dict[str, Any]], forms: list[dict[str, Any]]) -> ResultFacts:
     good = [page for page in pages if page.get("success", True)]
     types = Counter(kind for page in good for kind in _llamacloud_types(page.get("items") or []))
+    for form in (form for page in forms for form in page.get("forms") or []):
+        types.update(["form", *_form_types(form["json"])])
     return ResultFacts(
         pages=len(pages),
         failed_pages=len(pages) - len(good),

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from dlt_docjobs.emulator import Emulator, TrueJob
+from dlt_docjobs.emulator.births import SHARES
 from dlt_docjobs.emulator.lives import FIRST_STATUS, LONGEST_LIFE, draw_life
 from dlt_docjobs.emulator.vocabulary import PROVIDERS, canonical_status
 from dlt_docjobs.model.times import parse_instant
@@ -45,7 +46,7 @@ def test_the_world_at_start(world: Emulator) -> None:
     jobs = world.jobs()
     assert len(jobs) == len({job.job_id for job in jobs}) == 240
     counts = Counter((job.provider, job.job_kind) for job in jobs)
-    assert len(counts) == 6 and counts.most_common(1)[0][0] == ("llamacloud", "parse")
+    assert set(counts) == set(SHARES) and counts.most_common(1)[0][0] == ("llamacloud", "parse")
     still_open = [job for job in jobs if not job.is_terminal]
     assert 0.05 <= len(still_open) / len(jobs) <= 0.1
     now = datetime.now(timezone.utc)
@@ -66,8 +67,10 @@ def test_every_status_of_every_provider_is_lived_through() -> None:
         }
         for provider in PROVIDERS
     }
-    assert lived["llamacloud"] == {
+    # few split jobs are cancelled
+    assert lived["llamacloud"] - {"cancelled"} == {
         *("PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"),
+        *("pending", "processing", "completed", "failed"),
     }
     assert lived["contextual"] == {
         *("pending", "processing", "retrying", "completed", "failed", "cancelled"),

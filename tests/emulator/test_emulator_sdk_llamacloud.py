@@ -47,6 +47,35 @@ def walk(items: list[Any], in_list: bool = False) -> Iterator[tuple[str, Any]]:
         yield from walk(getattr(item, "items", None) or [], item.type == "list")
 
 
+def form_types(nodes: list[Any]) -> Iterator[str]:
+    for node in nodes:
+        of_field = "signature" if getattr(node, "field", None) == "signature" else "key_value"
+        yield {"section": "form", "field": of_field}.get(node.type, node.type)
+        yield from form_types(getattr(node, "items", None) or [])
+        yield from form_types(getattr(node, "value_items", None) or [])
+
+
+def test_classify_and_split_jobs_are_listed_and_say_their_results(
+    world: Emulator, client: LlamaCloud
+) -> None:
+    classified = {job.job_id: job for job in world.jobs("llamacloud", "classify")}
+    rows = list(client.classify.list(page_size=2))
+    assert {row.id for row in rows} == set(classified) != set()
+    for row in rows:
+        job = classified[row.id]
+        assert row.status == job.provider_status
+        assert (row.result is not None) == (job.status == "succeeded")
+        answer = client.classify.get(row.id, expand=["usage"])
+        assert answer.result == row.result
+        assert answer.usage is not None
+    divided = {job.job_id: job for job in world.jobs("llamacloud", "split")}
+    parts = list(client.split.list(page_size=2))
+    assert {part.id for part in parts} == set(divided) != set()
+    for part in parts:
+        assert part.status == divided[part.id].provider_status
+        assert client.split.get(part.id).result == part.result
+
+
 def test_paging_through_the_parse_list_shows_every_job_once(
     world: Emulator, client: LlamaCloud
 ) -> None:
@@ -90,7 +119,8 @@ def test_items_carry_every_type_and_all_that_the_truth_counts(
     seen: Counter[str] = Counter()
     merged = revisions = nested = failures = mixed = 0
     for job in succeeded(world)[:60]:
-        answer = client.parsing.get(job.job_id, expand=["items", "metadata", "usage"])
+        expand = ["items", "metadata", "usage", "forms"]
+        answer = client.parsing.get(job.job_id, expand=expand)
         assert answer.items is not None and answer.metadata is not None
         pages = answer.items.pages
         failed = [page for page in pages if isinstance(page, ItemsPageFailedStructuredPage)]
@@ -110,6 +140,9 @@ def test_items_carry_every_type_and_all_that_the_truth_counts(
                 if item.type == "table":
                     merged += item.merged_into_page is not None
                     mixed += len({type(cell) for row in item.rows for cell in row}) > 2
+        for form_page in answer.forms.pages if answer.forms else ():
+            for form in getattr(form_page, "forms", []):
+                types.update(["form", *form_types(form.json_)])
         assert dict(types) == job.segments_by_type
         assert sum(types.values()) == job.segment_count
         assert answer.job.usage is not None and answer.job.usage.credits == job.credits

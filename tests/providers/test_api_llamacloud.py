@@ -66,15 +66,15 @@ def test_bounds_are_sent_exactly_and_the_same_with_every_page() -> None:
     wanted = ListRange(NOON + timedelta(microseconds=1), NOON + timedelta(days=1))
     server = always(page())
     for token in (None, "t/1+2="):
-        listed(server, wanted, token, "extract", page_size=7)
+        listed(server, wanted, token, "split", page_size=7)
     bounds = [
         # rounded down or not at all: a job of this very microsecond must come along
         ("created_at_on_or_after", "2026-11-22T12:00:00.000001Z"),
         ("created_at_on_or_before", "2026-11-23T12:00:00.000000Z"),
     ]
     assert server.asked == [
-        ("/api/v2/extract", [*bounds, ("page_size", "7")]),
-        ("/api/v2/extract", [*bounds, ("page_token", "t/1+2="), ("page_size", "7")]),
+        ("/api/v1/split/jobs", [*bounds, ("page_size", "7")]),
+        ("/api/v1/split/jobs", [*bounds, ("page_token", "t/1+2="), ("page_size", "7")]),
     ]
 
 
@@ -433,7 +433,7 @@ def test_items_are_asked_for_with_metadata_and_usage(tier: str | None) -> None:
         }
     )
     answer = got(server, tier=tier)
-    expand = [("expand", "items"), ("expand", "metadata"), ("expand", "usage")]
+    expand = [("expand", part) for part in ("items", "metadata", "usage", "forms")]
     assert server.asked == [("/api/v2/parse/pjb-1", expand)]
     assert answer.document is not None
     assert answer.document.tables["pages"]["confidence"].to_pylist() == [0.5]
@@ -473,7 +473,27 @@ def test_a_server_that_refuses_items_is_asked_for_text_alone(tier: str | None, c
     document = got(server, tier=tier).document
     assert document is not None and document.count("pages") == 2
     assert [value for _, value in server.queries[-1]] == ["text", "metadata", "usage"]
-    assert len(server.asked) <= 3
+    assert len(server.asked) <= 4
+
+
+def test_a_server_that_minds_forms_is_asked_for_them_once() -> None:
+    def answer(path: str, query: Query) -> Any:
+        return 422 if ("expand", "forms") in query else {"job": row(), "items": ITEMS}
+
+    async def twice(api: LlamaCloudApi) -> list[JobAnswer]:
+        return [await api.result("parse", "pjb-1", "agentic") for _ in range(2)]
+
+    server = Server(answer)
+    assert all(one.has_result for one in ask(LlamaCloudApi, server, twice))
+    assert [("expand", "forms") in query for query in server.queries] == [True, False, False]
+
+
+def test_forms_without_items_are_no_result() -> None:
+    forms = {"pages": [{"page_number": 1, "success": True, "forms": []}]}
+    server = always({"job": row(), "items": None, "forms": forms})
+    answer = got(server, tier="agentic")
+    assert not answer.has_result
+    assert "forms" not in answer.observation.payload
 
 
 def test_a_job_whose_tier_nobody_told_may_have_text_only() -> None:

@@ -237,4 +237,4 @@ def test_404_is_told_apart_and_there_is_no_list() -> None:
         status(always(422))
     with pytest.raises(NotImplementedError):
         ask(UnsiloedApi, always({}), lambda api: api.list_page("parse", ListRange(), None))
-    assert PROVIDER.lists == {} and PROVIDER.unlisted == ("parse", "extract")
+    assert PROVIDER.lists == {} and PROVIDER.unlisted == tuple(PROVIDER.kinds)

@@ -59,7 +59,10 @@ def test_the_fixtures_hold_every_segment_type(provider: str) -> None:
         if path.stem.startswith(provider)
         for segment in load(path)["expected"]["segments"]
     }
-    assert made >= set(provider_of(provider).vocabulary.segment_types.values()) | {"other"}
+    words = provider_of(provider).vocabulary.segment_types
+    # those of forms have a fixture of their own
+    wanted = {words[word] for word in words if not word.startswith("form")}
+    assert made >= wanted | {"other"}
     assert made <= CANONICAL_SEGMENT_TYPES
 
 

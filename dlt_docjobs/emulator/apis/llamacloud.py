@@ -181,7 +181,7 @@ def _results(call: Call, job: Job, wanted: list[str]) -> dict[str, Any]:
         "markdown_full": "\n\n".join(page["markdown"] for page in markdown if page["success"]),
         "text_full": "\n\n".join(page["text"] for page in texts),
         "metadata": whole.get("metadata"),
-        "forms": None,
+        "forms": whole.get("forms"),
         "images_content_metadata": _images(call, job),
     }
     body: dict[str, Any] = {name: views[name] for name in wanted if name in views}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dlt_docjobs.emulator.contents import contextual, extractions, llamacloud, unsiloed
+from dlt_docjobs.emulator.contents import contextual, extractions, forms, llamacloud, unsiloed
 from dlt_docjobs.emulator.contents.words import random_uuid
 from dlt_docjobs.emulator.jobs import Job
 
@@ -14,6 +14,13 @@ def has_attribution(job: Job) -> bool:
     return job.random("attribution").random() < 0.4
 
 
+def _forms(job: Job) -> dict[str, Any] | None:
+    rng = job.random("forms")
+    if job.tier == "fast" or rng.random() >= forms.SHARE:
+        return None
+    return forms.forms_content(rng, job.document_pages, job.failed_pages)
+
+
 def content(job: Job) -> dict[str, Any]:
     """The result that a job has, or would have: the same at every call."""
     if job.result is not None:
@@ -21,7 +28,8 @@ def content(job: Job) -> dict[str, Any]:
         return given
     rng = job.random("content")
     if job.combination == ("llamacloud", "parse"):
-        return llamacloud.parse_content(rng, job.document_pages, job.failed_pages)
+        whole = llamacloud.parse_content(rng, job.document_pages, job.failed_pages)
+        return whole | {"forms": _forms(job)}
     if job.combination == ("contextual", "parse"):
         return contextual.parse_content(rng, job.document_pages)
     if job.combination == ("unsiloed", "parse"):

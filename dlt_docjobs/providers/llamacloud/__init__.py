@@ -40,6 +40,17 @@ PROVIDER: Final = Provider(
             "link": "link",
             "header": "page_header",
             "footer": "page_footer",
+            # of forms, as forms.py names them
+            "form": "form",
+            "form.section": "form",
+            "form.field": "key_value",
+            "form.field.text": "key_value",
+            "form.field.checkbox": "key_value",
+            "form.field.singleselect": "key_value",
+            "form.field.multiselect": "key_value",
+            "form.field.signature": "signature",
+            "form.table": "table",
+            "form.text": "text",
         },
     ),
     kinds={

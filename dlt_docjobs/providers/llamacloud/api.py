@@ -135,6 +135,7 @@ class LlamaCloudApi(ProviderApi):
         ]
         self._transitions: dict[str, tuple[tuple[str, datetime], ...]] = {}
         self._lists_configurations = True
+        self._expands_forms = True
 
     async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
         """See `ProviderApi.list_page`; the same parameters go with every page."""
@@ -207,8 +208,7 @@ class LlamaCloudApi(ProviderApi):
             return await self._get(kind, job_id, _EXPANDED[kind], wants_result=True)
         if (tier or "").lower() != "fast" and not is_retry:
             try:
-                expand = ["items", "metadata", "usage"]
-                answer = await self._get(kind, job_id, expand, wants_result=True)
+                answer = await self._items(job_id)
             except InvalidRequest:
                 if tier:
                     raise
@@ -222,6 +222,19 @@ class LlamaCloudApi(ProviderApi):
             return await self._get(kind, job_id, expand, wants_result=True)
         except InvalidRequest:
             return await self._get(kind, job_id, ["text", "metadata", "usage"], wants_result=True)
+
+    async def _items(self, job_id: str) -> JobAnswer:
+        """One parse job with its items, and with its forms where it was run for them."""
+        expand = ["items", "metadata", "usage"]
+        if self._expands_forms:
+            try:
+                return await self._get("parse", job_id, [*expand, "forms"], wants_result=True)
+            except InvalidRequest:
+                answer = await self._get("parse", job_id, expand, wants_result=True)
+                # the answer proves that it was this that the server minded
+                self._expands_forms = False
+                return answer
+        return await self._get("parse", job_id, expand, wants_result=True)
 
     async def check(self) -> None:
         """Lists one parse job."""

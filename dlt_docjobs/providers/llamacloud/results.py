@@ -15,6 +15,7 @@ contains. Where the contract is silent:
 * `metadata.pages` is joined by page number. A key that both lists have, with unlike values, stands
   twice in `metadata`, the second time with `_2` behind.
 * A chunk's content is the Markdown of its page's items, of one without any its content.
+* Forms (forms.py) follow the items of their page.
 * An item that is no object is a segment of type `other` whose `value` it is; a null is none.
 * An item of an unknown type has its `value` as content, else its children's, as containers do.
 * Anything that has a list of `items` is descended, whatever its type.
@@ -37,6 +38,7 @@ from dlt_docjobs.model.cleaning import clean_text
 from dlt_docjobs.model.values import to_text
 from dlt_docjobs.model.vocabulary import OTHER
 from dlt_docjobs.providers.llamacloud import PROVIDER
+from dlt_docjobs.providers.llamacloud.forms import FormPage, form_pages
 from dlt_docjobs.results.boxes import boxes_of
 from dlt_docjobs.results.columns import (
     Columns,
@@ -90,6 +92,8 @@ _CONTENT: Final = {
     "link": "text",
     "table": "csv",
     "picture": "caption",
+    "key_value": "value",
+    "signature": "value",
     OTHER: "value",
 }
 _COMMON: Final = frozenset({"type", "md", "html", "bbox", "items"})
@@ -182,7 +186,8 @@ def read_answer(
 ) -> Reading:
     """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
     left = Leftovers(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
-    return read(body, decode, _PAGES, RESULT_KEYS, partial(_document, left))
+    # forms alone are no result: they say again what items say
+    return read(body, decode, _PAGES, RESULT_KEYS - {"forms"}, partial(_document, left))
 
 
 def with_text(answer: dict[str, Any], more: Any) -> dict[str, Any]:
@@ -191,9 +196,10 @@ def with_text(answer: dict[str, Any], more: Any) -> dict[str, Any]:
 
 
 def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
-    described = _described(rest)
+    described, with_forms = _described(rest), list(form_pages(rest))
     sent_pages = [found.get(key) or [] for key in _PAGES]
-    seen = {page.page_number for page in chain(described, *sent_pages) if page is not None}
+    told = chain(described, with_forms, *sent_pages)
+    seen = {page.page_number for page in told if page is not None}
     number_of = partial(_number_of, base_of(seen - {None}, max(map(len, sent_pages))))
     with_items, *others = (number_pages(of_key, number_of) for of_key in sent_pages)
     with_texts = list(chain(*others))
@@ -213,6 +219,13 @@ def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
             draft = pages[number_of(entry) or position]
             draft.fill("confidence", entry.confidence)
             draft.keep(left.of(entry.kept or {}))
+
+    for number, form_page in number_pages(with_forms, number_of):
+        draft = pages[number]
+        draft.fill("page_width", form_page.page_width)
+        draft.fill("page_height", form_page.page_height)
+        draft.keep(left.of(form_page.told))
+        parts = _with_forms(parts, number, form_page)
 
     items = _Items()
     counts: list[int] = []
@@ -257,7 +270,7 @@ def _described(rest: dict[str, Any]) -> list[_PageMetadata | None]:
     return [None if entry is None else lenient(_PageMetadata, entry) for entry in entries]
 
 
-def _number_of(base: int, page: _Page | _PageMetadata) -> int | None:
+def _number_of(base: int, page: _Page | _PageMetadata | FormPage) -> int | None:
     """A page's own number; one below 1 is kept."""
     if page.page_number is None:
         return None
@@ -301,6 +314,20 @@ def _made_up(
     for page in more.values():
         page.success = page.success is not False
     return sorted(chain(pages, more.items()), key=itemgetter(0))
+
+
+def _with_forms(
+    parts: list[tuple[int, _Page]], number: int, form_page: FormPage
+) -> list[tuple[int, _Page]]:
+    """The parts of a document, with the forms of a page behind its items."""
+    forms = [lenient(_Item, form) for form in form_page.items]
+    if not forms:
+        return parts
+    of_page = [page for at, page in parts if at == number]
+    if not of_page:
+        return sorted([*parts, (number, _Page(success=True, items=forms))], key=itemgetter(0))
+    of_page[-1].items = [*(of_page[-1].items or ()), *forms]
+    return parts
 
 
 class _Items:
@@ -383,7 +410,7 @@ class _Items:
         held: dict[int | None, list[str]] = {}
         for index in reversed(range(len(contents))):
             content = contents[index]
-            if content is None and index in held:
+            if content is None and index in held and self._kinds[index] != "form":
                 content = contents[index] = "\n".join(reversed(held[index]))
             if content:
                 held.setdefault(self._parents[index], []).append(content)
