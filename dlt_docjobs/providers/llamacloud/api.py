@@ -110,6 +110,7 @@ class LlamaCloudApi(ProviderApi):
     read_answer = staticmethod(results.read_answer)
     wrappers = frozenset({"job", "items"})
     link_keys = frozenset({"presigned_url"})
+    known_keys = frozenset({"usage", "user_metadata", "metadata", *_EXTRACT_RESULT_KEYS})
     document_keys = frozenset(
         {"id", "project_id", "status", "created_at", "updated_at", "error_message", "name", "tier"}
         | {"configuration_id", "file_input", "document_input_type", "parse_job_id", "parse_tier"}
