@@ -62,19 +62,32 @@ async def probe_account(
         targets: (job id, kind) pairs that the user names; read as far as they are needed.
 
     Raises:
-        ApiError: Not even the cheapest request was answered.
+        ApiError: The key is not accepted, or nothing that was asked was answered.
     """
     probe = Probe(api, recorder, targets)
     async with api.client:
-        probe.begin(1)
-        await api.check()
-        answers = [await _answer(probe, question) for question in questions_of(probe.provider)]
+        refusal = await _refusal(probe)
+        answers = [await answer(probe, question) for question in questions_of(probe.provider)]
+    if refusal is not None and not any(one.outcome == "shown" and one.requests for one in answers):
+        raise refusal
     declared = probe.provider
     is_default = api.client.base_url.rstrip("/") == declared.base_url.rstrip("/")
     return Findings(declared.name, declared.title, is_default, answers, recorder.sent)
 
 
-async def _answer(probe: Probe, question: Question) -> Finding:
+async def _refusal(probe: Probe) -> ApiError | None:
+    """Why the cheapest request failed, where others may still be answered; None if it did not."""
+    probe.begin(1)
+    try:
+        await probe.api.check()
+    except ApiError as error:
+        if error.is_fatal:
+            raise
+        return error
+    return None
+
+
+async def answer(probe: Probe, question: Question) -> Finding:
     """One question; whatever goes wrong is its own answer, without a word of what was received."""
     before = probe.recorder.sent
     probe.begin(question.most)

@@ -378,19 +378,19 @@ def _known_keys(probe: Probe) -> frozenset[str]:
 
 # name, text, most requests, function
 _OF_LISTS: Final[tuple[tuple[str, str, int, _ListQuestion], ...]] = (
-    ("order", "in what order are its jobs?", 1, _order),
-    ("words", "which status words does it use?", 1, _words),
-    ("fields", "which fields do its jobs have that the connector does not know?", 1, _fields),
-    ("lower-bound", "is the lower bound inclusive?", 3, _lower_bound),
-    ("upper-bound", "is the upper bound inclusive?", 3, _upper_bound),
-    ("dates", "in what form are the dates of creation?", 1, _dates),
+    ("order", "in what order are its jobs?", 0, _order),
+    ("words", "which status words does it use?", 0, _words),
+    ("fields", "which fields do its jobs have that the connector does not know?", 0, _fields),
+    ("lower-bound", "is the lower bound inclusive?", 2, _lower_bound),
+    ("upper-bound", "is the upper bound inclusive?", 2, _upper_bound),
+    ("dates", "in what form are the dates of creation?", 0, _dates),
     ("paging", "how does a page lead to the next, and how does the list end?", 2, _paging),
     ("reach", "how far does it reach back?", 1, _reach),
     ("page-size", "how large a page does it give?", 4, _page_size),
 )
 _FIRST_OF_KINDS: Final[tuple[tuple[str, str, int, _KindQuestion], ...]] = (
-    ("missing", "how is one answered that is not there?", 4, _missing),
-    ("single", "does the answer about one job say what was said before?", 4, _single),
+    ("missing", "how is one answered that is not there?", 1, _missing),
+    ("single", "does the answer about one job say what was said before?", 1, _single),
 )
 _LAST_OF_KINDS: Final[tuple[tuple[str, str, int, _KindQuestion], ...]] = (
     ("batch", "how many ids does one request take?", 3, _batch),

@@ -93,6 +93,10 @@ class Recorder:
         self.exchanges = []
         self.limit = min(REQUESTS, self.sent + most)
 
+    def allow(self, more: int) -> None:
+        """The question may send some more, for an answer that is kept for others."""
+        self.limit = min(REQUESTS, self.limit + more)
+
     def sending(self, endpoint: str) -> None:
         """See `http.Watch.sending`."""
         if self.sent >= self.limit:
@@ -161,6 +165,8 @@ class Probe:
     async def first_page(self, listing: JobList) -> JobPage:
         """The first page of a list without bounds; it is asked for once."""
         if listing not in self._pages:
+            # with a size that is refused, another one without
+            self.recorder.allow(2)
             try:
                 self._pages[listing] = await self.list_page(listing)
             except BudgetSpent:
@@ -233,6 +239,7 @@ class Probe:
     async def _ask_named(self) -> dict[str, JobObservation]:
         if self._named is None:
             self._named = {}
+            self.recorder.allow(len(self._targets))
             for job_id, named_kind in self._targets:
                 kind = named_kind or self.provider.kind_of(job_id)
                 try:
@@ -259,7 +266,7 @@ class Question:
         text: The question, as a person asks it.
         ask: Asks, and returns the answer: a sentence without a full stop, made of fixed text,
             counts and `plain_words`.
-        most: How many requests it may send.
+        most: How many requests it may send beside those that are kept for other questions.
     """
 
     name: str

@@ -9,8 +9,10 @@ from typing import Any
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.http import ApiClient, ErrorForm, HttpSettings
 from dlt_docjobs.probe import Finding, Findings, probe_account
+from dlt_docjobs.probe.account import answer
+from dlt_docjobs.probe.questions import questions_of
 from dlt_docjobs.providers.declaration import Provider
-from dlt_docjobs.providers.probing import Recorder
+from dlt_docjobs.providers.probing import Probe, Recorder
 from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
 from dlt_docjobs.providers.registry import provider
 
@@ -51,3 +53,18 @@ def targets_of(emulator: Emulator, name: str) -> Iterable[Any]:
 
 def answers(found: Findings) -> dict[str, Finding]:
     return {one.question.name: one for one in found.answers}
+
+
+def ask_one(emulator: Emulator, name: str, question: str) -> Finding:
+    """One question of a provider's, as if it were the only one."""
+    declared = provider(name)
+    recorder = Recorder()
+    url = emulator.base_urls[name]  # type: ignore[index]
+    api = api_of(declared, url, emulator.api_key, recorder)
+    (wanted,) = [one for one in questions_of(declared) if one.name == question]
+
+    async def run() -> Finding:
+        async with api.client:
+            return await answer(Probe(api, recorder, targets_of(emulator, name)), wanted)
+
+    return asyncio.run(run())

@@ -56,8 +56,10 @@ def _rows(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 QUESTIONS: Final = (
     Question("data-points", "Is `job-data-points` served?", _data_points, 1),
-    Question("comma", "Are values of `expand` that commas join understood?", _comma, 2),
+    Question("comma", "Are values of `expand` that commas join understood?", _comma, 1),
     Question("project", "Is `prj-…` accepted as `project_id`?", _project, 1),
-    Question("list-results", "Do extract jobs in the list carry `extract_result`?", _list_results),
-    Question("update", "Do parse jobs say when they were updated?", _update, 1),
+    Question(
+        "list-results", "Do extract jobs in the list carry `extract_result`?", _list_results, 1
+    ),
+    Question("update", "Do parse jobs say when they were updated?", _update, 0),
 )

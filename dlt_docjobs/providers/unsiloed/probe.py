@@ -37,7 +37,7 @@ async def _cancelled(probe: Probe) -> str:
 
 
 QUESTIONS: Final = (
-    Question("without-chunks", "Is `include_chunks=false` heeded?", _without_chunks, 4),
-    Question("output-key", "Where does `output_file=true` put the URL?", _output_key, 4),
-    Question("cancelled", "Does a cancelled job say when it ended?", _cancelled, 3),
+    Question("without-chunks", "Is `include_chunks=false` heeded?", _without_chunks, 1),
+    Question("output-key", "Where does `output_file=true` put the URL?", _output_key, 1),
+    Question("cancelled", "Does a cancelled job say when it ended?", _cancelled, 0),
 )
