@@ -70,6 +70,7 @@ def test_a_provider_with_more_to_ask_ends_at_forty(emulator: Emulator) -> None:
     assert len(sent) == found.requests == REQUESTS
     last = {one.question.name: one for one in found.answers}["malformed-extract"]
     assert (last.outcome, last.requests) == ("not shown", 0)
+    assert found.answers[0].requests == REQUESTS - 1
     assert last.answer == "all 40 requests were spent before it was answered"
 
 
