@@ -26,7 +26,10 @@ _PREFIXES += ("NORMALIZE__", "LOAD__", "LLAMA_", "CONTEXTUAL_", "UNSILOED_", "HT
 def _isolate() -> Path:
     """Hides the user's own configuration. dlt reads it when it is imported: so this comes first."""
     for name in [name for name in os.environ if name.upper().startswith(_PREFIXES)]:
-        del os.environ[name]
+        value = os.environ.pop(name)
+        if os.environ.get("DOCJOBS_LIVE") == "1":
+            # out of every other test's sight, and there for those that ask the providers
+            os.environ[f"DOCJOBS_LIVE_{name}"] = value
     home = Path(tempfile.mkdtemp(prefix="docjobs-tests-"))
     os.environ["DLT_DATA_DIR"] = str(home / "data")
     os.environ["DLT_PROJECT_DIR"] = str(home)

@@ -97,6 +97,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     _add_sync(commands)
     _add_check(commands)
+    _add_probe(commands)
     _add_config(commands)
     _add_status(commands)
     _add_rename(commands)
@@ -209,6 +210,21 @@ def _add_check(commands: Any) -> None:
     )
     _add_providers(command)
     _add_destination(command)
+
+
+def _add_probe(commands: Any) -> None:
+    command = _command(
+        commands,
+        "probe",
+        "ask each account, read-only and in at most 40 requests, what no documentation says",
+    )
+    _add_providers(command)
+    command.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write the report, in Markdown, to a file; it can be handed on",
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_config(commands: Any) -> None:

@@ -12,6 +12,7 @@ from dlt_docjobs.cli.streams import OutputLost
 COMMANDS: Final = {
     "sync": "dlt_docjobs.cli.sync",
     "check": "dlt_docjobs.cli.check",
+    "probe": "dlt_docjobs.cli.probe",
     "config": "dlt_docjobs.cli.config",
     "status": "dlt_docjobs.cli.status",
     "rename": "dlt_docjobs.cli.rename",

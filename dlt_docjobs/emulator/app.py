@@ -26,6 +26,7 @@ Handler = Callable[[Call], Answer]
 ROUTES: Final[dict[Provider, dict[str, Handler]]] = {
     "llamacloud": {
         "/api/v2/parse": llamacloud.list_parse,
+        "/api/v2/parse/versions": llamacloud.parse_versions,
         "/api/v2/parse/{job_id}": llamacloud.get_parse,
         "/api/v2/extract": llamacloud.list_extract,
         "/api/v2/extract/{job_id}": llamacloud.get_extract,

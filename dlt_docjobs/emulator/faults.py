@@ -82,6 +82,8 @@ class Faults:
     """422 above it."""
     no_paging: bool = False
     """An older deployment: everything in one answer, neither token nor size understood."""
+    exclusive_bounds: bool = False
+    """Bounds on the creation are not part of what a list shows."""
     bulk_omits: set[str] = field(default_factory=set)
     """Ids that lists leave out, though asking for them one by one finds them."""
     unreadable_rows: set[Literal["not_object", "no_id", "null_id", "number_id"]] = field(
@@ -117,6 +119,16 @@ class Faults:
     """LlamaCloud's tier `fast` has text only, as it had before 2026-06-15."""
     data_points: bool = False
     """LlamaCloud serves `/api/v1/job-data-points`; otherwise 404."""
+    early_result_status: int | None = None
+    """How the result of a job that has not ended is answered; None: 200 without a result."""
+    comma_lists: bool = True
+    """Whether a list of words may be one value with commas; else 422."""
+    prefixed_project_id: bool = False
+    """LlamaCloud's `project_id` may be asked for as its rows have it, `prj-…`."""
+    limit_headers: dict[str, str] = field(default_factory=dict)
+    """Headers that are added to every answer, such as `x-ratelimit-limit`."""
+    unsiloed_404: Literal["text", "json"] = "text"
+    """Unsiloed's 404 of `/parse`: a text in quotes, or `{"detail": …}` as older pages have it."""
     unsiloed_header: Literal["api-key", "X-API-Key", "Authorization"] = "api-key"
 
     on_request: Callable[[RequestRecord], None] | None = None

@@ -174,10 +174,14 @@ class Front:
 
     async def _deliver(self, faults: Faults, hit: bool, reply: _Reply, send: Send) -> None:
         cut = hit and self._draw(faults, faults.cut_fraction)
-        headers = reply.headers | {
-            "content-length": str(len(reply.body)),
-            "date": _http_date(self._now(faults)),
-        }
+        headers = (
+            faults.limit_headers
+            | reply.headers
+            | {
+                "content-length": str(len(reply.body)),
+                "date": _http_date(self._now(faults)),
+            }
+        )
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": reply.status, "headers": raw})
         if cut:

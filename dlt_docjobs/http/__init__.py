@@ -5,7 +5,7 @@ Knows httpx; knows no provider and nothing of dlt.
 
 from dlt_docjobs.http.answers import Answer
 from dlt_docjobs.http.bodies import ErrorForm
-from dlt_docjobs.http.client import ApiClient
+from dlt_docjobs.http.client import ApiClient, Watch
 from dlt_docjobs.http.clock import Clock, SystemClock
 from dlt_docjobs.http.decoding import decode_json
 from dlt_docjobs.http.errors import (
@@ -60,6 +60,7 @@ __all__ = [
     "UnrecognisedAnswer",
     "UnsendableRequest",
     "Wait",
+    "Watch",
     "decode_json",
     "normalise_base_url",
     "quiet_http_logs",

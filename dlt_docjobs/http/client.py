@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import anyio
 
@@ -66,6 +66,16 @@ class _Setback:
     wait: float | None = None
 
 
+class Watch(Protocol):
+    """Looks on at every request of a client; it changes none."""
+
+    def sending(self, endpoint: str) -> None:
+        """Called before each request; an `ApiError` that it raises goes to whoever asked."""
+
+    def received(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Called with each answer, as far as its body was read; the key in it is masked."""
+
+
 class ApiClient:
     """Sends GET requests to one API; an asynchronous context manager.
 
@@ -96,6 +106,7 @@ class ApiClient:
         region_hint: str = "",
         error_form: ErrorForm = _ANY_OBJECT,
         result_hosts: Sequence[str] = (),
+        watch: Watch | None = None,
         resolve: Resolve = resolve,
         random: Callable[[], float] = _random.random,
     ) -> None:
@@ -114,6 +125,7 @@ class ApiClient:
             region_hint: What a 401 may mean beside a wrong key.
             error_form: In what form the API says 404; in any other it is somebody else's.
             result_hosts: Other hosts on which results may lie, as names or `*.name`.
+            watch: Looks on at every request; None for nobody.
             resolve: Instead of the system's resolver, for tests.
             random: Numbers in [0, 1) for the jitter.
 
@@ -134,6 +146,7 @@ class ApiClient:
         self.on_wait = on_wait
         self._region_hint = region_hint
         self._random = random
+        self._watch = watch
         self._elsewhere = Elsewhere(
             self.base_url, result_hosts, transport=transport, resolve=resolve
         )
@@ -326,6 +339,8 @@ class ApiClient:
         visited = [route.url]
         while True:
             await self._turn(route.endpoint)
+            if self._watch is not None:
+                self._watch.sending(route.endpoint)
             self.counters.requests += 1
             self.counters.retries += is_retry
             outcome = await self._exchange(http, route, visited, limit)
@@ -370,9 +385,12 @@ class ApiClient:
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             return _Setback(_transport_error(error, endpoint, status))
         self._pace.succeeded()
+        body = self._mask.data(body)
+        if self._watch is not None:
+            self._watch.received(status, response.headers, body)
         return Answer(
             status=status,
-            body=self._mask.data(body),
+            body=body,
             content_type=response.headers.get("content-type", ""),
             sent_at=sent_at,
             received_at=sent_at + timedelta(seconds=self._clock.monotonic() - sent),
@@ -412,6 +430,8 @@ class ApiClient:
         soon = anyio.current_time() + self.settings.timeout_seconds
         body = await _error_body(response, min(soon, ends_at)) if route.tells_why else b""
         body = self._mask_of_errors.data(body)
+        if self._watch is not None:
+            self._watch.received(status, response.headers, body)
         content_type = response.headers.get("content-type", "")
         detail = describe_error_body(body, content_type)
         error = route.error(status, detail, body.decode("utf-8", "replace"))

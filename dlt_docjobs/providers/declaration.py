@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind, Vocabulary
 
 if TYPE_CHECKING:
+    from dlt_docjobs.providers.probing import Question
     from dlt_docjobs.providers.protocol import ProviderApi
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -141,6 +142,8 @@ class Provider:
         credits_come_late: Whether credits are known only some time after a job has ended.
         result_hosts: Other hosts on which results may lie, as names or `*.name`, which is any
             host below it; they are fetched without the key (`ApiClient.get_elsewhere`).
+        probe: Where its own questions for `docjobs probe` are, as `module:name`; a sequence of
+            `probing.Question`. Empty: the general ones only.
     """
 
     name: str
@@ -157,6 +160,7 @@ class Provider:
     error_text: str = ""
     credits_come_late: bool = False
     result_hosts: tuple[str, ...] = field(default=())
+    probe: str = ""
 
     def __post_init__(self) -> None:
         """Refuses what the rest of the package could not work with."""
@@ -198,6 +202,13 @@ class Provider:
         module, _, name = self.api.partition(":")
         found: type[ProviderApi] = getattr(import_module(module), name)
         return found
+
+    def questions(self) -> tuple[Question, ...]:
+        """Its own questions for `docjobs probe`; imports them."""
+        if not self.probe:
+            return ()
+        module, _, name = self.probe.partition(":")
+        return tuple(getattr(import_module(module), name))
 
     def __hash__(self) -> int:
         """By name: there is one declaration of each."""

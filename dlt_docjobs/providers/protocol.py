@@ -125,6 +125,8 @@ class ProviderApi(ABC):
             strings in any case.
         document_parts: Keys of job answers whose objects use `document_keys` too, however deep.
         wrappers: Keys under which answers hold what they could also hold at the top.
+        known_keys: Keys at the top of a job that it reads beside all of these: objects and numbers.
+            `docjobs probe` names the ones that are left.
         read_answer: Splits an answer that holds a parse job's result.
         reader: Does that, here or in a helper.
     """
@@ -135,6 +137,7 @@ class ProviderApi(ABC):
     link_keys: ClassVar[frozenset[str]] = frozenset()
     document_parts: ClassVar[frozenset[str]] = frozenset({"configuration", "config"})
     wrappers: ClassVar[frozenset[str]] = frozenset()
+    known_keys: ClassVar[frozenset[str]] = frozenset()
     read_answer: ClassVar[ReadAnswer]
 
     def __init__(

@@ -14,7 +14,7 @@ from dlt.extract.source import DltSource
 
 from dlt_docjobs import dlt_internals
 from dlt_docjobs.dlt_internals import Place
-from dlt_docjobs.http import ApiClient, ErrorForm
+from dlt_docjobs.http import ApiClient, ErrorForm, HttpSettings, Watch
 from dlt_docjobs.loading.job_source import JobResources, JobSource
 from dlt_docjobs.loading.resources import EPOCH, build_resources
 from dlt_docjobs.model.outcomes import UsageError
@@ -181,8 +181,15 @@ class ResolvedSource:
         start: datetime = self.start_date or EPOCH
         return dlt.sources.incremental("created_at", initial_value=start)
 
-    def make_api(self) -> ProviderApi:
-        """The provider's API over a new HTTP client."""
+    def make_api(
+        self, *, watch: Watch | None = None, http: HttpSettings | None = None
+    ) -> ProviderApi:
+        """The provider's API over a new HTTP client.
+
+        Args:
+            watch: Looks on at every request.
+            http: Limits in place of the configured ones.
+        """
         values, provider = self.values, self.provider
         size = values["page_size"]
         if size < 1:
@@ -191,7 +198,8 @@ class ResolvedSource:
         client = ApiClient(
             self.connection.base_url,
             headers=provider.key_headers(self.connection.api_key, self.connection.base_url, own),
-            settings=self.connection.http,
+            settings=http or self.connection.http,
+            watch=watch,
             secrets=[self.connection.api_key],
             region_hint=provider.key_hint,
             error_form=ErrorForm(provider.error_keys, provider.error_text),

@@ -38,10 +38,16 @@ def test_docjobs_finds_what_is_installed(installed: Installed, tmp_path: Path) -
         assert "Acme" in installed.docjobs("--help", cwd=tmp_path)
         said = installed.docjobs("check", cwd=tmp_path, env=env)
         assert "acme: the key is accepted" in said
+        said = installed.docjobs("probe", "acme", "--json", cwd=tmp_path, env=env)
+        (probed,) = json.loads(said)["accounts"]
         said = installed.docjobs("sync", "--json", "--progress", "none", cwd=tmp_path, env=env)
     (row,) = json.loads(said)["providers"]
     assert (row["provider"], row["jobs_new"], row["results_loaded"]) == ("acme", 2, 2)
     assert (tmp_path / "warehouse.duckdb").exists()
+    found = {one["name"]: one for one in probed["answers"]}
+    assert found["failure"]["answer"] == "it has the field"
+    assert found["result-parse"]["outcome"] == found["missing-classify"]["outcome"] == "shown"
+    assert probed["requests"] <= 40
 
 
 def test_no_line_of_the_package_knows_of_it() -> None:

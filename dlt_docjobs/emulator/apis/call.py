@@ -94,6 +94,8 @@ class Call:
             Refusal: 422.
         """
         given = self.many(name)
+        if not self.faults.comma_lists:
+            given = [value for key, value in self.query if key == name]
         for word in given:
             if word not in allowed:
                 raise invalid("query", name, f"Input should be one of {allowed}", "enum", word)
@@ -114,8 +116,19 @@ class Call:
         job = self.world.find((self.provider, kind), job_id)
         if job is None:
             text = f"Job {job_id} not found"
-            raise Refusal(refuse(self.provider, 404, text, parse=kind == "parse"))
+            is_text = kind == "parse" and self.faults.unsiloed_404 == "text"
+            raise Refusal(refuse(self.provider, 404, text, parse=is_text))
         return job
+
+    def refuse_early(self, job: Job) -> None:
+        """Refuses the result of a job that has not ended, where faults say so.
+
+        Raises:
+            Refusal: The status that faults want.
+        """
+        status = self.faults.early_result_status
+        if status is not None and job.finished_at is None:
+            raise Refusal(refuse(self.provider, status, parse=job.job_kind == "parse"))
 
     def broken(self, job: Job, garbage: Any) -> Answer | None:
         """The answer in place of a result that faults have broken; None where it is whole.

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from dlt_docjobs.emulator.apis.answers import Answer, invalid
 from dlt_docjobs.emulator.apis.call import Call
-from dlt_docjobs.emulator.apis.paging import drift, put_token, take_page, visible
+from dlt_docjobs.emulator.apis.paging import drift, next_instant, put_token, take_page, visible
 from dlt_docjobs.emulator.contents import content, has_attribution
 from dlt_docjobs.emulator.contents.contextual import results_body
 from dlt_docjobs.emulator.jobs import RETENTION, Job
@@ -28,6 +28,8 @@ def list_parse(call: Call) -> Answer:
     now = call.shown(call.world.clock.read())
     oldest = now - RETENTION["contextual", "parse"]
     after = call.instant("uploaded_after")
+    if call.faults.exclusive_bounds:
+        after = next_instant(after, 1)
     after = oldest if after is None else max(after, oldest)
     jobs = [
         job
@@ -67,6 +69,7 @@ def parse_results(call: Call) -> Answer:
     """`GET /parse/jobs/{job_id}/results`; 200 without pages while the job is not completed."""
     output_types = call.words("output_types", _OUTPUT_TYPES) or ["markdown-document"]
     job = _parse_job(call)
+    call.refuse_early(job)
     body: dict[str, Any] = {"file_name": job.document_name, "status": call.status(job)}
     broken = call.broken(job, body | {"pages": "garbage"})
     if broken is not None:
@@ -147,6 +150,7 @@ def get_extract(call: Call) -> Answer:
 def extract_results(call: Call) -> Answer:
     """`GET /extract/jobs/{job_id}/results`; empty results while the job is not completed."""
     job = call.job("extract")
+    call.refuse_early(job)
     broken = call.broken(job, ["garbage"])
     if broken is not None:
         return broken

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from dlt_docjobs.emulator.apis.answers import Answer, Refusal, invalid, refuse
 from dlt_docjobs.emulator.apis.call import Call
-from dlt_docjobs.emulator.apis.paging import drift, put_token, take_page, visible
+from dlt_docjobs.emulator.apis.paging import drift, next_instant, put_token, take_page, visible
 from dlt_docjobs.emulator.contents import content, words
 from dlt_docjobs.emulator.contents.extractions import CLASSES
 from dlt_docjobs.emulator.jobs import Job
@@ -22,6 +22,7 @@ _STATUSES: Final[dict[JobKind, tuple[str, ...]]] = {
     # a word of its own, and all of them in lower case
     "split": ("pending", "processing", "completed", "failed", "cancelled"),
 }
+_TIERS: Final = ("fast", "cost_effective", "agentic", "agentic_plus")
 _DEFAULT_PAGE: Final = 50
 _LARGEST_CLASSIFY_PAGE: Final = 100
 
@@ -52,6 +53,8 @@ def _check_scope(call: Call) -> None:
         given = call.text(name)
         if given is None:
             continue
+        if call.faults.prefixed_project_id:
+            given = given.removeprefix("prj-")
         try:
             same = str(uuid.UUID(given)) == value
         except ValueError:
@@ -66,6 +69,8 @@ def _filtered(call: Call, kind: JobKind, order: str) -> list[Job]:
     """The jobs that fit the filters that all lists share."""
     after = call.instant("created_at_on_or_after")
     before = call.instant("created_at_on_or_before")
+    if call.faults.exclusive_bounds:
+        after, before = next_instant(after, 1), next_instant(before, -1)
     status = call.one_of("status", _STATUSES[kind])
     ids = call.many("job_ids")
     most = call.faults.job_ids_max
@@ -124,6 +129,11 @@ def list_parse(call: Call) -> Answer:
     return Answer(body, rows=rows, first_page=page.number == 0)
 
 
+def parse_versions(call: Call) -> Answer:
+    """`GET /api/v2/parse/versions`: no job, though its path looks like one's."""
+    return Answer({"versions": [{"tier": tier, "version": "latest"} for tier in _TIERS]})
+
+
 def get_parse(call: Call) -> Answer:
     """`GET /api/v2/parse/{job_id}`."""
     _check_scope(call)
@@ -136,6 +146,8 @@ def get_parse(call: Call) -> Answer:
     wanted = [name for name in expand if name not in ("usage", "job_metadata")]
     if "job_metadata" in expand:
         body["job_metadata"] = {"queue": "default", "retries": 0}
+    if wanted:
+        call.refuse_early(job)
     if not job.has_result:
         # Null, not absent and no error: nobody has said which.
         return Answer(body | {name: None for name in wanted if name not in _CONTENT_KEYS})

@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from dlt_docjobs.emulator.apis.answers import Answer, Refusal
@@ -107,6 +108,11 @@ def drift(call: Call, combination: Combination) -> None:
     """Lets a new job appear after a page, where faults say so."""
     if call.faults.drift:
         call.world.add_job(*combination)
+
+
+def next_instant(at: datetime | None, microseconds: int) -> datetime | None:
+    """The instant beside another one: a bound that is not part of what it bounds."""
+    return None if at is None else at + timedelta(microseconds=microseconds)
 
 
 def visible(call: Call, jobs: Sequence[Job]) -> list[Job]:

@@ -66,6 +66,7 @@ def get_parse(call: Call) -> Answer:
         signed = words.signed_url(call.world.signatures, f"{job.job_id}/output.json")
         return Answer(body | {"result": {"output_file_url": signed}})
     if call.flag("include_chunks", True):
+        call.refuse_early(job)
         broken = call.broken(job, body | {"chunks": {"garbage": True}})
         if broken is not None:
             return broken

@@ -75,5 +75,6 @@ PROVIDER: Final = Provider(
             float,
         ),
     ),
+    probe="dlt_docjobs.providers.contextual.probe:QUESTIONS",
     key_hint="Contextual AI's base_url ends with /v1",
 )

@@ -69,6 +69,7 @@ class ContextualApi(ProviderApi):
     provider = PROVIDER
     read_answer = staticmethod(results.read_answer)
     wrappers = frozenset({"jobs", "progress"})
+    known_keys = frozenset({"current_activity", "accumulated_results", "failed_subtrees"})
     document_keys = frozenset(
         {"id", "job_id", "status", "file_name", "created_at", "schema_id", "document_id", "model"}
     )

@@ -95,4 +95,5 @@ PROVIDER: Final = Provider(
         "https://api.cloud.eu.llamaindex.ai"
     ),
     credits_come_late=True,
+    probe="dlt_docjobs.providers.llamacloud.probe:QUESTIONS",
 )

@@ -51,6 +51,7 @@ _EXPANDED: Final[Mapping[JobKind, tuple[str, ...]]] = {
     "classify": ("usage",),
     "split": (),
 }
+_READ: Final = ("extract_result", "extract_metadata", "result")
 # what a split job was asked to do, which has no object of its own
 _SPLIT_CONFIG: Final = (
     *("categories", "splitting_strategy", "parse_tier", "parse_config_id", "target_pages"),
@@ -110,6 +111,7 @@ class LlamaCloudApi(ProviderApi):
     read_answer = staticmethod(results.read_answer)
     wrappers = frozenset({"job", "items"})
     link_keys = frozenset({"presigned_url"})
+    known_keys = frozenset({"usage", "user_metadata", "metadata", *_READ, *_SPLIT_CONFIG})
     document_keys = frozenset(
         {"id", "project_id", "status", "created_at", "updated_at", "error_message", "name", "tier"}
         | {"configuration_id", "file_input", "document_input_type", "parse_job_id", "parse_tier"}

@@ -76,6 +76,7 @@ PROVIDER: Final = Provider(
             "Ended jobs created this far behind the cursor, or later, are asked for again.",
         ),
     ),
+    probe="dlt_docjobs.providers.unsiloed.probe:QUESTIONS",
     # of `/parse` in plain text, JSON-quoted: "Job … not found"
     error_text=r"\b(job|task)\b",
     key_hint=(

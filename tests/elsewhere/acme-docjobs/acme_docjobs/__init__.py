@@ -65,4 +65,5 @@ PROVIDER: Final = Provider(
     settings=(Setting("workspace", None, "The workspace whose jobs are loaded; by default all."),),
     key_hint="Acme's keys belong to one workspace",
     result_hosts=("*.acme-results.example",),
+    probe="acme_docjobs.probe:QUESTIONS",
 )

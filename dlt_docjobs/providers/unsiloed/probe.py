@@ -1,0 +1,43 @@
+"""What only Unsiloed AI leaves open: questions of `docjobs probe` (docs/providers/unsiloed.md)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dlt_docjobs.model.vocabulary import CANCELLED
+from dlt_docjobs.providers.probing import NotShown, Probe, Question
+
+
+async def _without_chunks(probe: Probe) -> str:
+    job = await probe.one("parse", "succeeded")
+    answer = await probe.get(("parse", job.job_id), [("include_chunks", "false")])
+    return "the chunks come nevertheless" if answer.fields().get("chunks") else "no chunks come"
+
+
+async def _output_key(probe: Probe) -> str:
+    job = await probe.one("parse", "succeeded")
+    params = [("include_chunks", "false"), ("output_file", "true")]
+    body = (await probe.get(("parse", job.job_id), params)).fields()
+    result = body.get("result")
+    places = {
+        "`output_file_url`": body,
+        "`result.output_file_url`": result if isinstance(result, dict) else {},
+    }
+    found = [name for name, part in places.items() if part.get("output_file_url")]
+    return f"under {' and '.join(found)}" if found else "under none of the documented keys"
+
+
+async def _cancelled(probe: Probe) -> str:
+    status = probe.provider.vocabulary.status
+    jobs = [job for job in await probe.jobs("parse") if status(job.provider_status) == CANCELLED]
+    if not jobs:
+        raise NotShown("none of the jobs asked for was cancelled")
+    dated = sum(job.finished_at is not None for job in jobs)
+    return f"{dated} of {len(jobs)} cancelled jobs say when they ended"
+
+
+QUESTIONS: Final = (
+    Question("without-chunks", "Is `include_chunks=false` heeded?", _without_chunks, 1),
+    Question("output-key", "Where does `output_file=true` put the URL?", _output_key, 1),
+    Question("cancelled", "Does a cancelled job say when it ended?", _cancelled, 0),
+)
