@@ -7,7 +7,15 @@ from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, Final
 
-from dlt_docjobs.http import ApiError, InvalidIdentifier, NotFound, ResponseTooLarge, UnreadableBody
+from dlt_docjobs.http import (
+    ApiError,
+    BeingDeleted,
+    Deleted,
+    InvalidIdentifier,
+    NotFound,
+    ResponseTooLarge,
+    UnreadableBody,
+)
 from dlt_docjobs.model.cleaning import clean_json, decode_json, to_json_text
 from dlt_docjobs.model.records import ExtractionResult
 from dlt_docjobs.model.vocabulary import JobKind
@@ -139,8 +147,8 @@ class Fetching:
                 # the job may be known all the same, where it is asked for without its result
                 problem = error
                 answer = await context.api.status(kind, job_id)
-        except NotFound:
-            await self._observing.take_missing(context.not_found(kind, job_id))
+        except NotFound as error:
+            await self._observing.take_missing(context.not_found(kind, job_id, error))
         except (ApiError, InvalidIdentifier, UnreadableRecord) as error:
             self._observing.reject(context.not_answered(kind, job_id, error))
         else:
@@ -277,9 +285,12 @@ class Fetching:
         kind, job_id = entry.ref
         context = self._context
         try:
+            if isinstance(error, (Deleted, BeingDeleted)):
+                # that is said of the job already
+                raise error
             answer = await context.api.status(kind, job_id)
-        except NotFound:
-            await self._observing.take_missing(context.not_found(kind, job_id))
+        except NotFound as absence:
+            await self._observing.take_missing(context.not_found(kind, job_id, absence))
             return
         except (ApiError, UnreadableRecord) as other:
             self._stays_pending(kind, job_id, other)

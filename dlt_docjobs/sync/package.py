@@ -217,6 +217,8 @@ class Package:
             if item.is_listed:
                 if observing.is_outside(one):
                     continue
+                if observing.is_deleted(one.ref) and not item.is_polled:
+                    continue
                 observing.count_listed(one)
             if observing.leave(one.ref):
                 continue
