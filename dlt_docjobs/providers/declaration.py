@@ -69,6 +69,8 @@ class JobList:
             for by itself: a list that is read whole.
         is_optional: Whether not every account or server has it: one that refuses it (403, 404, 405,
             501) and has never shown a job in it has no jobs of its kinds, which is no failure.
+        says_why: Whether its rows say why a job failed. Elsewhere each job is asked for once by
+            itself when the list first shows it as failed.
     """
 
     endpoint: str
@@ -78,6 +80,7 @@ class JobList:
     is_stable: bool = False
     covers_open: bool = False
     is_optional: bool = False
+    says_why: bool = True
 
     def __post_init__(self) -> None:
         """Refuses what contradicts itself."""

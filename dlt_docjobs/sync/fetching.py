@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -76,6 +77,10 @@ class Fetching:
         """Asks for a job that no run has seen, beside the plan."""
         self.new.add(ref)
         await self._start(self.fetch_new(ref, progress))
+
+    async def start_asking_why(self, entry: JobEntry) -> None:
+        """Asks why a job has failed, beside the plan, where its list does not say."""
+        await self._start(self.ask_why(entry))
 
     async def wait_for_one(self) -> None:
         """Waits until any fetch under way has ended."""
@@ -207,6 +212,24 @@ class Fetching:
         self._observing.keep(entry)
         if answer.has_result:
             await self._keep_result(entry, answer)
+
+    async def ask_why(self, entry: JobEntry) -> None:
+        """Asks once for a job that a list has shown as failed; nobody may know it any more."""
+        kind, job_id = entry.ref
+        context = self._context
+        try:
+            answer = await context.api.status(kind, job_id)
+        except NotFound:
+            return
+        except (ApiError, InvalidIdentifier, UnreadableRecord) as error:
+            message = f"why {kind} job {job_id} failed could not be asked: {error}"
+            context.outcome.fail(message, error)
+            return
+        # the reason is wanted, not another word for the same end that the list would take back
+        said = entry.row.provider_status if entry.row else None
+        self._observing.apply(entry, replace(answer.observation, provider_status=said))
+        entry.explain()
+        self._observing.keep(entry)
 
     # -- results ----------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
 from dlt_docjobs.model.times import middle, shifted
 from dlt_docjobs.model.vocabulary import (
     EXPIRED,
+    FAILED,
     QUEUED,
     SUCCEEDED,
     UNKNOWN,
@@ -117,6 +118,20 @@ class JobEntry:
     def is_due(self) -> bool:
         """Whether its result is to be fetched, and nobody does so yet."""
         return self.wants_result and not self.is_fetching
+
+    @property
+    def lacks_reason(self) -> bool:
+        """Whether it has been seen to fail just now, and nobody has said why."""
+        is_new = bool(self.events) and self.events[-1].status == FAILED
+        return is_new and self.row is not None and self.row.error_message is None
+
+    def explain(self) -> None:
+        """Gives the event of its failure, which is not written yet, the error of its row."""
+        if self.row is not None and self.events and self.events[-1].status == self.row.status:
+            event = self.events[-1]._replace(error_message=self.row.error_message)
+            self.events[-1] = event
+            if self.history is not None:
+                self.history.last = event
 
     @property
     def must_write(self) -> bool:

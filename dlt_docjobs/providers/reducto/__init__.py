@@ -8,7 +8,7 @@ from dlt_docjobs.model.vocabulary import CANCELLED, FAILED, QUEUED, RUNNING, SUC
 from dlt_docjobs.providers.declaration import JobList, Kind, Provider, Setting
 
 # one list of all kinds, without filter or promised order: it is read whole
-_JOBS: Final = JobList("/jobs", covers_open=True)
+_JOBS: Final = JobList("/jobs", covers_open=True, says_why=False)
 # status and result are one answer
 _KIND: Final = Kind(_JOBS, status_has_result=True)
 
