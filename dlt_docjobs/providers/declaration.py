@@ -71,6 +71,9 @@ class JobList:
             501) and has never shown a job in it has no jobs of its kinds, which is no failure.
         says_why: Whether its rows say why a job failed. Elsewhere each job is asked for once by
             itself when the list first shows it as failed.
+        outlives_jobs: Whether its rows may outlive what they stand for. A 404 for a job that has
+            succeeded then only says that its result is gone, since the list would bring the job
+            back at every sync.
     """
 
     endpoint: str
@@ -81,6 +84,7 @@ class JobList:
     covers_open: bool = False
     is_optional: bool = False
     says_why: bool = True
+    outlives_jobs: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what contradicts itself."""

@@ -306,14 +306,21 @@ class Fetching:
     async def _confirm_missing(self, entry: JobEntry, error: NotFound) -> None:
         """404 for a result: the job itself is asked before it is called expired."""
         kind, job_id = entry.ref
-        context = self._context
+        context, told = self._context, (Deleted, BeingDeleted)
         try:
-            if isinstance(error, (Deleted, BeingDeleted)):
+            if isinstance(error, told):
                 # that is said of the job already
                 raise error
             answer = await context.api.status(kind, job_id)
         except NotFound as absence:
-            await self._observing.take_missing(context.not_found(kind, job_id, absence))
+            seen = context.not_found(kind, job_id, absence)
+            listing = context.provider.kinds[kind].list
+            if listing is None or not listing.outlives_jobs or isinstance(absence, told):
+                await self._observing.take_missing(seen)
+            elif self._job_rows.is_past(entry, seen):
+                self._job_rows.conclude(entry, "expired")
+            else:
+                self._result_absent(entry, absence)
             return
         except (ApiError, UnreadableRecord) as other:
             self._stays_pending(kind, job_id, other)

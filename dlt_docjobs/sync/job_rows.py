@@ -195,6 +195,14 @@ class JobRows:
             return False
         return seen.observed_at - row.created_at_latest > timedelta(days=days)
 
+    def is_past(self, entry: JobEntry, seen: JobObservation) -> bool:
+        """Whether a job is so old that a result which is not there has been there and gone."""
+        row = entry.row
+        if row is None or row.created_at_latest is None:
+            return False
+        age = seen.observed_at - row.created_at_latest
+        return age > self._settings.retry_results or self.is_forgotten_by_provider(entry, seen)
+
     def is_confirmed(self, entry: JobEntry, seen: JobObservation) -> bool:
         """Whether a 404 is the second one, of a later run."""
         before = entry.known.row.missing_since if entry.known.row is not None else None

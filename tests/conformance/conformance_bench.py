@@ -242,7 +242,7 @@ def result_of(provider: str, kind: str, pages: Sequence[str]) -> Any:
         if provider == "contextual":
             return {"results": value, "metadata": {}}
         if provider == "reducto":
-            return {"response_type": "extract", "result": [value], "citations": None}
+            return {"result": value, "response_type": "v3_extract"}
         return {"result": value, "metadata": {"page_count": len(pages)}}
     numbered = list(enumerate(pages, 1))
     if provider == "llamacloud":

@@ -37,7 +37,11 @@ def listed(client: Reducto, **options: Any) -> list[Any]:
     rows: list[Any] = []
     cursor: str | None = None
     while True:
-        page = client.job.get_all(cursor=cursor, **options) if cursor else client.job.get_all(**options)
+        page = (
+            client.job.get_all(cursor=cursor, **options)
+            if cursor
+            else client.job.get_all(**options)
+        )
         rows += page.jobs
         cursor = page.next_cursor
         if cursor is None:

@@ -7,8 +7,9 @@ from typing import Final
 from dlt_docjobs.model.vocabulary import CANCELLED, FAILED, QUEUED, RUNNING, SUCCEEDED, Vocabulary
 from dlt_docjobs.providers.declaration import JobList, Kind, Provider, Setting
 
-# one list of all kinds, without filter or promised order: it is read whole
-_JOBS: Final = JobList("/jobs", covers_open=True, says_why=False)
+# one list of all kinds, without filter or promised order: it is read whole; nobody says whether it
+# shows jobs that were purged
+_JOBS: Final = JobList("/jobs", covers_open=True, says_why=False, outlives_jobs=True)
 # status and result are one answer
 _KIND: Final = Kind(_JOBS, status_has_result=True)
 
