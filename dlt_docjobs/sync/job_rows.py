@@ -115,6 +115,16 @@ class JobEntry:
         return self.history is not None and self.history.is_open
 
     @property
+    def known_word(self) -> str | None:
+        """The provider's word for its status; where its row's load is not whole, its last event's.
+
+        An event is true by itself.
+        """
+        if self.row is not None:
+            return self.row.provider_status
+        return self.history.last.provider_status if self.history is not None else None
+
+    @property
     def is_due(self) -> bool:
         """Whether its result is to be fetched, and nobody does so yet."""
         return self.wants_result and not self.is_fetching
@@ -166,9 +176,9 @@ class JobRows:
         if not self._settings.policy.include_content:
             # free text: it may quote what it works on
             seen = replace(seen, current_step=None, current_activity=None)
-        said = seen.provider_status
-        if old is not None and said != old.provider_status and _says_no_more(words, said, old):
-            seen = replace(seen, provider_status=old.provider_status)
+        said, known = seen.provider_status, entry.known_word
+        if known is not None and said != known and _says_no_more(words, said, known):
+            seen = replace(seen, provider_status=known)
         status = words.status(seen.provider_status)
         fields = self._fields(old, seen, status, said)
         self._record_progress(entry, seen, status)
@@ -521,11 +531,10 @@ def _without_future(seen: JobObservation) -> JobObservation:
     return replace(seen, **dates, transitions=transitions)
 
 
-def _says_no_more(words: Vocabulary, said: str | None, old: Job) -> bool:
+def _says_no_more(words: Vocabulary, said: str | None, known: str) -> bool:
     """Whether an answer's word says nothing that is not known.
 
     It is another one for the same status, or one that only says that the job has not ended, of a
     job of which more is known.
     """
-    known = old.provider_status
     return words.is_same(known, said) or (words.is_vague(said) and not words.is_vague(known))
