@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     contextual: SourceFactory[Any, DltSource]
     llamacloud: SourceFactory[Any, DltSource]
+    reducto: SourceFactory[Any, DltSource]
     unsiloed: SourceFactory[Any, DltSource]
 
 _HOMES = {
@@ -47,6 +48,7 @@ __all__ = [
     "contextual",
     "create_views",
     "llamacloud",
+    "reducto",
     "run",
     "source",
     "unsiloed",

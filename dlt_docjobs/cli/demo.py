@@ -74,7 +74,7 @@ def demo(args: argparse.Namespace) -> int:
         Emulator(seed=args.seed) as emulator,
     ):
         print(
-            f"Emulating three providers with {len(emulator.jobs())} jobs of the last three weeks "
+            f"Emulating four providers with {len(emulator.jobs())} jobs of the last three weeks "
             f"on loopback; loading into {FILE}.\n"
         )
         with _without_configuration(folder):
@@ -106,6 +106,7 @@ def _sync_all(emulator: Emulator, file: Path, folder: str) -> list[SyncRun]:
         "llamacloud": source("llamacloud", api_key=key, base_url=url["llamacloud"]),
         "contextual": source("contextual", api_key=key, base_url=url["contextual"]),
         "unsiloed": source("unsiloed", api_key=key, base_url=url["unsiloed"], job_ids=targets),
+        "reducto": source("reducto", api_key=key, base_url=url["reducto"]),
     }
     rows = []
     for name, made in sources.items():

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from dlt_docjobs.emulator.apis import contextual, data_points, llamacloud, unsiloed
+from dlt_docjobs.emulator.apis import contextual, data_points, llamacloud, reducto, unsiloed
 from dlt_docjobs.emulator.apis.answers import Answer, Refusal, refuse
 from dlt_docjobs.emulator.apis.call import Call
 from dlt_docjobs.emulator.encoding import encode
@@ -22,6 +22,9 @@ from dlt_docjobs.emulator.vocabulary import PROVIDERS, Provider
 from dlt_docjobs.emulator.world import World
 
 Handler = Callable[[Call], Answer]
+
+# where results lie: whoever has the URL needs no key
+_STORE: Final = "/results/{job_id}/{part}.json"
 
 ROUTES: Final[dict[Provider, dict[str, Handler]]] = {
     "llamacloud": {
@@ -50,6 +53,11 @@ ROUTES: Final[dict[Provider, dict[str, Handler]]] = {
         "/classify/{job_id}": unsiloed.get_classify,
         "/splitter/{job_id}": unsiloed.get_split,
     },
+    "reducto": {
+        "/jobs": reducto.list_jobs,
+        "/job/{job_id}": reducto.get_job,
+        _STORE: reducto.get_stored,
+    },
 }
 """Every path that is served; all of them answer GET only."""
 
@@ -73,11 +81,11 @@ def _response(answer: Answer) -> Response:
 def _provider_routes(
     provider: Provider, world: World, key: str, faults: Callable[[], Faults]
 ) -> list[Route]:
-    def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    def endpoint(path: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def run(request: Request) -> Response:
             now = faults()
             parse = request.url.path.startswith("/unsiloed/parse/")
-            if not _authorised(provider, now, request, key):
+            if path != _STORE and not _authorised(provider, now, request, key):
                 return _response(refuse(provider, 401, parse=parse))
             query = request.query_params.multi_items()
             call = Call(provider, world, now, query, request.headers, request.path_params)
@@ -93,7 +101,7 @@ def _provider_routes(
         return run
 
     return [
-        Route(path, endpoint(handler), methods=["GET"])
+        Route(path, endpoint(path, handler), methods=["GET"])
         for path, handler in ROUTES[provider].items()
     ]
 

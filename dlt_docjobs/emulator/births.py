@@ -19,8 +19,12 @@ SHARES: Final[dict[Combination, float]] = {
     ("unsiloed", "extract"): 0.06,
     ("unsiloed", "classify"): 0.01,
     ("unsiloed", "split"): 0.01,
+    ("reducto", "parse"): 0.12,
+    ("reducto", "extract"): 0.08,
+    ("reducto", "classify"): 0.04,
+    ("reducto", "split"): 0.04,
 }
-"""How jobs are spread over providers and kinds."""
+"""How jobs are spread over providers and kinds: weights."""
 
 _TIERS: Final = ("fast", "cost_effective", "agentic", "agentic", "agentic_plus")
 _PRICES: Final = {"fast": 1.0, "cost_effective": 3.0, "agentic": 10.0, "agentic_plus": 45.0}
@@ -28,9 +32,10 @@ _PRICES: Final = {"fast": 1.0, "cost_effective": 3.0, "agentic": 10.0, "agentic_
 
 def spread(total: int) -> dict[Combination, int]:
     """So many jobs for each combination, `total` together, rounded in favour of the largest."""
-    counts = {combination: int(total * share) for combination, share in SHARES.items()}
+    unit = total / sum(SHARES.values())
+    counts = {combination: int(unit * share) for combination, share in SHARES.items()}
     rest = total - sum(counts.values())
-    by_loss = sorted(SHARES, key=lambda which: counts[which] - total * SHARES[which])
+    by_loss = sorted(SHARES, key=lambda which: counts[which] - unit * SHARES[which])
     for combination in by_loss[:rest]:
         counts[combination] += 1
     return counts
@@ -81,6 +86,8 @@ def bear(seed: str, combination: Combination, parse_job: Job | None = None) -> J
                 parse_job.document_name,
                 parse_job.document_pages,
             )
+    elif job.provider == "reducto":
+        job.price = pages * 1.5
     elif job.provider == "unsiloed":
         job.price = float(pages * rng.randint(1, 3))
     return job

@@ -24,19 +24,20 @@ from dlt_docjobs.emulator.world import World
 from dlt_docjobs.model.vocabulary import JobKind
 
 API_KEY: Final = "emulator-key"
-"""The one key that all three providers accept."""
+"""The one key that all providers accept."""
 
 _HOST: Final = "127.0.0.1"
 _PATHS: Final[dict[Provider, str]] = {
     "llamacloud": "/llamacloud",
     "contextual": "/contextual/v1",
     "unsiloed": "/unsiloed",
+    "reducto": "/reducto",
 }
 _PATIENCE: Final = 10.0
 
 
 class Emulator:
-    """LlamaCloud, Contextual AI and Unsiloed AI on loopback.
+    """LlamaCloud, Contextual AI, Unsiloed AI and Reducto on loopback.
 
     A context manager; or call `start()` and `stop()`. Its methods may be called from any thread,
     and from `faults.on_request`.
@@ -235,7 +236,7 @@ class Emulator:
 
         Args:
             provider: Whose job.
-            job_kind: `parse` or `extract`.
+            job_kind: `parse`, `extract`, or another that the provider has.
             job_id: Its id.
             status: The provider status it is in; by default it has just been created. An open job
                 goes on when the clock is advanced, unless it hangs.
@@ -248,9 +249,9 @@ class Emulator:
             document_name: Its name.
             result: The result in place of a drawn one, as `emulator.contents.content` has it:
                 `{"items": {"pages": […]}, "metadata": …}` (LlamaCloud parse), `{"pages": […]}`
-                (Contextual parse), `{"chunks": […], "page_count": n}` (Unsiloed parse),
+                (Contextual parse), `{"chunks": […], "page_count": n}` (Unsiloed and Reducto parse),
                 `{"extract_result": …, "field_metadata": …}`, `{"results": …, "metadata": …}`,
-                `{"result": …, "metadata": …}`.
+                `{"result": …, "metadata": …}`, `{"result": …, "citations": …}` (Reducto).
             error_message: What it says when it fails.
             tier: LlamaCloud's tier.
             credits: Already recorded by billing; by default that takes 600 virtual seconds.

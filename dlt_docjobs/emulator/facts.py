@@ -31,6 +31,8 @@ def _count(job: Job) -> ResultFacts:
         return _count_llamacloud((body.get("items") or {}).get("pages") or [], forms)
     if job.provider == "contextual":
         return _count_contextual(body.get("pages") or [])
+    if job.provider == "reducto":
+        return _count_reducto(body, job.document_pages)
     return _count_unsiloed(body.get("chunks") or [], int(body.get("page_count") or 0))
 
 
@@ -91,5 +93,18 @@ def _count_unsiloed(chunks: list[dict[str, Any]], pages: int) -> ResultFacts:
         chunk_count=len(chunks),
         segment_count=len(segments),
         ocr_count=sum(len(segment.get("ocr") or []) for segment in segments),
+        segments_by_type=dict(sorted(types.items())),
+    )
+
+
+def _count_reducto(body: dict[str, Any], document_pages: int) -> ResultFacts:
+    chunks = body.get("chunks") or []
+    blocks = [block for chunk in chunks for block in chunk.get("blocks") or []]
+    types = Counter(canonical_segment_type("reducto", block.get("type")) for block in blocks)
+    return ResultFacts(
+        pages=int(body.get("page_count", document_pages)),
+        chunk_count=len(chunks),
+        segment_count=len(blocks),
+        ocr_count=len((body.get("ocr") or {}).get("words") or []),
         segments_by_type=dict(sorted(types.items())),
     )

@@ -62,7 +62,7 @@ class Faults:
 
     # Lists
     parse_order: Literal["id", "newest", "oldest"] = "id"
-    """The order of LlamaCloud's parse list, which nobody has published."""
+    """The order of LlamaCloud's parse list and of Reducto's, which nobody has published."""
     repeat_page_token: bool = False
     endless_list: bool = False
     """After the last page the list starts again, each time with a fresh token."""
@@ -130,6 +130,23 @@ class Faults:
     unsiloed_404: Literal["text", "json"] = "text"
     """Unsiloed's 404 of `/parse`: a text in quotes, or `{"detail": …}` as older pages have it."""
     unsiloed_header: Literal["api-key", "X-API-Key", "Authorization"] = "api-key"
+
+    # What nobody knows of Reducto
+    other_types: bool = False
+    """Its list shows jobs of types that are no kind of ours, too."""
+    reducto_plain: bool | None = None
+    """Whether single answers come in the form without id, type and dates; None: some do."""
+    reducto_urls: bool | None = None
+    """Whether results are URLs; None: some are."""
+    reducto_no_response_type: bool = False
+    reducto_cancelled: Literal["Failed", "Cancelled", "Idle", "Pending"] = "Failed"
+    """What a single answer says of a cancelled job."""
+    reducto_no_configs: Literal["absent", "empty", "braces"] = "empty"
+    """What stands in a row in place of a `raw_config` that was excluded."""
+    reducto_deleted: Literal[404, 409, 410] = 404
+    """What a single answer says of a job that is gone."""
+    reducto_rows_outlive: bool = False
+    """The list goes on to show jobs that are gone."""
 
     on_request: Callable[[RequestRecord], None] | None = None
     """Called after each answer, before it is sent. It may change the emulator's jobs or faults; it

@@ -10,6 +10,13 @@ from dlt_docjobs.emulator.jobs import Combination
 LONGEST_LIFE: Final = 3300.0
 """Seconds from creation to end at most, so that an hour finishes every job that can finish."""
 
+_REDUCTO: Final[tuple[Combination, ...]] = (
+    ("reducto", "parse"),
+    ("reducto", "extract"),
+    ("reducto", "classify"),
+    ("reducto", "split"),
+)
+
 FIRST_STATUS: Final[dict[Combination, str]] = {
     ("llamacloud", "parse"): "PENDING",
     ("llamacloud", "extract"): "PENDING",
@@ -21,6 +28,7 @@ FIRST_STATUS: Final[dict[Combination, str]] = {
     ("unsiloed", "extract"): "queued",
     ("unsiloed", "classify"): "queued",
     ("unsiloed", "split"): "queued",
+    **dict.fromkeys(_REDUCTO, "Pending"),
 }
 
 RUNNING_STATUS: Final[dict[Combination, str]] = {
@@ -34,6 +42,7 @@ RUNNING_STATUS: Final[dict[Combination, str]] = {
     ("unsiloed", "extract"): "processing",
     ("unsiloed", "classify"): "processing",
     ("unsiloed", "split"): "processing",
+    **dict.fromkeys(_REDUCTO, "InProgress"),
 }
 
 ENDINGS: Final[dict[Combination, tuple[tuple[str, float], ...]]] = {
@@ -47,6 +56,7 @@ ENDINGS: Final[dict[Combination, tuple[tuple[str, float], ...]]] = {
     ("unsiloed", "extract"): (("completed", 0.7), ("review", 0.18), ("failed", 0.12)),
     ("unsiloed", "classify"): (("completed", 0.9), ("failed", 0.1)),
     ("unsiloed", "split"): (("completed", 0.9), ("failed", 0.1)),
+    **dict.fromkeys(_REDUCTO, (("Completed", 0.86), ("Failed", 0.1), ("Cancelled", 0.04))),
 }
 
 ERRORS: Final = (
@@ -95,6 +105,8 @@ def draw_life(rng: random.Random, combination: Combination, pages: int) -> Life:
         # Contextual's retries may happen more than once.
         while provider == "contextual" and rng.random() < 0.15:
             statuses += ["retrying", running]
+        if provider == "reducto" and ending == "Completed" and rng.random() < 0.3:
+            statuses.append("Completing")
     at, steps = 0.0, []
     for status in statuses:
         steps.append((at, status))
@@ -117,7 +129,7 @@ def draw_hanging_life(rng: random.Random, combination: Combination) -> Life:
 def path_to(combination: Combination, provider_status: str) -> list[str]:
     """The statuses that a job passes on the plainest way to a status, that status last."""
     first, running = FIRST_STATUS[combination], RUNNING_STATUS[combination]
-    if provider_status in (first, "AwaitingUpload"):
+    if provider_status in (first, "AwaitingUpload", "Idle"):
         return [provider_status]
     if provider_status in (running, "THROTTLED", "Queued"):
         return [first, provider_status]

@@ -15,7 +15,7 @@ UNKNOWN_TYPE: Final = "Hologram"
 UNKNOWN_FIELD: Final = "x_added_later"
 
 _TEXT_KEYS: Final = frozenset(
-    {"name", "file_name", "error_message", "error", "message", "value", "text", "content"}
+    {"name", "file_name", "error_message", "error", "message", "reason", "value", "text", "content"}
     | {"markdown", "md", "caption", "embed", "current_activity"}
 )
 

@@ -1,4 +1,4 @@
-"""The world of the three providers: all jobs, and how they live as the clock is moved."""
+"""The world of the providers: all jobs, and how they live as the clock is moved."""
 
 from __future__ import annotations
 
@@ -359,7 +359,12 @@ class World:
             return None
         return None if job.expired_at(self.clock.read()) else job
 
-    def listed(self, combination: Combination, order: str) -> list[Job]:
+    def was_removed(self, job_id: str) -> bool:
+        """Whether there was a job that the provider does not know any more."""
+        job = self._jobs.get(job_id)
+        return job is not None and job.expired_at(self.clock.read()) is not None
+
+    def listed(self, combination: Combination, order: str, *, with_gone: bool = False) -> list[Job]:
         """The jobs that a list shows, ordered by `id`, `newest` or `oldest`."""
         version, jobs = self._ordered.get((combination, order), (-1, []))
         if version != self.version:
@@ -370,4 +375,4 @@ class World:
                 jobs.sort(key=lambda job: (job.created_at, job.job_id), reverse=order == "newest")
             self._ordered[combination, order] = (self.version, jobs)
         now = self.clock.read()
-        return [job for job in jobs if not job.expired_at(now)]
+        return [job for job in jobs if with_gone or not job.expired_at(now)]

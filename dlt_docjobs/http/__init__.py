@@ -10,7 +10,9 @@ from dlt_docjobs.http.clock import Clock, SystemClock
 from dlt_docjobs.http.decoding import decode_json
 from dlt_docjobs.http.errors import (
     ApiError,
+    BeingDeleted,
     DeadlineReached,
+    Deleted,
     Forbidden,
     HostRefused,
     InvalidBaseUrl,
@@ -37,8 +39,10 @@ __all__ = [
     "Answer",
     "ApiClient",
     "ApiError",
+    "BeingDeleted",
     "Clock",
     "DeadlineReached",
+    "Deleted",
     "ErrorForm",
     "Forbidden",
     "HostRefused",

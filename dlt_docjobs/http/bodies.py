@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dlt_docjobs.http.decoding import looks_like_html
+from dlt_docjobs.http.errors import BeingDeleted, Deleted
 
 MAX_DETAIL: Final = 200
 _LONGEST_TEXT: Final = 1000
@@ -18,6 +19,7 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 
 # A URL's query string may be a signature
 _QUERY = re.compile(r"(?<=[^\s?])\?[^\s\"'<>?]*=[^\s\"'<>]*")
+_WORD = re.compile(r"\w+", re.ASCII)
 _MESSAGE_KEYS = ("detail", "message", "msg", "error", "title", "reason")
 
 
@@ -81,10 +83,35 @@ class ErrorForm:
         keys: A JSON object that has one of these, not null; None for any JSON object with a value.
         text: A regular expression that is found, whatever its case, in a text, be it plain or
             JSON; empty where the API never answers so.
+        deleted: Words of the API's, wherever in the body, of a job that was deleted.
+        deleting: Words of the API's of a job that is being deleted.
     """
 
     keys: frozenset[str] | None = None
     text: str = ""
+    deleted: frozenset[str] = frozenset()
+    deleting: frozenset[str] = frozenset()
+
+    def deletion(
+        self, status: int, body: bytes, content_type: str
+    ) -> type[Deleted] | type[BeingDeleted] | None:
+        """What an error's body says of a job's deletion; None where it says nothing of it.
+
+        A 410 means it even without a word, of an API that has words for it.
+
+        Args:
+            status: The HTTP status.
+            body: The body's beginning.
+            content_type: The `Content-Type` header.
+        """
+        if not (self.deleted or self.deleting) or not 400 <= status < 500 or status == 429:
+            return None
+        if looks_like_html(body, content_type):
+            return None
+        words = set(_WORD.findall(body.decode("utf-8", "replace")))
+        if words & self.deleted or (status == 410 and self.fits(body, content_type)):
+            return Deleted
+        return BeingDeleted if words & self.deleting else None
 
     def fits(self, body: bytes, content_type: str) -> bool:
         """Whether an error's body may be the API's own.

@@ -26,6 +26,7 @@ from dlt_docjobs.http.elsewhere import Elsewhere, Resolve, resolve
 from dlt_docjobs.http.errors import (
     ApiError,
     DeadlineReached,
+    Deleted,
     NotFound,
     RedirectRefused,
     ResponseTooLarge,
@@ -436,6 +437,9 @@ class ApiClient:
         detail = describe_error_body(body, content_type)
         error = route.error(status, detail, body.decode("utf-8", "replace"))
         is_of_api = not route.tells_why or self.error_form.fits(body, content_type)
+        if route.tells_why and (said := self.error_form.deletion(status, body, content_type)):
+            what = "deleted" if said is Deleted else "being deleted"
+            error, is_of_api = said(route.endpoint, f"{status}, {what}", status=status), True
         if isinstance(error, NotFound) and not is_of_api:
             form = form_of(body, content_type)
             reason = f"{status} with {form}, which is not the API's answer"
@@ -450,9 +454,10 @@ class ApiClient:
                 self._tell(Wait("429", pause, route.endpoint, pauses_all=True))
             return _Setback(error)
         is_unsure = isinstance(error, UnrecognisedAnswer)
-        if is_unsure or (is_retried(status) and not error.is_fatal):
+        is_told = isinstance(error, NotFound)
+        if is_unsure or (is_retried(status) and not error.is_fatal and not is_told):
             return _Setback(error, wait)
-        if isinstance(error, NotFound):
+        if is_told:
             self._pace.succeeded()
         raise error
 

@@ -2,8 +2,9 @@
 
 The URL of such a result comes out of an answer, so it may lead anywhere: into the network of
 whoever runs the sync, for instance. It is asked for only over https, only at hosts that the
-provider's declaration names, and only at public addresses. The address that was checked is the
-one that is connected to, so that a name that resolves otherwise a moment later changes nothing.
+provider's declaration names, and only at public addresses. `*` names every host, at the usual
+port only: of a provider that does not say where its results lie. The address that was checked is
+the one that is connected to, so that a name that resolves otherwise a moment later changes nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +32,14 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _HEADERS: Final = {**DEFAULT_HEADERS, "accept": "*/*"}
+ANYWHERE: Final = "*"
+"""Declared where a provider does not say on which hosts its results lie: any public one."""
+
+# top-level domains of private networks (RFC 6762, appendix G; RFC 8375; ICANN's `internal`)
+_PRIVATE_DOMAINS: Final = frozenset(
+    {"arpa", "corp", "home", "internal", "intranet", "lan", "local", "localdomain", "localhost"}
+    | {"private", "test", "invalid"}
+)
 # of IPv6 addresses that stand for an IPv4 one, where `ipaddress` has no name for them
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _LINK_HINT: Final = "The link may have run out: the next sync asks for a new one"
@@ -51,7 +60,7 @@ class Elsewhere:
     Args:
         base_url: Where the API itself is. Its own host is always allowed. Where it is a loopback
             address, as of a test's server, http and loopback addresses are allowed as well.
-        hosts: Other hosts, as names or `*.name`.
+        hosts: Other hosts, as names or `*.name`; `*` is any public one.
         transport: Instead of the network, for tests.
         resolve: Instead of the system's resolver, for tests.
     """
@@ -98,10 +107,28 @@ class Elsewhere:
         if url.userinfo:
             raise HostRefused(endpoint, "a result's URL must not contain a user name or password")
         host = _name(url)
-        if host != self._own_host and not any(_matches(host, allowed) for allowed in self._hosts):
+        if host == self._own_host or any(_matches(host, allowed) for allowed in self._hosts):
+            return
+        if ANYWHERE not in self._hosts:
             raise HostRefused(
                 endpoint, "the result lies on a host that the provider does not declare"
             )
+        if not self._is_anywhere(url, host):
+            raise HostRefused(endpoint, "the result's host is none of the public network's")
+
+    def _is_anywhere(self, url: httpx.URL, host: str) -> bool:
+        """Whether a host that nobody declares looks like one of the public network.
+
+        What it resolves to is checked all the same, but for a proxy's: it looks names up in
+        whichever network it stands.
+        """
+        if self._is_local and _is_loopback_name(host):
+            return True
+        if url.port not in (None, 443):
+            return False
+        if _address(host.strip("[]")) is not None:
+            return True
+        return "." in host and host.rpartition(".")[2] not in _PRIVATE_DOMAINS
 
     async def addresses(self, url: httpx.URL, before: httpx.URL | None) -> list[str]:
         """The addresses at which a URL may be asked for.

@@ -97,6 +97,18 @@ class NotFound(ApiError):
     default_hint = "The provider has forgotten it or never knew it, or base_url is wrong"
 
 
+class Deleted(NotFound):
+    """The API itself says that the job was deleted: that is for good."""
+
+    default_hint = "Its user, or the provider, has deleted it"
+
+
+class BeingDeleted(NotFound):
+    """The API says that the job is being deleted: asking again within the run tells no more."""
+
+    default_hint = "Its user, or the provider, is deleting it: a later sync asks again"
+
+
 class InvalidRequest(ApiError):
     """Another 4xx: the provider refuses this very request, now and later."""
 

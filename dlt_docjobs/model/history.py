@@ -30,6 +30,8 @@ PROVIDER = "provider"
 OBSERVED = "observed"
 # Clocks that differ by less look alike: the Date header tells 2 s, and is cut to seconds
 CLOCK_DOUBT: Final = timedelta(seconds=3)
+DELETED: Final = "The provider says that the job was deleted"
+"""The error of an `expired` event that no list takes back."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,11 @@ class History:
     def is_open(self) -> bool:
         """A job is open while its last event is not terminal."""
         return not self.last.is_terminal
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the provider itself has said that the job was deleted."""
+        return self.last.status == EXPIRED and self.last.error_message == DELETED
 
 
 def event_id(provider: str, job_kind: str, job_id: str, sequence: int) -> str:
@@ -108,6 +115,8 @@ def derive_expiry(
         return []
     chain = _Chain(provider, vocabulary, observation, history)
     chain.append_bracket(EXPIRED, None)
+    if observation.is_deleted:
+        return [event._replace(error_message=DELETED) for event in chain.events]
     return chain.events
 
 

@@ -32,6 +32,8 @@ class JobObservation:
         expires_at: When the provider itself says that the result goes.
         transitions: Exact status changes, as (provider status, instant), where the account is
             served LlamaCloud's job-data-points.
+        is_deleted: Of the empty observation that stands for a 404: whether the API itself said
+            that the job was deleted.
         payload: The whole answer about the job except its results.
         details: What else a running extract job said (job_progress.details).
         has_progress: Whether the answer spoke of progress at all.
@@ -71,6 +73,7 @@ class JobObservation:
     config: Any = None
     user_metadata: Any = None
     details: dict[str, Any] | None = None
+    is_deleted: bool = False
     payload: dict[str, Any] = field(default_factory=dict)
 
     @property

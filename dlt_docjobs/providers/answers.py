@@ -29,6 +29,22 @@ class UnreadableRecord(ValueError):
         self.endpoint = endpoint
 
 
+class OtherKind(UnreadableRecord):
+    """A job of a type that is no kind of ours: a list passes it over and counts it.
+
+    Args:
+        word: The provider's word for the type.
+        job_id: The job's.
+    """
+
+    def __init__(self, word: str, job_id: str, payload: Any = None) -> None:
+        super().__init__(
+            f"a job of the type {word[:40]!r}, which is no kind that is loaded", payload
+        )
+        self.word = word[:40]
+        self.job_id = job_id
+
+
 @contextmanager
 def kept_whole(answer: Answer) -> Iterator[None]:
     """Gives an `UnreadableRecord` raised inside the answer that it was raised about."""
@@ -104,6 +120,7 @@ class RecordReader:
     kind: JobKind | None
     observations: list[JobObservation] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    others: list[tuple[str, str]] = field(default_factory=list)
 
     def read(self, record: Any, observe: Callable[[Any], JobObservation], *keys: str) -> None:
         """Reads a record; one that can't be read, for whatever reason, costs itself.
@@ -115,6 +132,8 @@ class RecordReader:
         """
         try:
             self.observations.append(observe(record))
+        except OtherKind as other:
+            self.others.append((other.word, other.job_id))
         except Exception as error:
             is_told = isinstance(error, UnreadableRecord)
             text = str(error) if is_told else f"{type(error).__name__} while it was read"
@@ -135,6 +154,7 @@ class RecordReader:
             token_key: Under which the next page's token stands; empty where there are no pages.
         """
         page = JobPage(self.observations, self.rejections, None, answer.clock_offset)
+        page.others = self.others
         try:
             page.next_token = next_token(body, token_key)
         except UnreadableRecord as error:

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from dlt_docjobs.model.vocabulary import JOB_KINDS, JobKind, Vocabulary
 
 if TYPE_CHECKING:
+    from dlt_docjobs.http import ErrorForm
     from dlt_docjobs.providers.probing import Question
     from dlt_docjobs.providers.protocol import ProviderApi
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_HOST: Final = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
+_HOST: Final = re.compile(r"\*|(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 Bound = Literal["since", "until"]
 KeyHeaders = Callable[[str, str, Mapping[str, Any]], Mapping[str, str]]
@@ -69,6 +70,11 @@ class JobList:
             for by itself: a list that is read whole.
         is_optional: Whether not every account or server has it: one that refuses it (403, 404, 405,
             501) and has never shown a job in it has no jobs of its kinds, which is no failure.
+        says_why: Whether its rows say why a job failed. Elsewhere each job is asked for once by
+            itself when the list first shows it as failed.
+        outlives_jobs: Whether its rows may outlive what they stand for. A 404 for a job that has
+            succeeded then only says that its result is gone, since the list would bring the job
+            back at every sync.
     """
 
     endpoint: str
@@ -78,6 +84,8 @@ class JobList:
     is_stable: bool = False
     covers_open: bool = False
     is_optional: bool = False
+    says_why: bool = True
+    outlives_jobs: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what contradicts itself."""
@@ -139,9 +147,15 @@ class Provider:
         error_text: Where the API also says 404 as a text: a regular expression that is found in
             it, whatever its case. Many a gateway says "404 page not found", so "not found" is too
             little.
+        deleted_words: Words in an error's body, whatever its form, by which the API says that a
+            job was deleted: it is called expired at once, and no list brings it back. A 410 in
+            the API's form then means the same.
+        deleting_words: Words by which it says that a job is being deleted: taken as a 404 that a
+            later sync has to confirm, and not asked for again in the run, be it a 409.
         credits_come_late: Whether credits are known only some time after a job has ended.
         result_hosts: Other hosts on which results may lie, as names or `*.name`, which is any
-            host below it; they are fetched without the key (`ApiClient.get_elsewhere`).
+            host below it, or as `*`, any host at a public address, where the provider does not
+            say which; they are fetched without the key (`ApiClient.get_elsewhere`).
         probe: Where its own questions for `docjobs probe` are, as `module:name`; a sequence of
             `probing.Question`. Empty: the general ones only.
     """
@@ -158,6 +172,8 @@ class Provider:
     key_hint: str = ""
     error_keys: frozenset[str] = frozenset({"detail", "message", "error", "code"})
     error_text: str = ""
+    deleted_words: frozenset[str] = frozenset()
+    deleting_words: frozenset[str] = frozenset()
     credits_come_late: bool = False
     result_hosts: tuple[str, ...] = field(default=())
     probe: str = ""
@@ -174,7 +190,9 @@ class Provider:
             raise ValueError(f"{self.name}: a key needs an environment variable")
         for host in self.result_hosts:
             if not _HOST.fullmatch(host):
-                raise ValueError(f"{self.name}: results lie on a host or on `*.name`, not {host!r}")
+                raise ValueError(
+                    f"{self.name}: results lie on a host, `*.name` or `*`, not {host!r}"
+                )
 
     @cached_property
     def lists(self) -> Mapping[JobList, tuple[JobKind, ...]]:
@@ -184,6 +202,13 @@ class Provider:
             if kind.list is not None:
                 found.setdefault(kind.list, []).append(name)
         return {listing: tuple(kinds) for listing, kinds in found.items()}
+
+    @property
+    def error_form(self) -> ErrorForm:
+        """In what form the API says what is wrong."""
+        from dlt_docjobs.http.bodies import ErrorForm
+
+        return ErrorForm(self.error_keys, self.error_text, self.deleted_words, self.deleting_words)
 
     @property
     def unlisted(self) -> tuple[JobKind, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -49,6 +49,8 @@ class JobPage:
         clock_offset: The answer's: how the provider's clock stands, which an empty page tells too;
             None where it told nothing.
         breaks_off: Why nobody can tell where the next page is, or whether there is one.
+        others: Jobs of types that are no kind of ours, each with the provider's word for its type
+            and its id.
     """
 
     observations: list[JobObservation]
@@ -56,6 +58,7 @@ class JobPage:
     next_token: str | None = None
     clock_offset: timedelta | None = None
     breaks_off: Exception | None = None
+    others: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True, repr=False)

@@ -14,7 +14,7 @@ from dlt.extract.source import DltSource
 
 from dlt_docjobs import dlt_internals
 from dlt_docjobs.dlt_internals import Place
-from dlt_docjobs.http import ApiClient, ErrorForm, HttpSettings, Watch
+from dlt_docjobs.http import ApiClient, HttpSettings, Watch
 from dlt_docjobs.loading.job_source import JobResources, JobSource
 from dlt_docjobs.loading.resources import EPOCH, build_resources
 from dlt_docjobs.model.outcomes import UsageError
@@ -202,7 +202,7 @@ class ResolvedSource:
             watch=watch,
             secrets=[self.connection.api_key],
             region_hint=provider.key_hint,
-            error_form=ErrorForm(provider.error_keys, provider.error_text),
+            error_form=provider.error_form,
             result_hosts=provider.result_hosts,
         )
         return provider.api_class()(client, self.settings.policy, size, own)

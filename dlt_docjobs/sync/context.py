@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from dlt_docjobs.http import Clock, InvalidIdentifier, UnreadableBody
+from dlt_docjobs.http import Clock, Deleted, InvalidIdentifier, NotFound, UnreadableBody
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import shifted
 from dlt_docjobs.model.vocabulary import JobKind
@@ -27,6 +28,7 @@ from dlt_docjobs.warehouse.state import JobRef, KnownJob, OpenJob, Owner, Wareho
 T = TypeVar("T")
 
 _REMEMBERED_IDS: Final = 200_000
+_REMEMBERED_WORDS: Final = 20
 
 
 class WarehouseReader:
@@ -146,6 +148,28 @@ class ForeignJobs:
         self.count += 1
 
 
+class OtherJobs:
+    """Jobs of types that are no kind of ours, which a list shows among the others.
+
+    Attributes:
+        counts: How many, by the provider's word for the type.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._met: set[int] = set()
+
+    def note(self, word: str, job_id: str) -> None:
+        """Counts a job; only of the last so many ids it is remembered that they are counted."""
+        mark = hash(job_id)
+        if mark in self._met:
+            return
+        if len(self._met) >= _REMEMBERED_IDS:
+            self._met.clear()
+        self._met.add(mark)
+        self.counts[word if len(self.counts) < _REMEMBERED_WORDS else "others"] += 1
+
+
 class Clocks:
     """What the answers of a run told of the provider's clock.
 
@@ -212,6 +236,7 @@ class RunContext:
         self.clocks = Clocks(request.clock)
         self.missing = MissingJobs(is_believed=settings.believe_gone)
         self.foreign = ForeignJobs()
+        self.others = OtherJobs()
         self.figures = Figures()
         self.outcome = Outcome()
         self.warehouse = WarehouseReader()
@@ -269,6 +294,8 @@ class RunContext:
         """Remembers that the provider answered, and how its clock stands."""
         self.outcome.was_answered = True
         self.clocks.note(page.clock_offset)
+        for word, job_id in page.others:
+            self.others.note(word, job_id)
 
     def not_answered(self, kind: JobKind, job_id: str, error: Exception) -> list[Rejection]:
         """Notes that no answer has told how a job is; returns what came in its place, to be kept.
@@ -282,7 +309,7 @@ class RunContext:
         payload = payload_of(error)
         return [Rejection(f"/{kind}/{job_id}", kind, job_id, str(error), payload)]
 
-    def not_found(self, kind: JobKind, job_id: str) -> JobObservation:
+    def not_found(self, kind: JobKind, job_id: str, error: NotFound) -> JobObservation:
         """What a 404 says of a job: that it was not there at this moment."""
         self.outcome.was_answered = True
         return JobObservation(
@@ -291,4 +318,5 @@ class RunContext:
             provider_status=None,
             observed_at=self.clock.now(),
             clock_offset=self.clocks.offset,
+            is_deleted=isinstance(error, Deleted),
         )

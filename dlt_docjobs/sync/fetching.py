@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from dlt_docjobs.http import ApiError, InvalidIdentifier, NotFound, ResponseTooLarge, UnreadableBody
+from dlt_docjobs.http import (
+    ApiError,
+    BeingDeleted,
+    Deleted,
+    InvalidIdentifier,
+    NotFound,
+    ResponseTooLarge,
+    UnreadableBody,
+)
 from dlt_docjobs.model.cleaning import clean_json, decode_json, to_json_text
 from dlt_docjobs.model.records import ExtractionResult
 from dlt_docjobs.model.vocabulary import JobKind
@@ -68,6 +77,10 @@ class Fetching:
         """Asks for a job that no run has seen, beside the plan."""
         self.new.add(ref)
         await self._start(self.fetch_new(ref, progress))
+
+    async def start_asking_why(self, entry: JobEntry) -> None:
+        """Asks why a job has failed, beside the plan, where its list does not say."""
+        await self._start(self.ask_why(entry))
 
     async def wait_for_one(self) -> None:
         """Waits until any fetch under way has ended."""
@@ -139,8 +152,8 @@ class Fetching:
                 # the job may be known all the same, where it is asked for without its result
                 problem = error
                 answer = await context.api.status(kind, job_id)
-        except NotFound:
-            await self._observing.take_missing(context.not_found(kind, job_id))
+        except NotFound as error:
+            await self._observing.take_missing(context.not_found(kind, job_id, error))
         except (ApiError, InvalidIdentifier, UnreadableRecord) as error:
             self._observing.reject(context.not_answered(kind, job_id, error))
         else:
@@ -199,6 +212,24 @@ class Fetching:
         self._observing.keep(entry)
         if answer.has_result:
             await self._keep_result(entry, answer)
+
+    async def ask_why(self, entry: JobEntry) -> None:
+        """Asks once for a job that a list has shown as failed; nobody may know it any more."""
+        kind, job_id = entry.ref
+        context = self._context
+        try:
+            answer = await context.api.status(kind, job_id)
+        except NotFound:
+            return
+        except (ApiError, InvalidIdentifier, UnreadableRecord) as error:
+            message = f"why {kind} job {job_id} failed could not be asked: {error}"
+            context.outcome.fail(message, error)
+            return
+        # the reason is wanted, not another word for the same end that the list would take back
+        said = entry.row.provider_status if entry.row else None
+        self._observing.apply(entry, replace(answer.observation, provider_status=said))
+        entry.explain()
+        self._observing.keep(entry)
 
     # -- results ----------------------------------------------------------------------------
 
@@ -275,11 +306,21 @@ class Fetching:
     async def _confirm_missing(self, entry: JobEntry, error: NotFound) -> None:
         """404 for a result: the job itself is asked before it is called expired."""
         kind, job_id = entry.ref
-        context = self._context
+        context, told = self._context, (Deleted, BeingDeleted)
         try:
+            if isinstance(error, told):
+                # that is said of the job already
+                raise error
             answer = await context.api.status(kind, job_id)
-        except NotFound:
-            await self._observing.take_missing(context.not_found(kind, job_id))
+        except NotFound as absence:
+            seen = context.not_found(kind, job_id, absence)
+            listing = context.provider.kinds[kind].list
+            if listing is None or not listing.outlives_jobs or isinstance(absence, told):
+                await self._observing.take_missing(seen)
+            elif self._job_rows.is_past(entry, seen):
+                self._job_rows.conclude(entry, "expired")
+            else:
+                self._result_absent(entry, absence)
             return
         except (ApiError, UnreadableRecord) as other:
             self._stays_pending(kind, job_id, other)

@@ -23,6 +23,7 @@ from dlt_docjobs.model.records import Job, JobProgress, JsonText, StatusEvent
 from dlt_docjobs.model.times import middle, shifted
 from dlt_docjobs.model.vocabulary import (
     EXPIRED,
+    FAILED,
     QUEUED,
     SUCCEEDED,
     UNKNOWN,
@@ -114,9 +115,33 @@ class JobEntry:
         return self.history is not None and self.history.is_open
 
     @property
+    def known_word(self) -> str | None:
+        """The provider's word for its status; where its row's load is not whole, its last event's.
+
+        An event is true by itself.
+        """
+        if self.row is not None:
+            return self.row.provider_status
+        return self.history.last.provider_status if self.history is not None else None
+
+    @property
     def is_due(self) -> bool:
         """Whether its result is to be fetched, and nobody does so yet."""
         return self.wants_result and not self.is_fetching
+
+    @property
+    def lacks_reason(self) -> bool:
+        """Whether it has been seen to fail just now, and nobody has said why."""
+        is_new = bool(self.events) and self.events[-1].status == FAILED
+        return is_new and self.row is not None and self.row.error_message is None
+
+    def explain(self) -> None:
+        """Gives the event of its failure, which is not written yet, the error of its row."""
+        if self.row is not None and self.events and self.events[-1].status == self.row.status:
+            event = self.events[-1]._replace(error_message=self.row.error_message)
+            self.events[-1] = event
+            if self.history is not None:
+                self.history.last = event
 
     @property
     def must_write(self) -> bool:
@@ -151,9 +176,9 @@ class JobRows:
         if not self._settings.policy.include_content:
             # free text: it may quote what it works on
             seen = replace(seen, current_step=None, current_activity=None)
-        said = seen.provider_status
-        if old is not None and said != old.provider_status and _says_no_more(words, said, old):
-            seen = replace(seen, provider_status=old.provider_status)
+        said, known = seen.provider_status, entry.known_word
+        if known is not None and said != known and _says_no_more(words, said, known):
+            seen = replace(seen, provider_status=known)
         status = words.status(seen.provider_status)
         fields = self._fields(old, seen, status, said)
         self._record_progress(entry, seen, status)
@@ -179,6 +204,14 @@ class JobRows:
         if row is None or days is None or row.created_at_latest is None:
             return False
         return seen.observed_at - row.created_at_latest > timedelta(days=days)
+
+    def is_past(self, entry: JobEntry, seen: JobObservation) -> bool:
+        """Whether a job is so old that a result which is not there has been there and gone."""
+        row = entry.row
+        if row is None or row.created_at_latest is None:
+            return False
+        age = seen.observed_at - row.created_at_latest
+        return age > self._settings.retry_results or self.is_forgotten_by_provider(entry, seen)
 
     def is_confirmed(self, entry: JobEntry, seen: JobObservation) -> bool:
         """Whether a 404 is the second one, of a later run."""
@@ -498,11 +531,10 @@ def _without_future(seen: JobObservation) -> JobObservation:
     return replace(seen, **dates, transitions=transitions)
 
 
-def _says_no_more(words: Vocabulary, said: str | None, old: Job) -> bool:
+def _says_no_more(words: Vocabulary, said: str | None, known: str) -> bool:
     """Whether an answer's word says nothing that is not known.
 
     It is another one for the same status, or one that only says that the job has not ended, of a
     job of which more is known.
     """
-    known = old.provider_status
     return words.is_same(known, said) or (words.is_vague(said) and not words.is_vague(known))

@@ -360,7 +360,8 @@ def _begins_before(job: OpenJob, since: datetime, kinds: tuple[JobKind, ...]) ->
 
 
 def _marks(page: JobPage) -> set[int]:
-    return {hash(seen.ref) for seen in page.observations}
+    marks = {hash(seen.ref) for seen in page.observations}
+    return marks | {hash(other) for other in page.others}
 
 
 def _is_older(listing: JobList, page: JobPage, since: datetime | None) -> bool:

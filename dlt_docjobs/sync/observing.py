@@ -97,6 +97,11 @@ class Observing:
         """Whether a job belongs to another account: then it is counted, and left as it is."""
         return self._context.leave(ref, self._known.get(ref))
 
+    def is_deleted(self, ref: JobRef) -> bool:
+        """Whether the provider has said that a job was deleted: a list's row may outlive it."""
+        entry = self._entries.get(ref) or self._known.get(ref)
+        return entry is not None and entry.history is not None and entry.history.is_deleted
+
     def has(self, ref: JobRef) -> bool:
         """Whether the package has a job."""
         return ref in self._entries
@@ -219,7 +224,7 @@ class Observing:
         elif is_expired and not (known is not None and known.is_uncommitted):
             # nothing new: a job that the user names is asked for all the same
             return
-        elif self.job_rows.is_forgotten_by_provider(self.entry(ref), seen):
+        elif seen.is_deleted or self.job_rows.is_forgotten_by_provider(self.entry(ref), seen):
             self._expire(ref, seen)
         else:
             self._context.missing.hold(seen)

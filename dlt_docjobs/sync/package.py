@@ -205,6 +205,7 @@ class Package:
         await observing.know_all(one.ref for one in seen)
         await observing.know_progress(seen)
         due: list[JobEntry] = []
+        unexplained: list[JobEntry] = []
         for place, one in enumerate(seen):
             if self._is_full:
                 rest = replace(item, page=JobPage(seen[place:], []))
@@ -217,6 +218,8 @@ class Package:
             if item.is_listed:
                 if observing.is_outside(one):
                     continue
+                if observing.is_deleted(one.ref) and not item.is_polled:
+                    continue
                 observing.count_listed(one)
             if observing.leave(one.ref):
                 continue
@@ -225,6 +228,10 @@ class Package:
             entry = observing.observe(one)
             if entry is not None and entry.is_due:
                 due.append(entry)
+            elif entry is not None and item.is_listed and entry.lacks_reason:
+                unexplained.append(entry)
+        if not item.is_polled:
+            await self._ask_why(unexplained)
         # the whole page is known before a fetch makes it wait: a stop then loses none of it
         context.results.known += len(due)
         while due and not self._is_heavy:
@@ -234,6 +241,14 @@ class Package:
             else:
                 context.results.ended += 1
         self._session.carried[:0] = [FetchResult(entry.ref) for entry in due if entry.is_due]
+
+    async def _ask_why(self, failed: list[JobEntry]) -> None:
+        """Asks for jobs that a list has shown as failed, where it does not say why."""
+        for entry in failed:
+            listing = self._context.provider.kinds[entry.ref[0]].list
+            if listing is not None and not listing.says_why:
+                self._context.results.known += 1
+                await self._fetching.start_asking_why(entry)
 
     async def _take_new(self, item: FetchNew) -> None:
         """Asks for jobs that no run has seen, as many at a time as the package has room for."""

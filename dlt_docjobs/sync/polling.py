@@ -104,8 +104,8 @@ class Polling:
     async def _ask(self, kind: JobKind, job_id: str, is_listed: bool) -> Item | None:
         try:
             answer = await self._api.status(kind, job_id)
-        except NotFound:
-            return Missing(self._context.not_found(kind, job_id))
+        except NotFound as error:
+            return Missing(self._context.not_found(kind, job_id, error))
         except Exception as error:
             if isinstance(error, ApiError) and error.is_fatal:
                 raise
@@ -138,8 +138,8 @@ class Polling:
                 answer = await self._api.usage(kind, job_id)
             except InvalidIdentifier:
                 continue
-            except NotFound:
-                yield Missing(context.not_found(kind, job_id))
+            except NotFound as error:
+                yield Missing(context.not_found(kind, job_id, error))
             except Exception as error:
                 if isinstance(error, ApiError) and error.is_fatal:
                     raise

@@ -167,6 +167,7 @@ class Session:
     async def close(self) -> None:
         """Ends the run: closes what reads answers, and the connections."""
         self._tell_of_foreign_jobs()
+        self._tell_of_other_jobs()
         await self.ahead.close()
         await self.context.api.reader.close()
         items = self._items
@@ -191,3 +192,14 @@ class Session:
                 f"docjobs rename {provider}:{owner} {provider}:{account}" for owner in owners
             ),
         )
+
+    def _tell_of_other_jobs(self) -> None:
+        counts = self.context.others.counts
+        if counts:
+            _LOG.warning(
+                "%s job(s) of %s are left out, for they are no %s jobs: %s",
+                f"{counts.total():,}",
+                self.context.provider.title,
+                " or ".join(self.context.provider.kinds),
+                ", ".join(f"{count:,} {word}" for word, count in sorted(counts.items())),
+            )

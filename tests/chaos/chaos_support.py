@@ -45,6 +45,7 @@ KEYS = {
     "llamacloud": "LLAMA_CLOUD_API_KEY",
     "contextual": "CONTEXTUAL_API_KEY",
     "unsiloed": "UNSILOED_API_KEY",
+    "reducto": "REDUCTO_API_KEY",
 }
 # so small that every sync takes several pages and packages
 SETTINGS = {"page_size": "4", "max_jobs_per_package": "6", "max_concurrency": "2"}

@@ -26,7 +26,10 @@ FEW = [
 SEEDS = {
     (provider, destination): place
     for place, (provider, destination) in enumerate(
-        itertools.product(("llamacloud", "contextual", "unsiloed"), ("duckdb", "postgres"))
+        [
+            *itertools.product(("llamacloud", "contextual", "unsiloed"), ("duckdb", "postgres")),
+            ("reducto", "duckdb"),
+        ]
     )
 }
 

@@ -15,9 +15,9 @@ from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.tables import RESULT_TABLES
 from dlt_docjobs.testing.warehouse import DATASET, Tables, Warehouse
 
-PROVIDERS = ("llamacloud", "contextual", "unsiloed")
+PROVIDERS = ("llamacloud", "contextual", "unsiloed", "reducto")
 KINDS = ("parse", "extract")
-LISTING = ("llamacloud", "contextual")
+LISTING = ("llamacloud", "contextual", "reducto")
 
 QUEUED_WORD = {
     ("llamacloud", "parse"): "PENDING",
@@ -26,6 +26,8 @@ QUEUED_WORD = {
     ("contextual", "extract"): "pending",
     ("unsiloed", "parse"): "Starting",
     ("unsiloed", "extract"): "queued",
+    ("reducto", "parse"): "Pending",
+    ("reducto", "extract"): "Pending",
 }
 RUNNING_WORD = {
     ("llamacloud", "parse"): "RUNNING",
@@ -34,6 +36,8 @@ RUNNING_WORD = {
     ("contextual", "extract"): "processing",
     ("unsiloed", "parse"): "Processing",
     ("unsiloed", "extract"): "processing",
+    ("reducto", "parse"): "InProgress",
+    ("reducto", "extract"): "InProgress",
 }
 SUCCESS_WORD = {
     ("llamacloud", "parse"): "COMPLETED",
@@ -42,6 +46,8 @@ SUCCESS_WORD = {
     ("contextual", "extract"): "completed",
     ("unsiloed", "parse"): "Succeeded",
     ("unsiloed", "extract"): "completed",
+    ("reducto", "parse"): "Completed",
+    ("reducto", "extract"): "Completed",
 }
 FAILURE_WORD = {
     ("llamacloud", "parse"): "FAILED",
@@ -50,6 +56,8 @@ FAILURE_WORD = {
     ("contextual", "extract"): "failed",
     ("unsiloed", "parse"): "Failed",
     ("unsiloed", "extract"): "failed",
+    ("reducto", "parse"): "Failed",
+    ("reducto", "extract"): "Failed",
 }
 
 NO_RESULTS = ("jobs", "job_status_history")
@@ -203,6 +211,9 @@ def asks_for_result(record: RequestRecord) -> bool:
     parts = record.path.strip("/").split("/")
     if record.provider == "contextual":
         return parts[-1] == "results"
+    if record.provider == "reducto":
+        # status and result are one answer
+        return parts[0] == "job"
     if record.provider == "unsiloed":
         return parts[0] == "parse" and ("include_chunks", "true") in record.query
     expanded = {value for key, value in record.query if key == "expand"}
@@ -230,6 +241,8 @@ def result_of(provider: str, kind: str, pages: Sequence[str]) -> Any:
             return {"extract_result": value, "field_metadata": None}
         if provider == "contextual":
             return {"results": value, "metadata": {}}
+        if provider == "reducto":
+            return {"result": value, "response_type": "v3_extract"}
         return {"result": value, "metadata": {"page_count": len(pages)}}
     numbered = list(enumerate(pages, 1))
     if provider == "llamacloud":
@@ -251,6 +264,11 @@ def result_of(provider: str, kind: str, pages: Sequence[str]) -> Any:
             for number, text in numbered
         ]
         return {"pages": [{"index": at, "blocks": found} for at, found in enumerate(blocks)]}
+    if provider == "reducto":
+        return {
+            "chunks": [_reducto_chunk(number, text) for number, text in numbered],
+            "page_count": len(pages),
+        }
     chunks = [
         {
             "chunk_id": f"chunk-{number}",
@@ -276,6 +294,15 @@ def result_of(provider: str, kind: str, pages: Sequence[str]) -> Any:
         for number, text in numbered
     ]
     return {"chunks": chunks, "page_count": len(pages)}
+
+
+def _reducto_chunk(number: int, text: str) -> dict[str, Any]:
+    box = {"left": 0.1, "top": 0.1, "width": 0.5, "height": 0.1, "page": number}
+    return {
+        "content": text,
+        "embed": text,
+        "blocks": [{"type": "Text", "bbox": box, "content": text, "confidence": "high"}],
+    }
 
 
 RESULTS = tuple(name for name in RESULT_TABLES)

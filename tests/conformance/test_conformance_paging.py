@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from conformance_bench import KINDS, LISTING, RUNNING_WORD, SUCCESS_WORD, Bench, MakeBench
+from conformance_bench import KINDS, RUNNING_WORD, SUCCESS_WORD, Bench, MakeBench
 
 from dlt_docjobs.emulator import Faults, RequestRecord, TrueJob
 from dlt_docjobs.model.records import SyncRun
@@ -79,7 +79,8 @@ def finish_after_first_page(paging: Paging) -> Callable[[RequestRecord], None]:
     return on_request
 
 
-@pytest.fixture(scope="module", params=LISTING)
+# those with a list a kind; for one list of all kinds see test_conformance_one_list.py
+@pytest.fixture(scope="module", params=("llamacloud", "contextual"))
 def paging(request: pytest.FixtureRequest, make_bench: MakeBench) -> Paging:
     """Five syncs, each with new jobs and with a list that misbehaves in another way."""
     provider = request.param

@@ -31,6 +31,7 @@ HINTS = {
     "llamacloud": "https://api.cloud.eu.llamaindex.ai",
     "contextual": "/v1",
     "unsiloed": "auth_header",
+    "reducto": "https://eu.platform.reducto.ai",
 }
 
 

@@ -166,7 +166,7 @@ def test_a_reload_of_given_jobs_replaces_their_rows_and_no_others(story: Story, 
         rest = [row for row in before[name] if row["job_id"] not in ids(story, "within")]
         assert [row for row in after[name] if row["job_id"] not in ids(story, "within")] == rest
     if kind == "parse":
-        assert len(of_job(before, "chunks", job_id)) > 1
+        assert len(of_job(before, "segments", job_id)) > 1
         for name in ("pages", "chunks", "segments"):
             assert len(of_job(after, name, job_id)) == 1
         assert of_job(after, "chunks", job_id)[0]["content"] == "only page"

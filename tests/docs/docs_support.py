@@ -27,6 +27,7 @@ KEYS = {
     "llamacloud": "LLAMA_CLOUD_API_KEY",
     "contextual": "CONTEXTUAL_API_KEY",
     "unsiloed": "UNSILOED_API_KEY",
+    "reducto": "REDUCTO_API_KEY",
 }
 # its blocks are parts of a package, which tests/elsewhere installs and runs
 GUIDE = "docs/adding-a-provider.md"

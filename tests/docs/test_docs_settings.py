@@ -55,7 +55,7 @@ def test_the_commented_configuration_is_accepted(
     (project.folder / ".dlt").mkdir()
     (project.folder / ".dlt" / "config.toml").write_text(text)
     said = project.docjobs("check")
-    assert said.count("the key is accepted") == 3
+    assert said.count("the key is accepted") == 4
     settings = tomlkit.parse(text).unwrap()["sources"]["docjobs"]
     assert len(settings["llamacloud"]) > 20
 
@@ -70,7 +70,7 @@ def test_the_example_of_secrets_is_accepted(
     (project.folder / ".dlt" / "secrets.toml").write_text(filled_in(text, providers, postgres))
     url = {"SOURCES__DOCJOBS__LLAMACLOUD_EU__BASE_URL": providers.base_urls["llamacloud"]}
     said = project.docjobs("check", "--destination", "postgres", env=url)
-    assert said.count("the key is accepted") == 4
+    assert said.count("the key is accepted") == 5
     assert "postgres: connected" in said
 
 

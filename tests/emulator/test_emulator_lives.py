@@ -79,6 +79,9 @@ def test_every_status_of_every_provider_is_lived_through() -> None:
         *("Starting", "AwaitingUpload", "Queued", "Processing", "Succeeded", "Failed"),
         *("Cancelled", "queued", "processing", "completed", "review", "failed"),
     }
+    assert lived["reducto"] == {
+        *("Pending", "InProgress", "Completing", "Completed", "Failed", "Cancelled"),
+    }
 
 
 def test_no_life_is_longer_than_an_hour() -> None:
@@ -222,7 +225,10 @@ def test_a_given_result_is_served_and_counted(bare: Emulator, http: httpx.Client
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_reprocessing_replaces_the_result(bare: Emulator, provider: str) -> None:
-    statuses = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
+    statuses = {
+        **{"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"},
+        "reducto": "Completed",
+    }
     job = bare.add_job(provider, status=statuses[provider], pages=4)  # type: ignore[arg-type]
     bare.reprocess(job.job_id, pages=2)
     again = bare.job(job.job_id)

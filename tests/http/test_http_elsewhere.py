@@ -165,6 +165,60 @@ def test_nothing_else_is_asked(url: str) -> None:
     assert "hunter2" not in str(caught.value) and not caught.value.is_fatal
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://files.example.com/x", "https://a.b.c:443/x", "https://93.184.215.14/x"],
+)
+def test_any_public_host_is_asked_where_nobody_says_which(url: str) -> None:
+    script = Script(OK)
+    asyncio.run(get(make(script, result_hosts=("*",)), url))
+    (request,) = script.requests
+    assert KEY not in str(request.headers.raw)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://files.example.com/x",
+        "https://files.example.com:8443/x",
+        "https://files.example.com:22/x",
+        "https://user:hunter2@files.example.com/x",
+        "https://intranet/x",
+        "https://localhost/x",
+        "https://api.localhost/x",
+        "https://wiki.corp/x",
+        "https://metadata.google.internal/x",
+        "https://printer.local/x",
+        "https://10.0.0.1/x",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/x",
+    ],
+)
+def test_any_host_is_none_of_a_private_network(url: str) -> None:
+    script = Script(OK)
+    with pytest.raises(HostRefused) as caught:
+        asyncio.run(get(make(script, result_hosts=("*",)), url))
+    assert script.requests == [] and "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://inside.example.com/y", "http://files.example.com/y", "https://router.lan/y"],
+)
+def test_any_host_redirects_to_a_public_one_only(target: str) -> None:
+    script, names = Script(to(target), OK), Names(inside_example_com=[["10.0.0.1"]])
+    with pytest.raises((HostRefused, RedirectRefused)):
+        asyncio.run(get(make(script, names, result_hosts=("*",)), "https://files.example.com/x"))
+    assert len(script.requests) == 1
+
+
+def test_any_host_has_a_public_address() -> None:
+    script, names = Script(OK), Names(files_example_com=[[PUBLIC, "10.0.0.1"]])
+    with pytest.raises(HostRefused, match="no public address"):
+        asyncio.run(get(make(script, names, result_hosts=("*",)), "https://files.example.com/x"))
+    assert script.requests == []
+
+
 PRIVATE = (
     *("127.0.0.1", "127.8.9.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1"),
     *("169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "192.0.2.1"),

@@ -13,6 +13,8 @@ from http_support import JOB_PATH, KEY, NOON, OK, Script, fetch, fetch_json, mak
 from dlt_docjobs.http import (
     Answer,
     ApiError,
+    BeingDeleted,
+    Deleted,
     ErrorForm,
     Forbidden,
     InvalidRequest,
@@ -291,3 +293,49 @@ def test_half_json_is_refused(body: bytes) -> None:
 def test_an_answer_does_not_show_its_body() -> None:
     shown = repr(answer(b"SECRETTEXT"))
     assert "SECRETTEXT" not in shown and "10 bytes" in shown and "/p" in shown
+
+
+# -- deleted jobs -------------------------------------------------------------------------------
+
+WORDS = ErrorForm(
+    frozenset({"error"}), deleted=frozenset({"GONE_FOR_GOOD"}), deleting=frozenset({"GOING"})
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (410, b'{"error": {"name": "GONE_FOR_GOOD"}}', Deleted),
+        (404, b'{"other": [{"deep": "GONE_FOR_GOOD"}]}', Deleted),
+        (404, b"GONE_FOR_GOOD, said the API", Deleted),
+        (410, b'{"error": "gone"}', Deleted),
+        (409, b'{"error": {"code": "GOING"}}', BeingDeleted),
+        (404, b'{"error": "gone"}', NotFound),
+        (404, b'{"error": "NOT_GOING, ONGOING"}', NotFound),
+        (403, b'{"error": "no"}', Forbidden),
+    ],
+)
+def test_an_api_s_own_words_say_that_a_job_was_deleted(
+    status: int, body: bytes, kind: type[ApiError]
+) -> None:
+    script = Script(httpx.Response(status, content=body))
+    with pytest.raises(kind) as caught:
+        asyncio.run(fetch(make_client(script, error_form=WORDS, max_retries=3)))
+    assert type(caught.value) is kind and not caught.value.is_fatal
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (409, b'{"error": "busy"}'),
+        (410, b"<html>GONE_FOR_GOOD</html>"),
+        (410, b""),
+        (503, b'{"error": "GOING"}'),
+        (429, b'{"error": "GOING"}'),
+    ],
+)
+def test_what_is_no_word_of_the_api_s_is_asked_again(status: int, body: bytes) -> None:
+    script = Script(httpx.Response(status, content=body), OK)
+    asyncio.run(fetch(make_client(script, error_form=WORDS)))
+    assert len(script.requests) == 2

@@ -18,6 +18,7 @@ from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.contextual.api import ContextualApi
 from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
 from dlt_docjobs.providers.protocol import ContentPolicy
+from dlt_docjobs.providers.reducto.api import ReductoApi
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync.job_rows import (
     JobEntry,
@@ -32,6 +33,7 @@ APIS: dict[str, Any] = {
     "llamacloud": LlamaCloudApi,
     "contextual": ContextualApi,
     "unsiloed": UnsiloedApi,
+    "reducto": ReductoApi,
 }
 TEXT = "Jane Doe owes 12 EUR"
 
@@ -805,3 +807,12 @@ def test_an_answer_that_nests_too_deep_changes_nothing() -> None:
         desk.see("COMPLETED", created_at=at(0), payload={"deep": deep})
     assert desk.entry.row == row and desk.entry.events == []
     assert desk.see("COMPLETED").status == "succeeded"
+
+
+@pytest.mark.parametrize("is_uncommitted", [False, True])
+def test_a_vague_word_takes_nothing_back(is_uncommitted: bool) -> None:
+    desk = Desk("reducto")
+    desk.see("InProgress")
+    desk.end(is_uncommitted)
+    assert desk.see("Pending").provider_status == "InProgress"
+    assert [event.status for event in desk.events] == ["queued", "running"]

@@ -69,6 +69,10 @@ def refuse(provider: str, status: int, text: str | None = None, *, parse: bool =
         if parse and status in (404, 500):
             text = "Job not found" if text == _WORDS[404] else text
             return Answer(f'"{text}"', status, "text/plain; charset=utf-8")
+    if provider == "reducto":
+        if status == 429:
+            return Answer({"message": f"[CODE 2000] {text}"}, status)
+        return Answer({"error": {"message": text, "type": "error", "code": status}}, status)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 and provider != "unsiloed" else {}
     return Answer({"detail": text}, status, headers=headers)
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
-from dlt_docjobs.emulator.contents import contextual, extractions, forms, llamacloud, unsiloed
+from dlt_docjobs.emulator.contents import (
+    contextual,
+    extractions,
+    forms,
+    llamacloud,
+    reducto,
+    unsiloed,
+)
 from dlt_docjobs.emulator.contents.words import random_uuid
 from dlt_docjobs.emulator.jobs import Job
 
@@ -34,6 +42,8 @@ def content(job: Job) -> dict[str, Any]:
         return contextual.parse_content(rng, job.document_pages)
     if job.combination == ("unsiloed", "parse"):
         return unsiloed.parse_content(rng, job.document_pages)
+    if job.provider == "reducto":
+        return _reducto(job, rng)
     if job.job_kind == "classify":
         return extractions.classified(rng, job.provider, job.document_pages)
     if job.job_kind == "split":
@@ -43,6 +53,16 @@ def content(job: Job) -> dict[str, Any]:
     if job.combination == ("contextual", "extract"):
         return extractions.contextual(rng, has_attribution(job))
     return extractions.unsiloed(rng, job.document_pages)
+
+
+def _reducto(job: Job, rng: Random) -> dict[str, Any]:
+    if job.job_kind == "parse":
+        return reducto.parse_content(rng, job.document_pages)
+    if job.job_kind == "extract":
+        return reducto.extract_content(rng)
+    if job.job_kind == "classify":
+        return reducto.classify_content(rng)
+    return reducto.split_content(rng, job.document_pages)
 
 
 __all__ = ["content", "has_attribution", "random_uuid"]
