@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dlt_docjobs.views import create_views
 
     contextual: SourceFactory[Any, DltSource]
+    landingai: SourceFactory[Any, DltSource]
     llamacloud: SourceFactory[Any, DltSource]
     unsiloed: SourceFactory[Any, DltSource]
 
@@ -46,6 +47,7 @@ __all__ = [
     "__version__",
     "contextual",
     "create_views",
+    "landingai",
     "llamacloud",
     "run",
     "source",
