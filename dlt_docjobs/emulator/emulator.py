@@ -24,19 +24,20 @@ from dlt_docjobs.emulator.world import World
 from dlt_docjobs.model.vocabulary import JobKind
 
 API_KEY: Final = "emulator-key"
-"""The one key that all three providers accept."""
+"""The one key that all providers accept."""
 
 _HOST: Final = "127.0.0.1"
 _PATHS: Final[dict[Provider, str]] = {
     "llamacloud": "/llamacloud",
     "contextual": "/contextual/v1",
     "unsiloed": "/unsiloed",
+    "landingai": "/landingai",
 }
 _PATIENCE: Final = 10.0
 
 
 class Emulator:
-    """LlamaCloud, Contextual AI and Unsiloed AI on loopback.
+    """The providers' APIs on loopback.
 
     A context manager; or call `start()` and `stop()`. Its methods may be called from any thread,
     and from `faults.on_request`.
@@ -177,7 +178,7 @@ class Emulator:
 
     @property
     def requests(self) -> list[RequestRecord]:
-        """The requests of the three APIs, oldest first; of the control endpoints none."""
+        """The requests of the APIs, oldest first; of the control endpoints none."""
         return list(self._front.requests)
 
     def clear_requests(self) -> None:
@@ -244,18 +245,19 @@ class Emulator:
                 place of `status` and `created_at`. Nothing happens to the job by itself then.
             hang: It stays open for ever.
             pages: Pages of its document.
-            failed_pages: 1-based numbers of those that fail (LlamaCloud parse).
+            failed_pages: 1-based numbers of those that fail (LlamaCloud and LandingAI parse).
             document_name: Its name.
             result: The result in place of a drawn one, as `emulator.contents.content` has it:
                 `{"items": {"pages": […]}, "metadata": …}` (LlamaCloud parse), `{"pages": […]}`
                 (Contextual parse), `{"chunks": […], "page_count": n}` (Unsiloed parse),
                 `{"extract_result": …, "field_metadata": …}`, `{"results": …, "metadata": …}`,
-                `{"result": …, "metadata": …}`.
+                `{"result": …, "metadata": …}`; LandingAI's `{"markdown": …, "structure": …}` and
+                `{"extraction": …, "extraction_metadata": …, "markdown": …}`.
             error_message: What it says when it fails.
             tier: LlamaCloud's tier.
             credits: Already recorded by billing; by default that takes 600 virtual seconds.
             user_metadata: LlamaCloud's tags.
-            parse_job_id: The parse job behind a LlamaCloud extract job.
+            parse_job_id: The parse job behind a LlamaCloud or LandingAI extract job.
 
         Raises:
             ValueError: There is no such provider or kind.

@@ -23,13 +23,16 @@ def count_facts(job: Job) -> ResultFacts:
 
 def _count(job: Job) -> ResultFacts:
     if job.job_kind != "parse":
-        # Contextual never says how many pages it has extracted from.
-        return ResultFacts(pages=0 if job.provider == "contextual" else job.document_pages)
+        # Contextual and LandingAI never say how many pages they have extracted from.
+        tells_none = job.provider in ("contextual", "landingai")
+        return ResultFacts(pages=0 if tells_none else job.document_pages)
     body = content(job)
     if job.provider == "llamacloud":
         return _count_llamacloud((body.get("items") or {}).get("pages") or [])
     if job.provider == "contextual":
         return _count_contextual(body.get("pages") or [])
+    if job.provider == "landingai":
+        return _count_landingai((body.get("structure") or {}).get("children") or [])
     return _count_unsiloed(body.get("chunks") or [], int(body.get("page_count") or 0))
 
 
@@ -80,5 +83,20 @@ def _count_unsiloed(chunks: list[dict[str, Any]], pages: int) -> ResultFacts:
         chunk_count=len(chunks),
         segment_count=len(segments),
         ocr_count=sum(len(segment.get("ocr") or []) for segment in segments),
+        segments_by_type=dict(sorted(types.items())),
+    )
+
+
+def _count_landingai(pages: list[dict[str, Any]]) -> ResultFacts:
+    good = [page for page in pages if page.get("status") != "failed"]
+    elements = [element for page in pages for element in page.get("children") or []]
+    types = Counter(canonical_segment_type("landingai", one.get("type")) for one in elements)
+    return ResultFacts(
+        pages=len(pages),
+        failed_pages=len(pages) - len(good),
+        chunk_count=len(good),
+        # a table's cells are no segments
+        segment_count=len(elements),
+        ocr_count=sum(len(one.get("atomic_grounding") or []) for one in elements),
         segments_by_type=dict(sorted(types.items())),
     )

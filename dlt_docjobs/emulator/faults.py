@@ -118,6 +118,13 @@ class Faults:
     data_points: bool = False
     """LlamaCloud serves `/api/v1/job-data-points`; otherwise 404."""
     unsiloed_header: Literal["api-key", "X-API-Key", "Authorization"] = "api-key"
+    landingai_page_size: Literal["pageSize", "page_size"] = "pageSize"
+    """The name of the page size that LandingAI obeys: the SDK's or the documentation's."""
+    landingai_form: Literal["current", "old"] = "current"
+    """`old`: LandingAI's answers as they were before 17 July 2026."""
+    landingai_delivery: Literal["inline", "receipt", "large"] = "inline"
+    """Where LandingAI's results lie: in the answer, at a URL of the user's own that nobody can
+    read, or at one of the provider's, as large results of v1."""
 
     on_request: Callable[[RequestRecord], None] | None = None
     """Called after each answer, before it is sent. It may change the emulator's jobs or faults; it

@@ -21,6 +21,8 @@ FIRST_STATUS: Final[dict[Combination, str]] = {
     ("unsiloed", "extract"): "queued",
     ("unsiloed", "classify"): "queued",
     ("unsiloed", "split"): "queued",
+    ("landingai", "parse"): "pending",
+    ("landingai", "extract"): "pending",
 }
 
 RUNNING_STATUS: Final[dict[Combination, str]] = {
@@ -34,6 +36,8 @@ RUNNING_STATUS: Final[dict[Combination, str]] = {
     ("unsiloed", "extract"): "processing",
     ("unsiloed", "classify"): "processing",
     ("unsiloed", "split"): "processing",
+    ("landingai", "parse"): "processing",
+    ("landingai", "extract"): "processing",
 }
 
 ENDINGS: Final[dict[Combination, tuple[tuple[str, float], ...]]] = {
@@ -47,6 +51,8 @@ ENDINGS: Final[dict[Combination, tuple[tuple[str, float], ...]]] = {
     ("unsiloed", "extract"): (("completed", 0.7), ("review", 0.18), ("failed", 0.12)),
     ("unsiloed", "classify"): (("completed", 0.9), ("failed", 0.1)),
     ("unsiloed", "split"): (("completed", 0.9), ("failed", 0.1)),
+    ("landingai", "parse"): (("completed", 0.86), ("failed", 0.1), ("cancelled", 0.04)),
+    ("landingai", "extract"): (("completed", 0.86), ("failed", 0.1), ("cancelled", 0.04)),
 }
 
 ERRORS: Final = (

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from dlt_docjobs.model.vocabulary import Vocabulary
-from dlt_docjobs.providers import contextual, llamacloud, unsiloed
+from dlt_docjobs.providers import contextual, landingai, llamacloud, unsiloed
 
-Provider = Literal["llamacloud", "contextual", "unsiloed"]
-PROVIDERS: Final[tuple[Provider, ...]] = ("llamacloud", "contextual", "unsiloed")
+Provider = Literal["llamacloud", "contextual", "unsiloed", "landingai"]
+PROVIDERS: Final[tuple[Provider, ...]] = ("llamacloud", "contextual", "unsiloed", "landingai")
 
 _WORDS: Final[dict[str, Vocabulary]] = {
     module.PROVIDER.name: module.PROVIDER.vocabulary
-    for module in (llamacloud, contextual, unsiloed)
+    for module in (llamacloud, contextual, unsiloed, landingai)
 }
 
 

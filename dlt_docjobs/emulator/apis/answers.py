@@ -47,6 +47,9 @@ _WORDS = {
 }
 
 
+_CODES = {401: "unauthorized", 402: "payment_required", 403: "forbidden", 404: "not_found"}
+
+
 def refuse(provider: str, status: int, text: str | None = None, *, parse: bool = False) -> Answer:
     """A refusal as a provider words it.
 
@@ -69,6 +72,8 @@ def refuse(provider: str, status: int, text: str | None = None, *, parse: bool =
         if parse and status in (404, 500):
             text = "Job not found" if text == _WORDS[404] else text
             return Answer(f'"{text}"', status, "text/plain; charset=utf-8")
+    if provider == "landingai":
+        return Answer({"code": _CODES.get(status, "error"), "message": text}, status)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 and provider != "unsiloed" else {}
     return Answer({"detail": text}, status, headers=headers)
 

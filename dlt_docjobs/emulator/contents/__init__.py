@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dlt_docjobs.emulator.contents import contextual, extractions, llamacloud, unsiloed
+from dlt_docjobs.emulator.contents import contextual, extractions, landingai, llamacloud, unsiloed
 from dlt_docjobs.emulator.contents.words import random_uuid
 from dlt_docjobs.emulator.jobs import Job
 
@@ -26,6 +26,11 @@ def content(job: Job) -> dict[str, Any]:
         return contextual.parse_content(rng, job.document_pages)
     if job.combination == ("unsiloed", "parse"):
         return unsiloed.parse_content(rng, job.document_pages)
+    if job.combination == ("landingai", "parse"):
+        words_of = "verity" in (job.tier or "")
+        return landingai.parse_content(rng, job.document_pages, job.failed_pages, words_of)
+    if job.combination == ("landingai", "extract"):
+        return extractions.landingai(rng)
     if job.job_kind == "classify":
         return extractions.classified(rng, job.provider, job.document_pages)
     if job.job_kind == "split":

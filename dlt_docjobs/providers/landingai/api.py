@@ -19,6 +19,7 @@ from dlt_docjobs.http import (
     UnreadableBody,
     decode_json,
 )
+from dlt_docjobs.model.cleaning import without_content
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.values import to_flag
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, is_terminal
@@ -122,7 +123,7 @@ class LandingaiApi(ProviderApi):
             with answers.kept_whole(answer):
                 reply = JobAnswer(_observe(kind, body, answer, job_id), size=len(answer.body))
             if _has_succeeded(reply):
-                reply.extraction = _extraction(body)
+                reply.extraction = self._extraction(body)
                 await self._look_elsewhere(reply, body, answer)
             return reply
         answer, reading = await self._get_result(path, [])
@@ -161,8 +162,8 @@ class LandingaiApi(ProviderApi):
         kind, job_id = reply.observation.ref
         if kind == "extract":
             there, found = await self.client.get_elsewhere(url, _json)
-            reply.extraction = _extraction(found) or _extraction({"result": found})
-            rest = found if _extraction(found) else {"result": found}
+            rest = found if _part(found) else {"result": found}
+            reply.extraction = self._extraction(rest)
         else:
             there, reading = await self.client.get_elsewhere(url, self.reader.read)
             with answers.kept_whole(there):
@@ -172,6 +173,16 @@ class LandingaiApi(ProviderApi):
         if reply.has_result:
             beside = {key: rest[key] for key in results.RESULT_KEYS & rest.keys()}
             reply.observation = _observe(kind, {**body, **beside}, answer, job_id)
+
+    def _extraction(self, body: Any) -> Extraction | None:
+        part = _part(body)
+        if part.get("extraction") is None:
+            return None
+        mirror = part.get("extraction_metadata")
+        if not self.policy.include_content:
+            # every leaf repeats its value, and any key may be the user's own
+            mirror = without_content(_without_values(mirror), frozenset())
+        return Extraction(part["extraction"], mirror)
 
     async def check(self) -> None:
         """Lists one parse job."""
@@ -196,11 +207,17 @@ def _part(body: Any) -> dict[str, Any]:
     return answers.as_mapping(fields.get("result")) or answers.as_mapping(fields.get("data"))
 
 
-def _extraction(body: Any) -> Extraction | None:
-    part = _part(body)
-    if part.get("extraction") is None:
-        return None
-    return Extraction(part["extraction"], part.get("extraction_metadata"))
+def _without_values(mirror: Any) -> Any:
+    """The mirror of an extraction without what was extracted: places only."""
+    if isinstance(mirror, list):
+        return [_without_values(entry) for entry in mirror]
+    if not isinstance(mirror, dict):
+        return mirror
+    is_leaf = "value" in mirror and mirror.keys() & {"ranges", "spans"}
+    return {
+        key: None if is_leaf and key == "value" else _without_values(entry)
+        for key, entry in mirror.items()
+    }
 
 
 def _payload(kind: JobKind, body: dict[str, Any]) -> dict[str, Any]:
