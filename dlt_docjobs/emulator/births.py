@@ -9,14 +9,14 @@ from dlt_docjobs.emulator.contents import words
 from dlt_docjobs.emulator.jobs import Combination, Job
 
 SHARES: Final[dict[Combination, float]] = {
-    ("llamacloud", "parse"): 0.24,
+    ("llamacloud", "parse"): 0.36,
     ("llamacloud", "extract"): 0.1,
     ("llamacloud", "classify"): 0.02,
     ("llamacloud", "split"): 0.02,
-    ("contextual", "parse"): 0.18,
+    ("contextual", "parse"): 0.12,
     ("contextual", "extract"): 0.10,
-    ("unsiloed", "parse"): 0.14,
-    ("unsiloed", "extract"): 0.06,
+    ("unsiloed", "parse"): 0.10,
+    ("unsiloed", "extract"): 0.04,
     ("unsiloed", "classify"): 0.01,
     ("unsiloed", "split"): 0.01,
     ("landingai", "parse"): 0.08,

@@ -15,9 +15,11 @@ from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.tables import RESULT_TABLES
 from dlt_docjobs.testing.warehouse import DATASET, Tables, Warehouse
 
-PROVIDERS = ("llamacloud", "contextual", "unsiloed")
+PROVIDERS = ("llamacloud", "contextual", "unsiloed", "landingai")
 KINDS = ("parse", "extract")
-LISTING = ("llamacloud", "contextual")
+LISTING = ("llamacloud", "contextual", "landingai")
+# asking for a status brings the result
+STATUS_HAS_RESULT = {("unsiloed", "extract"), ("landingai", "parse"), ("landingai", "extract")}
 
 QUEUED_WORD = {
     ("llamacloud", "parse"): "PENDING",
@@ -26,6 +28,8 @@ QUEUED_WORD = {
     ("contextual", "extract"): "pending",
     ("unsiloed", "parse"): "Starting",
     ("unsiloed", "extract"): "queued",
+    ("landingai", "parse"): "pending",
+    ("landingai", "extract"): "pending",
 }
 RUNNING_WORD = {
     ("llamacloud", "parse"): "RUNNING",
@@ -34,6 +38,8 @@ RUNNING_WORD = {
     ("contextual", "extract"): "processing",
     ("unsiloed", "parse"): "Processing",
     ("unsiloed", "extract"): "processing",
+    ("landingai", "parse"): "processing",
+    ("landingai", "extract"): "processing",
 }
 SUCCESS_WORD = {
     ("llamacloud", "parse"): "COMPLETED",
@@ -42,6 +48,8 @@ SUCCESS_WORD = {
     ("contextual", "extract"): "completed",
     ("unsiloed", "parse"): "Succeeded",
     ("unsiloed", "extract"): "completed",
+    ("landingai", "parse"): "completed",
+    ("landingai", "extract"): "completed",
 }
 FAILURE_WORD = {
     ("llamacloud", "parse"): "FAILED",
@@ -50,6 +58,8 @@ FAILURE_WORD = {
     ("contextual", "extract"): "failed",
     ("unsiloed", "parse"): "Failed",
     ("unsiloed", "extract"): "failed",
+    ("landingai", "parse"): "failed",
+    ("landingai", "extract"): "failed",
 }
 
 NO_RESULTS = ("jobs", "job_status_history")
@@ -199,8 +209,10 @@ MakeBench = Callable[..., Bench]
 
 
 def asks_for_result(record: RequestRecord) -> bool:
-    """Whether a request asks for a result (an answer of Unsiloed's extract carries it anyway)."""
+    """Whether a request asks for a result (where a status brings it along, none does)."""
     parts = record.path.strip("/").split("/")
+    if record.provider == "landingai":
+        return False
     if record.provider == "contextual":
         return parts[-1] == "results"
     if record.provider == "unsiloed":
@@ -230,6 +242,9 @@ def result_of(provider: str, kind: str, pages: Sequence[str]) -> Any:
             return {"extract_result": value, "field_metadata": None}
         if provider == "contextual":
             return {"results": value, "metadata": {}}
+        if provider == "landingai":
+            leaf = {"field": [{"value": text, "ranges": None} for text in pages]}
+            return {"extraction": value, "extraction_metadata": leaf, "markdown": "\n".join(pages)}
         return {"result": value, "metadata": {"page_count": len(pages)}}
     numbered = list(enumerate(pages, 1))
     if provider == "llamacloud":
@@ -251,6 +266,8 @@ def result_of(provider: str, kind: str, pages: Sequence[str]) -> Any:
             for number, text in numbered
         ]
         return {"pages": [{"index": at, "blocks": found} for at, found in enumerate(blocks)]}
+    if provider == "landingai":
+        return _structure_of(pages)
     chunks = [
         {
             "chunk_id": f"chunk-{number}",
@@ -276,6 +293,23 @@ def result_of(provider: str, kind: str, pages: Sequence[str]) -> Any:
         for number, text in numbered
     ]
     return {"chunks": chunks, "page_count": len(pages)}
+
+
+def _structure_of(pages: Sequence[str]) -> Any:
+    """LandingAI's: one text a page, whose range follows that of the page before."""
+    box = {"xmin": 0.1, "ymin": 0.1, "xmax": 0.9, "ymax": 0.2}
+    children, start = [], 0
+    for number, text in enumerate(pages, 1):
+        place = {"page": number, "range": {"start": start, "end": start + len(text)}, "box": box}
+        element = {"type": "text", "id": f"text-{number}", "grounding": place}
+        element["atomic_grounding"] = [{**place, "confidence": 0.5}]
+        page = {"type": "page", "status": "ok", "grounding": place, "children": [element]}
+        children.append(page)
+        start += len(text) + 2
+    return {
+        "markdown": "\n\n".join(pages),
+        "structure": {"type": "document", "children": children},
+    }
 
 
 RESULTS = tuple(name for name in RESULT_TABLES)
