@@ -31,6 +31,7 @@ HINTS = {
     "llamacloud": "https://api.cloud.eu.llamaindex.ai",
     "contextual": "/v1",
     "unsiloed": "auth_header",
+    "landingai": "https://api.ade.eu-west-1.landing.ai",
 }
 
 
