@@ -45,7 +45,10 @@ def test_the_world_at_start(world: Emulator) -> None:
     jobs = world.jobs()
     assert len(jobs) == len({job.job_id for job in jobs}) == 240
     counts = Counter((job.provider, job.job_kind) for job in jobs)
-    assert set(counts) == set(FIRST_STATUS) and counts.most_common(1)[0][0] == ("llamacloud", "parse")
+    assert set(counts) == set(FIRST_STATUS) and counts.most_common(1)[0][0] == (
+        "llamacloud",
+        "parse",
+    )
     still_open = [job for job in jobs if not job.is_terminal]
     assert 0.05 <= len(still_open) / len(jobs) <= 0.1
     now = datetime.now(timezone.utc)
@@ -221,7 +224,12 @@ def test_a_given_result_is_served_and_counted(bare: Emulator, http: httpx.Client
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_reprocessing_replaces_the_result(bare: Emulator, provider: str) -> None:
-    statuses = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded", "landingai": "completed"}
+    statuses = {
+        "llamacloud": "COMPLETED",
+        "contextual": "completed",
+        "unsiloed": "Succeeded",
+        "landingai": "completed",
+    }
     job = bare.add_job(provider, status=statuses[provider], pages=4)  # type: ignore[arg-type]
     bare.reprocess(job.job_id, pages=2)
     again = bare.job(job.job_id)

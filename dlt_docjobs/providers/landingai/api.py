@@ -33,6 +33,7 @@ from dlt_docjobs.providers.protocol import (
     ListRange,
     ProviderApi,
 )
+from dlt_docjobs.results.leftovers import put
 
 _MAX_PAGE: Final = 100
 _EXTRACTED: Final = frozenset({"extraction", "extraction_metadata", "markdown"})
@@ -220,27 +221,23 @@ def _without_values(mirror: Any) -> Any:
     }
 
 
-def _payload(kind: JobKind, body: dict[str, Any]) -> dict[str, Any]:
-    """What an answer says beside the result; progress is another one each time."""
-    payload = {key: value for key, value in body.items() if key != "progress"}
-    for key in results.RESULT_KEYS & payload.keys():
-        part = payload[key]
-        if isinstance(part, dict):
-            # of the Markdown the parse job has the original
-            taken = _EXTRACTED if kind == "extract" else frozenset[str]()
-            part = {name: value for name, value in part.items() if name not in taken}
-            payload[key] = _without_name(part, payload)
-    return _without_name(payload, payload)
+def _payload(body: dict[str, Any]) -> dict[str, Any]:
+    """What an answer says beside the result, as a receipt has it: with the metadata at the top.
 
-
-def _without_name(part: dict[str, Any], payload: dict[str, Any]) -> dict[str, Any]:
-    """Lifts the document's name, which v1 has in its metadata, to where names may be hashed."""
-    metadata = part.get("metadata")
+    Progress is another one each time. v1 has the document's name in its metadata; at the top it
+    may be hashed.
+    """
+    left_out = results.RESULT_KEYS | {"progress"}
+    payload = {key: value for key, value in body.items() if key not in left_out}
+    for key, value in _part(body).items():
+        # of an extract job's Markdown the parse job has the original
+        if key not in _EXTRACTED and payload.get(key) != value:
+            put(payload, key, value)
+    metadata = payload.get("metadata")
     if isinstance(metadata, dict) and "filename" in metadata:
+        payload["metadata"] = {key: metadata[key] for key in metadata if key != "filename"}
         payload["filename"] = metadata["filename"]
-        rest = {name: value for name, value in metadata.items() if name != "filename"}
-        part["metadata"] = rest
-    return part
+    return payload
 
 
 def _observe(kind: JobKind, row: Any, answer: Answer, job_id: str | None = None) -> JobObservation:
@@ -269,7 +266,7 @@ def _observe(kind: JobKind, row: Any, answer: Answer, job_id: str | None = None)
         credits=metadata.credit_usage if credits is None else credits,
         has_progress=job.progress is not None,
         progress_percent=None if job.progress is None else 100 * job.progress,
-        payload=_payload(kind, row),
+        payload=_payload(row),
     )
 
 
