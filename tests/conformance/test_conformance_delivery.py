@@ -27,7 +27,7 @@ def test_a_result_is_loaded_wherever_and_in_whichever_form_it_lies(
     tables = bench.tables()
     for job in bench.truth(PROVIDER):
         row = job_row(tables, job.job_id)
-        assert (row["results_state"], row["credits"]) == ("loaded", 0.75 * job.document_pages)
+        assert (row["results_state"], row["credits"]) == ("loaded", job.document_pages)
         if form == "current":
             assert row["created_at"] == job.created_at
         assert "X-Amz-Signature" not in row["payload"]
@@ -49,7 +49,7 @@ def test_a_result_that_was_delivered_to_the_user_is_not_waited_for(make_bench: M
     assert (run.exit_code, run.error, run.pending_results) == (0, None, 0)
     assert len(bench.requests) == 4, "two lists, two jobs"
     for row in bench.tables()["jobs"]:
-        assert (row["results_state"], row["credits"]) == ("none", 1.5)
+        assert (row["results_state"], row["credits"]) == ("none", 2)
         assert "output_url" in row["payload"] and "X-Amz-Signature" not in row["payload"]
     # the lists alone: nothing is asked for again
     assert (bench.sync(PROVIDER).exit_code, len(bench.requests)) == (0, 2)
