@@ -32,7 +32,7 @@ PAGES: Final = (
     *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("docs/**/*.md"))),
 )
 PROVIDERS: Final[dict[str, Provider]] = {
-    name: registry.provider(name) for name in ("llamacloud", "contextual", "unsiloed")
+    name: registry.provider(name) for name in ("llamacloud", "contextual", "unsiloed", "landingai")
 }
 NAMES: Final = {name: declared.title for name, declared in PROVIDERS.items()}
 # arguments of one call; as configuration they would hold for every sync
@@ -244,7 +244,7 @@ def key_variables() -> str:
 
 
 def config_file() -> str:
-    """The commented defaults of all three providers: `.dlt/config.toml`."""
+    """The commented defaults of all providers: `.dlt/config.toml`."""
     lines = [
         "# Configuration of dlt-docjobs. Every key is optional. What is commented out is the",
         "# default or, where there is none, an example. API keys belong into secrets.toml: see",

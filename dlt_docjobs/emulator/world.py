@@ -1,4 +1,4 @@
-"""The world of the three providers: all jobs, and how they live as the clock is moved."""
+"""The world of the providers: all jobs, and how they live as the clock is moved."""
 
 from __future__ import annotations
 
