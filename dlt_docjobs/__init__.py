@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dlt_docjobs.views import create_views
 
     contextual: SourceFactory[Any, DltSource]
+    landingai: SourceFactory[Any, DltSource]
     llamacloud: SourceFactory[Any, DltSource]
     reducto: SourceFactory[Any, DltSource]
     unsiloed: SourceFactory[Any, DltSource]
@@ -47,6 +48,7 @@ __all__ = [
     "__version__",
     "contextual",
     "create_views",
+    "landingai",
     "llamacloud",
     "reducto",
     "run",

@@ -32,7 +32,8 @@ PAGES: Final = (
     *(path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("docs/**/*.md"))),
 )
 PROVIDERS: Final[dict[str, Provider]] = {
-    name: registry.provider(name) for name in ("llamacloud", "contextual", "unsiloed", "reducto")
+    name: registry.provider(name)
+    for name in ("llamacloud", "contextual", "unsiloed", "reducto", "landingai")
 }
 NAMES: Final = {name: declared.title for name, declared in PROVIDERS.items()}
 # arguments of one call; as configuration they would hold for every sync

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from views_support import MakeWarehouse, Warehouse
 
 _PREFIXES = ("SOURCES__", "DESTINATION__", "CREDENTIALS", "RUNTIME__", "DLT_", "EXTRACT__")
-_PREFIXES += ("NORMALIZE__", "LOAD__", "LLAMA_", "CONTEXTUAL_", "UNSILOED_", "HTTP_PROXY")
+_PREFIXES += (
+    "NORMALIZE__",
+    "LOAD__",
+    "LLAMA_",
+    "CONTEXTUAL_",
+    "UNSILOED_",
+    "VISION_AGENT_",
+    "HTTP_PROXY",
+)
 
 
 def _isolate() -> Path:

@@ -74,8 +74,8 @@ def demo(args: argparse.Namespace) -> int:
         Emulator(seed=args.seed) as emulator,
     ):
         print(
-            f"Emulating four providers with {len(emulator.jobs())} jobs of the last three weeks "
-            f"on loopback; loading into {FILE}.\n"
+            f"Emulating {len(emulator.base_urls)} providers with {len(emulator.jobs())} jobs of "
+            f"the last three weeks on loopback; loading into {FILE}.\n"
         )
         with _without_configuration(folder):
             first = _sync_all(emulator, file, folder)
@@ -107,6 +107,7 @@ def _sync_all(emulator: Emulator, file: Path, folder: str) -> list[SyncRun]:
         "contextual": source("contextual", api_key=key, base_url=url["contextual"]),
         "unsiloed": source("unsiloed", api_key=key, base_url=url["unsiloed"], job_ids=targets),
         "reducto": source("reducto", api_key=key, base_url=url["reducto"]),
+        "landingai": source("landingai", api_key=key, base_url=url["landingai"]),
     }
     rows = []
     for name, made in sources.items():

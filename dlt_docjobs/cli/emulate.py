@@ -19,7 +19,7 @@ _NAMED: Final = 3
 
 
 def emulate(args: argparse.Namespace) -> int:
-    """Serves the three providers' APIs on loopback until it is interrupted."""
+    """Serves the providers' APIs on loopback until it is interrupted."""
     if not 0 <= args.port <= _HIGHEST_PORT:
         raise UsageError(f"--port is from 0 (any free one) to {_HIGHEST_PORT}, not {args.port}")
     if args.jobs < 0:

@@ -1,4 +1,4 @@
-"""An emulator of the three providers' HTTP APIs on loopback, with life and faults.
+"""An emulator of the providers' HTTP APIs on loopback, with life and faults.
 
     with Emulator(seed=7, jobs=300) as emulator:
         emulator.base_urls["llamacloud"], emulator.api_key

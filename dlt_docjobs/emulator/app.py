@@ -12,7 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from dlt_docjobs.emulator.apis import contextual, data_points, llamacloud, reducto, unsiloed
+from dlt_docjobs.emulator.apis import (
+    contextual,
+    data_points,
+    landingai,
+    llamacloud,
+    reducto,
+    unsiloed,
+)
 from dlt_docjobs.emulator.apis.answers import Answer, Refusal, refuse
 from dlt_docjobs.emulator.apis.call import Call
 from dlt_docjobs.emulator.encoding import encode
@@ -58,11 +65,21 @@ ROUTES: Final[dict[Provider, dict[str, Handler]]] = {
         "/job/{job_id}": reducto.get_job,
         _STORE: reducto.get_stored,
     },
+    "landingai": {
+        "/v2/parse/jobs": landingai.list_parse,
+        "/v2/parse/jobs/{job_id}": landingai.get_parse,
+        "/v2/extract/jobs": landingai.list_extract,
+        "/v2/extract/jobs/{job_id}": landingai.get_extract,
+        landingai.FILES + "/{job_id}": landingai.get_file,
+    },
 }
 """Every path that is served; all of them answer GET only."""
 
 
 def _authorised(provider: Provider, faults: Faults, request: Request, key: str) -> bool:
+    if request.url.path.startswith(f"/{provider}{landingai.FILES}/"):
+        # whoever has the URL may read what lies behind it, and storage refuses a key beside it
+        return "authorization" not in request.headers
     header = faults.unsiloed_header if provider == "unsiloed" else "Authorization"
     given = request.headers.get(header, "")
     if header == "Authorization":

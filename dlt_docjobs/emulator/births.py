@@ -13,20 +13,23 @@ SHARES: Final[dict[Combination, float]] = {
     ("llamacloud", "extract"): 0.1,
     ("llamacloud", "classify"): 0.02,
     ("llamacloud", "split"): 0.02,
-    ("contextual", "parse"): 0.18,
+    ("contextual", "parse"): 0.12,
     ("contextual", "extract"): 0.10,
-    ("unsiloed", "parse"): 0.14,
-    ("unsiloed", "extract"): 0.06,
+    ("unsiloed", "parse"): 0.10,
+    ("unsiloed", "extract"): 0.04,
     ("unsiloed", "classify"): 0.01,
     ("unsiloed", "split"): 0.01,
     ("reducto", "parse"): 0.12,
     ("reducto", "extract"): 0.08,
     ("reducto", "classify"): 0.04,
     ("reducto", "split"): 0.04,
+    ("landingai", "parse"): 0.08,
+    ("landingai", "extract"): 0.04,
 }
 """How jobs are spread over providers and kinds: weights."""
 
 _TIERS: Final = ("fast", "cost_effective", "agentic", "agentic", "agentic_plus")
+_MODELS: Final = ("dpt-3-pro-20260710", "dpt-3-verity-20261001")
 _PRICES: Final = {"fast": 1.0, "cost_effective": 3.0, "agentic": 10.0, "agentic_plus": 45.0}
 
 
@@ -52,6 +55,9 @@ def _job_id(rng: random.Random, combination: Combination) -> str:
     if combination == ("contextual", "extract"):
         # The docs type it as a plain string, where the parse id is a uuid.
         return f"extract_{drawn.replace('-', '')[:24]}"
+    if provider == "landingai":
+        # 26 letters and digits behind the kind
+        return f"{kind}-01{drawn.replace('-', '')[:24]}"
     return drawn
 
 
@@ -67,7 +73,7 @@ def bear(seed: str, combination: Combination, parse_job: Job | None = None) -> J
     Args:
         seed: The job's own seed; everything about it follows from it.
         combination: Its provider and kind.
-        parse_job: Of LlamaCloud's: the parse job that it works on, if it does.
+        parse_job: Of LlamaCloud's and LandingAI's: the parse job that it works on, if it does.
     """
     rng = random.Random(f"{seed}:birth")
     job_id = _job_id(rng, combination)
@@ -90,4 +96,10 @@ def bear(seed: str, combination: Combination, parse_job: Job | None = None) -> J
         job.price = pages * 1.5
     elif job.provider == "unsiloed":
         job.price = float(pages * rng.randint(1, 3))
+    elif job.provider == "landingai":
+        models = _MODELS if job.job_kind == "parse" else ("extract-20260710",)
+        job.tier = rng.choice(models)
+        job.failed_pages = _failed_pages(rng, pages) if job.job_kind == "parse" else frozenset()
+        job.price = pages * 0.75
+        job.parse_job_id = parse_job.job_id if parse_job is not None else None
     return job

@@ -32,12 +32,13 @@ _PATHS: Final[dict[Provider, str]] = {
     "contextual": "/contextual/v1",
     "unsiloed": "/unsiloed",
     "reducto": "/reducto",
+    "landingai": "/landingai",
 }
 _PATIENCE: Final = 10.0
 
 
 class Emulator:
-    """LlamaCloud, Contextual AI, Unsiloed AI and Reducto on loopback.
+    """The providers' APIs on loopback.
 
     A context manager; or call `start()` and `stop()`. Its methods may be called from any thread,
     and from `faults.on_request`.
@@ -178,7 +179,7 @@ class Emulator:
 
     @property
     def requests(self) -> list[RequestRecord]:
-        """The requests of the three APIs, oldest first; of the control endpoints none."""
+        """The requests of the APIs, oldest first; of the control endpoints none."""
         return list(self._front.requests)
 
     def clear_requests(self) -> None:
@@ -245,18 +246,20 @@ class Emulator:
                 place of `status` and `created_at`. Nothing happens to the job by itself then.
             hang: It stays open for ever.
             pages: Pages of its document.
-            failed_pages: 1-based numbers of those that fail (LlamaCloud parse).
+            failed_pages: 1-based numbers of those that fail (LlamaCloud and LandingAI parse).
             document_name: Its name.
             result: The result in place of a drawn one, as `emulator.contents.content` has it:
                 `{"items": {"pages": […]}, "metadata": …}` (LlamaCloud parse), `{"pages": […]}`
                 (Contextual parse), `{"chunks": […], "page_count": n}` (Unsiloed and Reducto parse),
                 `{"extract_result": …, "field_metadata": …}`, `{"results": …, "metadata": …}`,
-                `{"result": …, "metadata": …}`, `{"result": …, "citations": …}` (Reducto).
+                `{"result": …, "metadata": …}`, `{"result": …, "citations": …}` (Reducto);
+                LandingAI's `{"markdown": …, "structure": …}` and
+                `{"extraction": …, "extraction_metadata": …, "markdown": …}`.
             error_message: What it says when it fails.
             tier: LlamaCloud's tier.
             credits: Already recorded by billing; by default that takes 600 virtual seconds.
             user_metadata: LlamaCloud's tags.
-            parse_job_id: The parse job behind a LlamaCloud extract job.
+            parse_job_id: The parse job behind a LlamaCloud or LandingAI extract job.
 
         Raises:
             ValueError: There is no such provider or kind.

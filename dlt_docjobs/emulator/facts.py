@@ -23,8 +23,9 @@ def count_facts(job: Job) -> ResultFacts:
 
 def _count(job: Job) -> ResultFacts:
     if job.job_kind != "parse":
-        # Contextual never says how many pages it has extracted from.
-        return ResultFacts(pages=0 if job.provider == "contextual" else job.document_pages)
+        # Contextual and LandingAI never say how many pages they have extracted from.
+        tells_none = job.provider in ("contextual", "landingai")
+        return ResultFacts(pages=0 if tells_none else job.document_pages)
     body = content(job)
     if job.provider == "llamacloud":
         forms = (body.get("forms") or {}).get("pages") or []
@@ -33,6 +34,8 @@ def _count(job: Job) -> ResultFacts:
         return _count_contextual(body.get("pages") or [])
     if job.provider == "reducto":
         return _count_reducto(body, job.document_pages)
+    if job.provider == "landingai":
+        return _count_landingai((body.get("structure") or {}).get("children") or [])
     return _count_unsiloed(body.get("chunks") or [], int(body.get("page_count") or 0))
 
 
@@ -106,5 +109,20 @@ def _count_reducto(body: dict[str, Any], document_pages: int) -> ResultFacts:
         chunk_count=len(chunks),
         segment_count=len(blocks),
         ocr_count=len((body.get("ocr") or {}).get("words") or []),
+        segments_by_type=dict(sorted(types.items())),
+    )
+
+
+def _count_landingai(pages: list[dict[str, Any]]) -> ResultFacts:
+    good = [page for page in pages if page.get("status") != "failed"]
+    elements = [element for page in pages for element in page.get("children") or []]
+    types = Counter(canonical_segment_type("landingai", one.get("type")) for one in elements)
+    return ResultFacts(
+        pages=len(pages),
+        failed_pages=len(pages) - len(good),
+        chunk_count=len(good),
+        # a table's cells are no segments
+        segment_count=len(elements),
+        ocr_count=sum(len(one.get("atomic_grounding") or []) for one in elements),
         segments_by_type=dict(sorted(types.items())),
     )

@@ -130,6 +130,13 @@ class Faults:
     unsiloed_404: Literal["text", "json"] = "text"
     """Unsiloed's 404 of `/parse`: a text in quotes, or `{"detail": …}` as older pages have it."""
     unsiloed_header: Literal["api-key", "X-API-Key", "Authorization"] = "api-key"
+    landingai_page_size: Literal["pageSize", "page_size"] = "pageSize"
+    """The name of the page size that LandingAI obeys: the SDK's or the documentation's."""
+    landingai_form: Literal["current", "old"] = "current"
+    """`old`: LandingAI's answers as they were before 17 July 2026."""
+    landingai_delivery: Literal["inline", "receipt", "large"] = "inline"
+    """Where LandingAI's results lie: in the answer, at a URL of the user's own that nobody can
+    read, or at one of the provider's, as large results of v1."""
 
     # What nobody knows of Reducto
     other_types: bool = False

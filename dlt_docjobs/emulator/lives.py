@@ -29,6 +29,8 @@ FIRST_STATUS: Final[dict[Combination, str]] = {
     ("unsiloed", "classify"): "queued",
     ("unsiloed", "split"): "queued",
     **dict.fromkeys(_REDUCTO, "Pending"),
+    ("landingai", "parse"): "pending",
+    ("landingai", "extract"): "pending",
 }
 
 RUNNING_STATUS: Final[dict[Combination, str]] = {
@@ -43,6 +45,8 @@ RUNNING_STATUS: Final[dict[Combination, str]] = {
     ("unsiloed", "classify"): "processing",
     ("unsiloed", "split"): "processing",
     **dict.fromkeys(_REDUCTO, "InProgress"),
+    ("landingai", "parse"): "processing",
+    ("landingai", "extract"): "processing",
 }
 
 ENDINGS: Final[dict[Combination, tuple[tuple[str, float], ...]]] = {
@@ -57,6 +61,8 @@ ENDINGS: Final[dict[Combination, tuple[tuple[str, float], ...]]] = {
     ("unsiloed", "classify"): (("completed", 0.9), ("failed", 0.1)),
     ("unsiloed", "split"): (("completed", 0.9), ("failed", 0.1)),
     **dict.fromkeys(_REDUCTO, (("Completed", 0.86), ("Failed", 0.1), ("Cancelled", 0.04))),
+    ("landingai", "parse"): (("completed", 0.86), ("failed", 0.1), ("cancelled", 0.04)),
+    ("landingai", "extract"): (("completed", 0.86), ("failed", 0.1), ("cancelled", 0.04)),
 }
 
 ERRORS: Final = (

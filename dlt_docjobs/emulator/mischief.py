@@ -15,7 +15,8 @@ UNKNOWN_TYPE: Final = "Hologram"
 UNKNOWN_FIELD: Final = "x_added_later"
 
 _TEXT_KEYS: Final = frozenset(
-    {"name", "file_name", "error_message", "error", "message", "reason", "value", "text", "content"}
+    {"name", "file_name", "error_message", "failure_reason", "error", "message", "reason"}
+    | {"value", "text", "content"}
     | {"markdown", "md", "caption", "embed", "current_activity"}
 )
 
@@ -58,10 +59,11 @@ def _disguise_segments(body: Any) -> None:
             ("items", "type"),
             ("blocks", "type"),
             ("segments", "segment_type"),
+            ("children", "type"),
         ):
             members = part.get(list_key)
             # Items of a list stay what they are: pages and chunks are meant.
-            if isinstance(members, list) and part.get("type") is None:
+            if isinstance(members, list) and part.get("type") in (None, "page"):
                 texts = [
                     member
                     for member in members
@@ -84,6 +86,8 @@ def _spoil_texts(call: Call, answer: Answer) -> None:
         for key in _TEXT_KEYS & part.keys():
             if isinstance(part[key], str) and tail:
                 part[key] += tail
+        if tail and isinstance(part.get("structure"), dict):
+            _stretch(part)
         if "nan" in odd:
             if isinstance(part.get("rows"), list) and part["rows"]:
                 part["rows"][-1][1] = math.nan
@@ -92,6 +96,14 @@ def _spoil_texts(call: Call, answer: Answer) -> None:
     if "nan" in odd:
         for part in answer.free_form:
             part |= {"not_a_number": math.nan, "infinite": -math.inf}
+
+
+def _stretch(result: dict[str, Any]) -> None:
+    """Lets the last element of LandingAI's tree reach to the end of the Markdown."""
+    pages = [page for page in result["structure"]["children"] if page["children"]]
+    for node in [pages[-1], pages[-1]["children"][-1]] if pages else ():
+        if "grounding" in node:
+            node["grounding"]["range"]["end"] = len(result["markdown"])
 
 
 def _add_fields(value: Any, spared: set[int]) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from dlt_docjobs.model.vocabulary import Vocabulary
-from dlt_docjobs.providers import contextual, llamacloud, reducto, unsiloed
+from dlt_docjobs.providers import contextual, landingai, llamacloud, reducto, unsiloed
 
-Provider = Literal["llamacloud", "contextual", "unsiloed", "reducto"]
-PROVIDERS: Final[tuple[Provider, ...]] = ("llamacloud", "contextual", "unsiloed", "reducto")
+Provider = Literal["llamacloud", "contextual", "unsiloed", "reducto", "landingai"]
+PROVIDERS: Final[tuple[Provider, ...]] = (
+    *("llamacloud", "contextual", "unsiloed", "reducto", "landingai"),
+)
 
 _WORDS: Final[dict[str, Vocabulary]] = {
     module.PROVIDER.name: module.PROVIDER.vocabulary
-    for module in (llamacloud, contextual, unsiloed, reducto)
+    for module in (llamacloud, contextual, unsiloed, reducto, landingai)
 }
 
 

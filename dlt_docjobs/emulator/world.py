@@ -20,8 +20,11 @@ from dlt_docjobs.emulator.truth import ResultFacts, TrueJob
 from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
 from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, is_terminal
 
-_MAY_WORK_ON_PARSED: Final = tuple(
-    ("llamacloud", kind) for kind in ("extract", "classify", "split")
+_MAY_WORK_ON_PARSED: Final[tuple[Combination, ...]] = (
+    ("llamacloud", "extract"),
+    ("llamacloud", "classify"),
+    ("llamacloud", "split"),
+    ("landingai", "extract"),
 )
 _OPEN_SHARE: Final = 0.075
 """Of the jobs at start, those that are still open."""
@@ -71,11 +74,12 @@ class World:
         rng = random.Random(f"{seed}:parse-job")
         parse_job = None
         if combination in _MAY_WORK_ON_PARSED and rng.random() < 0.4:
-            parsed = self._births[("llamacloud", "parse")]
+            provider = combination[0]
+            parsed = self._births[(provider, "parse")]
             if parsed:
                 chosen = rng.randrange(parsed)
-                parse_seed = f"{self._seed}:llamacloud/parse:{chosen}"
-                parse_job = bear(parse_seed, ("llamacloud", "parse"))
+                parse_seed = f"{self._seed}:{provider}/parse:{chosen}"
+                parse_job = bear(parse_seed, (provider, "parse"))
         job = bear(seed, combination, parse_job)
         self._jobs[job.job_id] = job
         return job

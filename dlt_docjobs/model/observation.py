@@ -37,6 +37,8 @@ class JobObservation:
         payload: The whole answer about the job except its results.
         details: What else a running extract job said (job_progress.details).
         has_progress: Whether the answer spoke of progress at all.
+        is_delivered: Whether the provider says that it has put the result where the user wanted
+            it, and holds none itself: there is nothing to fetch.
     """
 
     job_kind: JobKind
@@ -74,6 +76,7 @@ class JobObservation:
     user_metadata: Any = None
     details: dict[str, Any] | None = None
     is_deleted: bool = False
+    is_delivered: bool = False
     payload: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -296,15 +296,24 @@ class ProviderApi(ABC):
         self,
         path: tuple[str, ...],
         params: list[tuple[str, str]],
-        size_param: str,
+        size_param: str | tuple[str, ...],
         size: int | None,
     ) -> tuple[Answer, Any]:
-        """GETs a list page; where the server refuses the page size, with its own default."""
+        """GETs a list page; where the server refuses the page size, with its own default.
+
+        Args:
+            path: The list's.
+            params: What else is asked for.
+            size_param: The name of the page size; several where sources disagree on it.
+            size: The page size; None for the server's default.
+        """
         key = "/".join(path)
         if size is None or key in self._refused_sizes:
             return await self.client.get_json(path, params)
         try:
-            return await self.client.get_json(path, [*params, (size_param, str(size))])
+            names = (size_param,) if isinstance(size_param, str) else size_param
+            sized = [*params, *((name, str(size)) for name in names)]
+            return await self.client.get_json(path, sized)
         except InvalidRequest:
             answer = await self.client.get_json(path, params)
             # the answer proves that it was the size that the server minded

@@ -161,6 +161,33 @@ class Objects(Generic[R]):
         return UnreadableResult(f"{'.'.join(self._path[:depth])} is {shape}, not {wanted}")
 
 
+class OneObject(Objects[R]):
+    """Where an answer holds a single object, and what it is: it is read as a list of one.
+
+    Args:
+        record: What the object is.
+        key: The key under which it stands.
+    """
+
+    def __init__(self, record: type[R], key: str) -> None:
+        super().__init__(record, key)
+        self._object = msgspec.json.Decoder(record | None)
+
+    def decode(self, raw: msgspec.Raw) -> list[R | None] | None:
+        """See `Objects.decode`."""
+        held: R | None = self._object.decode(raw)
+        return None if held is None else [held]
+
+    def read(self, answer: Mapping[str, Any]) -> list[R | None] | None:
+        """See `Objects.read`."""
+        held = answer.get(self._path[0])
+        if held is None:
+            return None
+        if type(held) is not dict:
+            raise self._unreadable(1, held, "an object")
+        return [lenient(self._record, held)]
+
+
 _SHAPES: Final = {dict: "an object", list: "a list", str: "text", bool: "a boolean"}
 
 

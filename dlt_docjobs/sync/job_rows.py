@@ -184,7 +184,7 @@ class JobRows:
         self._record_progress(entry, seen, status)
         events = derive_events(self._settings.provider.name, words, seen, entry.history)
         self._append(entry, events, seen)
-        fields["results_state"] = _results_state(entry, status, events)
+        fields["results_state"] = _results_state(entry, seen, status, events)
         fields["results_expire_at"] = self._expiry(seen, fields["created_at_earliest"], old)
         if events or old is None:
             fields["given_up_at"] = None
@@ -434,7 +434,9 @@ def stands_for_progress(row: Job) -> JobProgress:
     )
 
 
-def _results_state(entry: JobEntry, status: str, events: list[StatusEvent]) -> str:
+def _results_state(
+    entry: JobEntry, seen: JobObservation, status: str, events: list[StatusEvent]
+) -> str:
     before = entry.row.results_state if entry.row else "not_ready"
     if entry.known.is_uncommitted and not entry.is_fetching:
         before = "pending"
@@ -443,7 +445,11 @@ def _results_state(entry: JobEntry, status: str, events: list[StatusEvent]) -> s
         if before == "loaded" and any(event.previous_status == EXPIRED for event in events):
             # it was only away
             return before
-        if before in ("not_ready", "none") or succeeded_again:
+        if seen.is_delivered:
+            return before if before == "loaded" else "none"
+        # one that had succeeded was delivered elsewhere
+        is_delivered = before == "none" and entry.row is not None and entry.row.status == SUCCEEDED
+        if before == "not_ready" or (before == "none" and not is_delivered) or succeeded_again:
             return "pending"
         return "pending" if entry.row is None else before
     if before == "loaded":

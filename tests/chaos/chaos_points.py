@@ -28,6 +28,7 @@ from dlt.normalize.normalize import Normalize
 
 from dlt_docjobs.loading import run as run_module
 from dlt_docjobs.providers.contextual.api import ContextualApi
+from dlt_docjobs.providers.landingai.api import LandingaiApi
 from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
 from dlt_docjobs.providers.reducto.api import ReductoApi
 from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
@@ -106,7 +107,7 @@ class Points:
 
     def install(self) -> None:
         """Marks a sync's whole way."""
-        for api in (LlamaCloudApi, ContextualApi, UnsiloedApi, ReductoApi):
+        for api in (LlamaCloudApi, ContextualApi, UnsiloedApi, ReductoApi, LandingaiApi):
             for method, name in (
                 ("list_page", "list"),
                 ("poll", "re-poll"),

@@ -46,6 +46,7 @@ KEYS = {
     "contextual": "CONTEXTUAL_API_KEY",
     "unsiloed": "UNSILOED_API_KEY",
     "reducto": "REDUCTO_API_KEY",
+    "landingai": "VISION_AGENT_API_KEY",
 }
 # so small that every sync takes several pages and packages
 SETTINGS = {"page_size": "4", "max_jobs_per_package": "6", "max_concurrency": "2"}
@@ -303,7 +304,9 @@ class World:
         self.folder = folder
         self.zygote = zygote
         self.figures = figures
-        self.emulator = Emulator(seed=11, jobs=54, history_days=2).start()
+        # as many of the provider's own, whatever its share
+        jobs = {"landingai": 120}.get(provider, 54)
+        self.emulator = Emulator(seed=11, jobs=jobs, history_days=2).start()
         self._add_old_open_jobs()
         if isinstance(warehouses, Postgres):
             warehouses.make("base")

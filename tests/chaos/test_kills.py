@@ -29,13 +29,15 @@ SEEDS = {
         [
             *itertools.product(("llamacloud", "contextual", "unsiloed"), ("duckdb", "postgres")),
             ("reducto", "duckdb"),
+            ("landingai", "duckdb"),
         ]
     )
 }
 
 
-def test_a_handful_of_kills(make_world: MakeWorld) -> None:
-    world = make_world("llamacloud", "duckdb")
+@pytest.mark.parametrize("provider", ["llamacloud", "landingai"])
+def test_a_handful_of_kills(provider: str, make_world: MakeWorld) -> None:
+    world = make_world(provider, "duckdb")
     for plan in FEW:
         ran = world.survive("at a point", plan=plan)
         assert ran.code in (-KILL, 128 + TERM), f"{plan} was never reached: {ran}"

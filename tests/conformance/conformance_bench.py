@@ -15,9 +15,11 @@ from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.tables import RESULT_TABLES
 from dlt_docjobs.testing.warehouse import DATASET, Tables, Warehouse
 
-PROVIDERS = ("llamacloud", "contextual", "unsiloed", "reducto")
+PROVIDERS = ("llamacloud", "contextual", "unsiloed", "reducto", "landingai")
 KINDS = ("parse", "extract")
-LISTING = ("llamacloud", "contextual", "reducto")
+LISTING = ("llamacloud", "contextual", "reducto", "landingai")
+# asking for a status brings the result
+STATUS_HAS_RESULT = {("unsiloed", "extract"), ("landingai", "parse"), ("landingai", "extract")}
 
 QUEUED_WORD = {
     ("llamacloud", "parse"): "PENDING",
@@ -28,6 +30,8 @@ QUEUED_WORD = {
     ("unsiloed", "extract"): "queued",
     ("reducto", "parse"): "Pending",
     ("reducto", "extract"): "Pending",
+    ("landingai", "parse"): "pending",
+    ("landingai", "extract"): "pending",
 }
 RUNNING_WORD = {
     ("llamacloud", "parse"): "RUNNING",
@@ -38,6 +42,8 @@ RUNNING_WORD = {
     ("unsiloed", "extract"): "processing",
     ("reducto", "parse"): "InProgress",
     ("reducto", "extract"): "InProgress",
+    ("landingai", "parse"): "processing",
+    ("landingai", "extract"): "processing",
 }
 SUCCESS_WORD = {
     ("llamacloud", "parse"): "COMPLETED",
@@ -48,6 +54,8 @@ SUCCESS_WORD = {
     ("unsiloed", "extract"): "completed",
     ("reducto", "parse"): "Completed",
     ("reducto", "extract"): "Completed",
+    ("landingai", "parse"): "completed",
+    ("landingai", "extract"): "completed",
 }
 FAILURE_WORD = {
     ("llamacloud", "parse"): "FAILED",
@@ -58,6 +66,8 @@ FAILURE_WORD = {
     ("unsiloed", "extract"): "failed",
     ("reducto", "parse"): "Failed",
     ("reducto", "extract"): "Failed",
+    ("landingai", "parse"): "failed",
+    ("landingai", "extract"): "failed",
 }
 
 NO_RESULTS = ("jobs", "job_status_history")
@@ -207,8 +217,10 @@ MakeBench = Callable[..., Bench]
 
 
 def asks_for_result(record: RequestRecord) -> bool:
-    """Whether a request asks for a result (an answer of Unsiloed's extract carries it anyway)."""
+    """Whether a request asks for a result (where a status brings it along, none does)."""
     parts = record.path.strip("/").split("/")
+    if record.provider == "landingai":
+        return False
     if record.provider == "contextual":
         return parts[-1] == "results"
     if record.provider == "reducto":
@@ -243,6 +255,9 @@ def result_of(provider: str, kind: str, pages: Sequence[str]) -> Any:
             return {"results": value, "metadata": {}}
         if provider == "reducto":
             return {"result": value, "response_type": "v3_extract"}
+        if provider == "landingai":
+            leaf = {"field": [{"value": text, "ranges": None} for text in pages]}
+            return {"extraction": value, "extraction_metadata": leaf, "markdown": "\n".join(pages)}
         return {"result": value, "metadata": {"page_count": len(pages)}}
     numbered = list(enumerate(pages, 1))
     if provider == "llamacloud":
@@ -269,6 +284,8 @@ def result_of(provider: str, kind: str, pages: Sequence[str]) -> Any:
             "chunks": [_reducto_chunk(number, text) for number, text in numbered],
             "page_count": len(pages),
         }
+    if provider == "landingai":
+        return _structure_of(pages)
     chunks = [
         {
             "chunk_id": f"chunk-{number}",
@@ -302,6 +319,23 @@ def _reducto_chunk(number: int, text: str) -> dict[str, Any]:
         "content": text,
         "embed": text,
         "blocks": [{"type": "Text", "bbox": box, "content": text, "confidence": "high"}],
+    }
+
+
+def _structure_of(pages: Sequence[str]) -> Any:
+    """LandingAI's: one text a page, whose range follows that of the page before."""
+    box = {"xmin": 0.1, "ymin": 0.1, "xmax": 0.9, "ymax": 0.2}
+    children, start = [], 0
+    for number, text in enumerate(pages, 1):
+        place = {"page": number, "range": {"start": start, "end": start + len(text)}, "box": box}
+        element = {"type": "text", "id": f"text-{number}", "grounding": place}
+        element["atomic_grounding"] = [{**place, "confidence": 0.5}]
+        page = {"type": "page", "status": "ok", "grounding": place, "children": [element]}
+        children.append(page)
+        start += len(text) + 2
+    return {
+        "markdown": "\n\n".join(pages),
+        "structure": {"type": "document", "children": children},
     }
 
 

@@ -60,6 +60,14 @@ CANONICAL = {
         "cancelled": ("Cancelled",),
         "unknown": ("Paused",),
     },
+    "landingai": {
+        "queued": ("pending",),
+        "running": ("processing",),
+        "succeeded": ("completed", "Completed"),
+        "failed": ("failed",),
+        "cancelled": ("cancelled", "CANCELLED"),
+        "unknown": ("paused",),
+    },
 }
 TERMINAL = {"succeeded", "failed", "cancelled"}
 
@@ -165,12 +173,16 @@ def test_jobs_say_what_the_provider_says(first: First, kind: str) -> None:
     for job in first.bench.truth(provider, kind):
         row = job_row(first.tables, job.job_id)
         unnamed = {("llamacloud", "extract"), ("contextual", "extract")}
-        if provider != "reducto" and (provider, kind) not in unnamed:
+        if provider == "landingai":
+            assert (row["document_name"], row["finished_at"] is None) == (None, not job.is_terminal)
+        elif provider != "reducto" and (provider, kind) not in unnamed:
             assert row["document_name"] == job.document_name
         if provider != "contextual":
             assert row["error_message"] == job.error_message
         if (provider, kind) == ("llamacloud", "parse"):
             assert row["tier"] == job.tier
+        if provider == "landingai" and job.status == "succeeded":
+            assert row["tier"] == job.tier and row["credits"] > 0
         if provider == "llamacloud" and kind == "parse" and job.status == "succeeded":
             assert row["credits"] == job.credits
         if job.status == "succeeded" and kind == "parse":
@@ -252,6 +264,9 @@ def test_the_run_counts_what_it_did(first: First) -> None:
 
 def test_each_result_is_asked_for_once(first: First) -> None:
     asked = Counter(record.path for record in first.requests if asks_for_result(record))
+    if first.run.provider == "landingai":
+        # an answer about one job is its result
+        asked = Counter(record.path for record in first.requests if record.path[-5:] != "/jobs")
     assert set(asked.values()) == {1}
     # Reducto's list does not say why a job failed, and its one answer is a result's, too
     jobs = first.bench.truth("reducto") if first.run.provider == "reducto" else []

@@ -48,6 +48,7 @@ WAY_BACK = {
     "unsiloed": ("Processing", "Starting", "Processing", "Succeeded"),
     # Pending is said of running jobs, too
     "reducto": ("InProgress", "Completing", "InProgress", "Completed"),
+    "landingai": ("processing", "pending", "processing", "completed"),
 }
 SYNCS = 6
 # how long doubt lasts is tested elsewhere: from the second sync on there is none
@@ -148,11 +149,11 @@ def populate(life: Life, kind: str) -> None:
         faults.broken_results[life.jobs[kind, "flaky"]] = 500
         faults.broken_results[life.jobs[kind, "gone pending"]] = 500
         faults.broken_results[life.jobs[kind, "garbage"]] = "garbage"
-    if provider not in ("contextual", "reducto") and kind == "parse":
+    if provider in ("llamacloud", "unsiloed") and kind == "parse":
         # it is known here that the job ended long ago
         life.add("result gone", kind, status=success, created_at=ago(days=2), result=three)
         faults.broken_results[life.jobs[kind, "result gone"]] = 404
-    if (provider, kind) == ("llamacloud", "parse"):
+    if provider in ("llamacloud", "landingai") and kind == "parse":
         created = ago(days=2)
         life.add("patchy", kind, status=success, created_at=created, pages=4, failed_pages=[2, 4])
 
@@ -466,7 +467,7 @@ def test_what_was_loaded_stays_loaded_when_its_job_is_gone(life: Life, kind: str
 def test_a_job_that_hangs_is_asked_for_once_more_and_then_left(life: Life, kind: str) -> None:
     assert life.row(1, "hanging", kind)["given_up_at"] is None
     assert life.row(2, "hanging", kind)["given_up_at"] is not None
-    in_list = life.provider in ("contextual", "reducto")
+    in_list = life.provider in ("contextual", "reducto", "landingai")
     assert in_list or len(life.asked(2, "hanging", kind)) == 1
     for number in (3, 4, 5):
         assert not life.asked(number, "hanging", kind)

@@ -133,7 +133,8 @@ def test_a_refusal_of_results_is_not_repeated(
     provider: str, status: int, make_bench: MakeBench
 ) -> None:
     bench = stocked(make_bench, provider, 2)
-    pattern = {"contextual": "/results$", "reducto": "/job/."}.get(provider, "/parse/.")
+    own = {"contextual": "/results$", "reducto": "/job/.", "landingai": "/parse/jobs/."}
+    pattern = own.get(provider, "/parse/.")
     bench.emulator.faults = Faults(path_pattern=pattern, refuse_status=status)
     run = bench.sync(provider, max_retries=5)
     assert run.retries == 0
@@ -162,7 +163,7 @@ def test_a_body_beyond_the_limit_fails_alone_and_can_be_had_later(
     provider: str, make_bench: MakeBench
 ) -> None:
     bench = stocked(make_bench, provider, 2)
-    own = {"contextual": "parse/jobs/.*/results$", "reducto": "/job/."}
+    own = {"contextual": "parse/jobs/.*/results$", "reducto": "/job/.", "landingai": "parse/jobs/."}
     pattern = own.get(provider, "parse/.")
     bench.emulator.faults = Faults(path_pattern=pattern, huge_body_mb=3)
     run = bench.sync(provider, max_response_mb=2)

@@ -84,7 +84,7 @@ def test_ocr_is_counted_but_not_kept(narrow: Narrow) -> None:
     ]
     assert sum(row["ocr_count"] for row in segments) == job.ocr_count
     if narrow.provider != "reducto":
-        assert (job.ocr_count > 0) == (narrow.provider == "unsiloed")
+        assert (job.ocr_count > 0) == (narrow.provider in ("unsiloed", "landingai"))
 
 
 def test_texts_are_not_kept_but_names_are(narrow: Narrow) -> None:
@@ -93,8 +93,8 @@ def test_texts_are_not_kept_but_names_are(narrow: Narrow) -> None:
     for name in ("segments", "chunks"):
         assert {row["content"] for row in of_job(narrow.tables, name, job_id)} == {None}
     (job,) = [job for job in narrow.bench.emulator.jobs() if job.job_id == job_id]
-    # Reducto names no document
-    name = None if narrow.provider == "reducto" else job.document_name
+    # these name no document
+    name = None if narrow.provider in ("reducto", "landingai") else job.document_name
     assert job_row(narrow.tables, job_id)["document_name"] == name
 
 

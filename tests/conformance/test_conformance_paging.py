@@ -93,7 +93,7 @@ def paging(request: pytest.FixtureRequest, make_bench: MakeBench) -> Paging:
             created = now - timedelta(minutes=40 + number)
             emulator.add_job(provider, kind, status=running, created_at=created, hang=True, pages=1)
         # last in every order of a list
-        first = {"llamacloud": "zzz-", "contextual": "zzz_"}[provider]
+        first = {"llamacloud": "zzz-", "contextual": "zzz_", "landingai": "zzz-"}[provider]
         names = [None] if (provider, kind) == ("contextual", "parse") else [f"{first}{kind}"]
         paging.old[kind] = [
             emulator.add_job(
@@ -183,14 +183,24 @@ def test_a_job_that_bulk_answers_leave_out_is_asked_for_by_itself(
     assert statuses_of(paging.tables["drift"], omitted) == ["queued", "running"]
 
 
+def ends_at_the_lag(paging: Paging, step: str) -> bool:
+    """Whether a list without an end is read no further than to jobs that are old."""
+    return (paging.provider, step) == ("landingai", "endless list")
+
+
 @pytest.mark.parametrize("step", BROKEN)
 def test_a_list_without_an_end_is_a_partial_run_with_a_clear_error(
     paging: Paging, step: str
 ) -> None:
     run = paging.runs[step]
+    if ends_at_the_lag(paging, step):
+        assert (run.ok, run.exit_code) == (True, 0)
+        return
     assert (run.ok, run.exit_code) == (False, 1)
     assert "list" in run.error
-    said = "repeats a page token" if step == "repeated token" else "brought no job"
+    # pages that are counted have no token that could repeat
+    repeats = step == "repeated token" and paging.provider != "landingai"
+    said = "repeats a page token" if repeats else "brought no job"
     assert said in run.error
     assert "more" in run.error, "the other kind's list is read, and broken, too"
 
@@ -200,13 +210,15 @@ def test_a_broken_list_keeps_what_it_brought_and_leaves_the_cursor(
     paging: Paging, step: str
 ) -> None:
     assert paging.runs[step].jobs_new > 0
-    assert paging.runs[step].cursor == paging.runs["drift"].cursor
+    if not ends_at_the_lag(paging, step):
+        assert paging.runs[step].cursor == paging.runs["drift"].cursor
     before = {row["job_id"] for row in paging.tables["drift"]["jobs"]}
     assert {row["job_id"] for row in paging.tables[step]["jobs"]} > before
 
 
 def test_a_list_without_an_end_is_given_up_in_time(paging: Paging) -> None:
-    assert paging.runs["repeated token"].requests < 40
+    most = 500 if paging.provider == "landingai" else 40
+    assert paging.runs["repeated token"].requests < most
     assert paging.runs["endless list"].requests < 500
 
 

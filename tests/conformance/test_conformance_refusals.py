@@ -32,6 +32,7 @@ HINTS = {
     "contextual": "/v1",
     "unsiloed": "auth_header",
     "reducto": "https://eu.platform.reducto.ai",
+    "landingai": "https://api.ade.eu-west-1.landing.ai",
 }
 
 

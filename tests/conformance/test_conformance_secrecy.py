@@ -154,6 +154,10 @@ def test_names_stand_as_hashes(without_content: Kept) -> None:
         for row in without_content.tables["jobs"]
         if row["document_name"] is not None
     }
+    if without_content.provider == "landingai":
+        # it names no document
+        assert not names
+        return
     if without_content.provider != "reducto":
         assert len(names) >= 4, "different names have different hashes"
     assert all(len(name) >= 32 and " " not in name for name in names)

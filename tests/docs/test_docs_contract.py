@@ -24,7 +24,7 @@ from dlt_docjobs.tables import TABLES
 from dlt_docjobs.views import VIEWS
 
 PAGE = "docs/contract.md"
-APIS = ("llamacloud", "contextual", "unsiloed")
+APIS = ("llamacloud", "contextual", "unsiloed", "landingai")
 
 
 def section(heading: str) -> str:

@@ -18,6 +18,9 @@ from dlt_docjobs.emulator.vocabulary import PROVIDERS
 from dlt_docjobs.model.times import parse_instant
 
 Get = Callable[..., httpx.Response]
+# under which key a page or chunk holds its segments, and an answer what was extracted
+PARTS = ("items", "blocks", "segments", "children")
+EXTRACTED = ("extract_result", "results", "result", "extraction")
 LISTS = {
     "parse": ("llamacloud", "/api/v2/parse", "items", "page_token", "next_page_token", "page_size"),
     "extract": (
@@ -34,6 +37,7 @@ def stock(emulator: Emulator) -> None:
     """Adds five finished jobs of each kind."""
     for provider in PROVIDERS:
         words = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
+        words["landingai"] = "completed"
         for kind in ("parse", "extract"):
             status = "completed" if (provider, kind) == ("unsiloed", "extract") else words[provider]
             for _ in range(5):
@@ -90,6 +94,8 @@ def result_path(emulator: Emulator, provider: str, kind: str = "parse") -> str:
     if provider == "contextual":
         types = "?output_types=blocks-per-page" if kind == "parse" else ""
         return f"/{kind}/jobs/{wanted}/results{types}"
+    if provider == "landingai":
+        return f"/v2/{kind}/jobs/{wanted}"
     return f"/{kind}/{wanted}"
 
 
@@ -395,13 +401,16 @@ def test_unknown_fields(bare: Emulator, get: Get, provider: str, kind: str) -> N
     bare.faults = Faults(unknown_fields=True)
     body = get(provider, path).json()
     assert "x_added_later" in body
+    if provider == "landingai":
+        body = body["result"]
     if kind == "parse":
-        parts = body.get("items", body).get("pages") or body["chunks"]
-        nested = parts[0].get("items") or parts[0].get("blocks") or parts[0]["segments"]
+        whole = body.get("items") or body.get("structure") or body
+        parts = whole.get("pages") or whole.get("chunks") or whole["children"]
+        nested = next(parts[0][key] for key in PARTS if key in parts[0])
         assert "x_added_later" in parts[0] and "x_added_later" in nested[0]
     else:
         # What the user's own schema names is left alone.
-        mine = body.get("extract_result") or body.get("results") or body.get("result")
+        mine = next(body[key] for key in EXTRACTED if key in body)
         assert "x_added_later" not in (mine if isinstance(mine, dict) else mine[0])
 
 
@@ -472,3 +481,42 @@ def test_a_callback_may_change_the_world(own: Emulator, http: httpx.Client) -> N
     own.faults.on_request = drop
     assert len(ids(get("llamacloud", "/api/v2/parse").json())) == 5
     assert len(ids(get("llamacloud", "/api/v2/parse").json())) == 4
+
+
+def test_the_pages_of_a_list_that_counts_them(own: Emulator, http: httpx.Client) -> None:
+    get = getter(own, http)
+
+    def listed(page: int) -> tuple[list[str], Any]:
+        body = get("landingai", "/v2/parse/jobs", page=page, pageSize=2).json()
+        return ids(body), body.get("has_more", "absent")
+
+    order = [row for page in range(3) for row in listed(page)[0]]
+    assert sorted(order) == sorted(job.job_id for job in own.jobs("landingai", "parse"))
+    assert [listed(page)[1] for page in range(4)] == [True, True, False, False]
+    own.faults = Faults(empty_page=True)
+    assert [len(listed(page)[0]) for page in range(4)] == [2, 0, 2, 1]
+    own.faults = Faults(duplicate_rows=True)
+    assert listed(1)[0] == order[1:4]
+    own.faults = Faults(endless_list=True)
+    assert listed(3) == (order[:2], True)
+    own.faults = Faults(repeat_page_token=True)
+    assert listed(2) == (order[:2], True)
+    own.faults = Faults(no_paging=True)
+    assert (sorted(listed(0)[0]), listed(0)[1]) == (sorted(order), False)
+    own.faults = Faults(end_token="absent")
+    assert [listed(page)[1] for page in range(3)] == [True, True, "absent"]
+    own.faults = Faults(drift=True)
+    listed(0)
+    own.faults = Faults()
+    assert listed(1)[0][0] == order[1]
+
+
+def test_a_large_result_lies_beside_the_api(own: Emulator, http: httpx.Client) -> None:
+    own.faults = Faults(landingai_delivery="large")
+    for kind in ("parse", "extract"):
+        body = getter(own, http)("landingai", result_path(own, "landingai", kind)).json()
+        url = body["output_url"]
+        assert body["data"] is None
+        assert httpx.get(url).json()["metadata"]
+        # storage minds a key beside the signature
+        assert http.get(url).status_code == 401

@@ -24,7 +24,7 @@ def first(emulator: Emulator, provider: Any, kind: Any, status: str = "succeeded
 
 
 def all_paths(emulator: Emulator) -> list[str]:
-    llama, context, unsiloed = emulator.base_urls.values()
+    llama, context, unsiloed, landing = emulator.base_urls.values()
     parse, extract = (
         first(emulator, "contextual", "parse"),
         first(emulator, "contextual", "extract"),
@@ -42,6 +42,10 @@ def all_paths(emulator: Emulator) -> list[str]:
         f"{context}/extract/jobs/{extract}/results",
         f"{unsiloed}/parse/{first(emulator, 'unsiloed', 'parse')}",
         f"{unsiloed}/extract/{first(emulator, 'unsiloed', 'extract')}",
+        f"{landing}/v2/parse/jobs",
+        f"{landing}/v2/parse/jobs/{first(emulator, 'landingai', 'parse')}",
+        f"{landing}/v2/extract/jobs",
+        f"{landing}/v2/extract/jobs/{first(emulator, 'landingai', 'extract')}",
     ]
 
 
@@ -51,14 +55,15 @@ def test_every_path_answers_get_with_a_key_and_nothing_else(
     for url in all_paths(world):
         assert http.get(url).status_code == 200, url
         stranger = httpx.get(url, headers={"Authorization": "Bearer x", "api-key": "x"})
-        assert stranger.status_code == 401 and stranger.json()["detail"], url
+        said = stranger.json()
+        assert stranger.status_code == 401 and (said.get("detail") or said["message"]), url
         assert httpx.get(url).status_code == 401, url
         for method in MUTATING:
             assert http.request(method, url).status_code == 405, (method, url)
 
 
 def test_unknown_paths_and_jobs(world: Emulator, http: httpx.Client) -> None:
-    llama, context, unsiloed = world.base_urls.values()
+    llama, context, unsiloed, landing = world.base_urls.values()
     nobody = "00000000-0000-4000-8000-000000000000"
     for url in (
         f"{llama}/api/v2/parse/pjb-{nobody}",
@@ -72,6 +77,9 @@ def test_unknown_paths_and_jobs(world: Emulator, http: httpx.Client) -> None:
     ):
         answer = http.get(url)
         assert answer.status_code == 404 and isinstance(answer.json()["detail"], str), url
+    for kind in ("parse", "extract"):
+        answer = http.get(f"{landing}/v2/{kind}/jobs/{nobody}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     plain = http.get(f"{unsiloed}/parse/{nobody}")
     assert plain.status_code == 404
     assert plain.headers["content-type"].startswith("text/plain")
@@ -93,6 +101,9 @@ def test_unknown_paths_and_jobs(world: Emulator, http: httpx.Client) -> None:
         ("contextual", "/parse/jobs?limit=0"),
         ("contextual", "/extract/jobs?limit=101"),
         ("contextual", "/parse/jobs/no-uuid/status"),
+        ("landingai", "/v2/parse/jobs?pageSize=101"),
+        ("landingai", "/v2/parse/jobs?page=-1"),
+        ("landingai", "/v2/extract/jobs?status=done"),
     ],
 )
 def test_what_is_not_valid_is_refused(
@@ -115,7 +126,7 @@ def test_a_token_goes_with_its_filters(world: Emulator, http: httpx.Client) -> N
 
 
 def test_lists_of_values_are_repeated_or_joined(world: Emulator, http: httpx.Client) -> None:
-    llama, context, _ = world.base_urls.values()
+    llama, context, *_ = world.base_urls.values()
     ids = [job.job_id for job in world.jobs("llamacloud", "parse")][:3]
     for query in ("&".join(f"job_ids={job_id}" for job_id in ids), "job_ids=" + ",".join(ids)):
         rows = http.get(f"{llama}/api/v2/parse?{query}").json()["items"]
@@ -332,7 +343,7 @@ def test_serving_in_the_foreground() -> None:
         assert process.stdout is not None and process.stderr is not None
         line = process.stdout.readline()
         words = dict(part.split("=", 1) for part in line.split())
-        assert set(words) == {"llamacloud", "contextual", "unsiloed", "api_key"}
+        assert set(words) == {"llamacloud", "contextual", "unsiloed", "landingai", "api_key"}
         answer = httpx.get(
             words["contextual"] + "/parse/jobs",
             headers={"Authorization": f"Bearer {words['api_key']}"},

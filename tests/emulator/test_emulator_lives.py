@@ -75,6 +75,7 @@ def test_every_status_of_every_provider_is_lived_through() -> None:
     assert lived["contextual"] == {
         *("pending", "processing", "retrying", "completed", "failed", "cancelled"),
     }
+    assert lived["landingai"] == {"pending", "processing", "completed", "failed", "cancelled"}
     assert lived["unsiloed"] == {
         *("Starting", "AwaitingUpload", "Queued", "Processing", "Succeeded", "Failed"),
         *("Cancelled", "queued", "processing", "completed", "review", "failed"),
@@ -227,7 +228,7 @@ def test_a_given_result_is_served_and_counted(bare: Emulator, http: httpx.Client
 def test_reprocessing_replaces_the_result(bare: Emulator, provider: str) -> None:
     statuses = {
         **{"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"},
-        "reducto": "Completed",
+        **{"reducto": "Completed", "landingai": "completed"},
     }
     job = bare.add_job(provider, status=statuses[provider], pages=4)  # type: ignore[arg-type]
     bare.reprocess(job.job_id, pages=2)

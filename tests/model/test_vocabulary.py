@@ -67,6 +67,23 @@ def test_statuses(status: str, place: int) -> None:
     assert known == {word.lower() for word in words.split()}
 
 
+def test_landingai_s_words() -> None:
+    words = provider_of("landingai").vocabulary
+    assert words.statuses == {
+        "pending": "queued",
+        "processing": "running",
+        "completed": "succeeded",
+        "failed": "failed",
+        "cancelled": "cancelled",
+    }
+    for word, kind in {
+        **{"text": "text", "table": "table", "figure": "picture", "logo": "picture"},
+        **{"attestation": "signature", "page_header": "page_header", "Key Value": "key_value"},
+        **{"marginalia": "other", "card": "other", "scan_code": "other", "table_cell": "other"},
+    }.items():
+        assert canonical_segment_type("landingai", word) == kind
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize(
     "word", [None, "", "done", "SUCCESS", "canceled", "expired", "unknown", "é"]

@@ -13,7 +13,7 @@ from dlt_docjobs.http import ErrorForm
 from dlt_docjobs.providers.registry import provider as registered
 from dlt_docjobs.sources.source import resolve
 
-NAMES = ("llamacloud", "contextual", "unsiloed")
+NAMES = ("llamacloud", "contextual", "unsiloed", "landingai")
 
 
 @pytest.mark.parametrize("name", NAMES)

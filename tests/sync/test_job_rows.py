@@ -176,6 +176,21 @@ def test_results_state(steps: list[str | None], states: list[str], in_one_packag
     assert seen == states
 
 
+def test_a_result_that_was_delivered_elsewhere_is_not_asked_for() -> None:
+    desk = Desk()
+    assert desk.sync("COMPLETED").results_state == "pending"
+    assert desk.sync("COMPLETED", is_delivered=True).results_state == "none"
+    assert not desk.entry.wants_result
+    # a list's row doesn't say so once more
+    assert desk.sync("COMPLETED").results_state == "none"
+    # nor does a job that has run again
+    assert desk.sync("RUNNING").results_state == "not_ready"
+    assert desk.sync("COMPLETED").results_state == "pending"
+    desk.loads()
+    desk.end()
+    assert desk.sync("COMPLETED", is_delivered=True).results_state == "loaded"
+
+
 def test_a_torn_result_is_fetched_again() -> None:
     desk = Desk()
     desk.see("COMPLETED")

@@ -47,6 +47,9 @@ _WORDS = {
 }
 
 
+_CODES = {401: "unauthorized", 402: "payment_required", 403: "forbidden", 404: "not_found"}
+
+
 def refuse(provider: str, status: int, text: str | None = None, *, parse: bool = False) -> Answer:
     """A refusal as a provider words it.
 
@@ -73,6 +76,8 @@ def refuse(provider: str, status: int, text: str | None = None, *, parse: bool =
         if status == 429:
             return Answer({"message": f"[CODE 2000] {text}"}, status)
         return Answer({"error": {"message": text, "type": "error", "code": status}}, status)
+    if provider == "landingai":
+        return Answer({"code": _CODES.get(status, "error"), "message": text}, status)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 and provider != "unsiloed" else {}
     return Answer({"detail": text}, status, headers=headers)
 

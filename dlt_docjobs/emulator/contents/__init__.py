@@ -9,6 +9,7 @@ from dlt_docjobs.emulator.contents import (
     contextual,
     extractions,
     forms,
+    landingai,
     llamacloud,
     reducto,
     unsiloed,
@@ -44,6 +45,11 @@ def content(job: Job) -> dict[str, Any]:
         return unsiloed.parse_content(rng, job.document_pages)
     if job.provider == "reducto":
         return _reducto(job, rng)
+    if job.combination == ("landingai", "parse"):
+        words_of = "verity" in (job.tier or "")
+        return landingai.parse_content(rng, job.document_pages, job.failed_pages, words_of)
+    if job.combination == ("landingai", "extract"):
+        return extractions.landingai(rng)
     if job.job_kind == "classify":
         return extractions.classified(rng, job.provider, job.document_pages)
     if job.job_kind == "split":

@@ -97,6 +97,34 @@ def unsiloed(rng: random.Random, pages: int) -> dict[str, Any]:
     return {"result": result, "metadata": {"order": order, "schema": schema, "page_count": pages}}
 
 
+def _grounded(value: Any, text: str) -> Any:
+    """The mirror of an extraction: where each leaf stands in the Markdown, if it does."""
+    if isinstance(value, dict):
+        return {key: _grounded(member, text) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_grounded(member, text) for member in value]
+    at = text.find(str(value))
+    ranges = [{"start": at, "end": at + len(str(value))}] if at >= 0 else None
+    return {"value": value, "ranges": ranges}
+
+
+def landingai(rng: random.Random) -> dict[str, Any]:
+    """`extraction`, its mirror, the Markdown that was extracted from, and what was amiss."""
+    invoice = _invoice(rng)
+    text = "\n\n".join(
+        [words.paragraph(rng), *(f"{key}: {value}" for key, value in invoice.items())]
+    )
+    violation = "field 'due' was dropped" if rng.random() < 0.2 else None
+    warning = {"code": "nonconformant_schema", "msg": "due has no type"}
+    return {
+        "extraction": invoice,
+        "extraction_metadata": _grounded(invoice, text),
+        "markdown": text,
+        "schema_violation_error": violation,
+        "warnings": [warning] if violation else [],
+    }
+
+
 CLASSES: Final = ("invoice", "letter", "contract")
 
 
