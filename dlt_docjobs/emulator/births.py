@@ -13,10 +13,10 @@ SHARES: Final[dict[Combination, float]] = {
     ("llamacloud", "extract"): 0.1,
     ("llamacloud", "classify"): 0.02,
     ("llamacloud", "split"): 0.02,
-    ("contextual", "parse"): 0.12,
+    ("contextual", "parse"): 0.18,
     ("contextual", "extract"): 0.10,
-    ("unsiloed", "parse"): 0.10,
-    ("unsiloed", "extract"): 0.04,
+    ("unsiloed", "parse"): 0.14,
+    ("unsiloed", "extract"): 0.06,
     ("unsiloed", "classify"): 0.01,
     ("unsiloed", "split"): 0.01,
     ("reducto", "parse"): 0.12,
@@ -26,7 +26,9 @@ SHARES: Final[dict[Combination, float]] = {
     ("landingai", "parse"): 0.08,
     ("landingai", "extract"): 0.04,
 }
-"""How jobs are spread over providers and kinds: weights."""
+"""How many jobs of each provider and kind there are: weights, of the first three 1 together."""
+
+_FIRST: Final = ("llamacloud", "contextual", "unsiloed")
 
 _TIERS: Final = ("fast", "cost_effective", "agentic", "agentic", "agentic_plus")
 _MODELS: Final = ("dpt-3-pro-20260710", "dpt-3-verity-20261001")
@@ -34,11 +36,16 @@ _PRICES: Final = {"fast": 1.0, "cost_effective": 3.0, "agentic": 10.0, "agentic_
 
 
 def spread(total: int) -> dict[Combination, int]:
-    """So many jobs for each combination, `total` together, rounded in favour of the largest."""
-    unit = total / sum(SHARES.values())
-    counts = {combination: int(unit * share) for combination, share in SHARES.items()}
-    rest = total - sum(counts.values())
-    by_loss = sorted(SHARES, key=lambda which: counts[which] - unit * SHARES[which])
+    """So many jobs for each combination, rounded in favour of the largest.
+
+    Args:
+        total: How many of the first three providers together: a provider that is added takes
+            nothing from them.
+    """
+    counts = {combination: int(total * share) for combination, share in SHARES.items()}
+    first = [combination for combination in SHARES if combination[0] in _FIRST]
+    rest = total - sum(counts[combination] for combination in first)
+    by_loss = sorted(first, key=lambda which: counts[which] - total * SHARES[which])
     for combination in by_loss[:rest]:
         counts[combination] += 1
     return counts

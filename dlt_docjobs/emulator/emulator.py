@@ -61,7 +61,8 @@ class Emulator:
 
         Args:
             seed: Ids, names, contents and lives follow from it.
-            jobs: Over all providers and kinds. 0: no job but those that are added.
+            jobs: Of LlamaCloud, Contextual AI and Unsiloed AI together; of the others a share of
+                it beside them. 0: no job but those that are added.
             port: 0 for any free one.
             faults: None for none.
             history_days: How long ago the first jobs were created.

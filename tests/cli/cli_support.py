@@ -27,7 +27,6 @@ KEYS = {
     "llamacloud": "LLAMA_CLOUD_API_KEY",
     "contextual": "CONTEXTUAL_API_KEY",
     "unsiloed": "UNSILOED_API_KEY",
-    "reducto": "REDUCTO_API_KEY",
 }
 DOCJOBS = (sys.executable, "-m", "dlt_docjobs.cli")
 DLT = (str(Path(sys.executable).parent / "dlt"),)

@@ -45,7 +45,7 @@ def test_every_value_is_shown_with_where_it_comes_from(place: Place) -> None:
     )
     assert settings_of(eu)["api_key"][1] == "secrets.toml [sources.docjobs.llamacloud_eu]"
     assert settings_of(eu)["page_size"] == (100, "default")
-    assert ran.json["left_out"] == ["contextual", "unsiloed"]
+    assert ran.json["left_out"] == ["contextual", "landingai", "reducto", "unsiloed"]
     file = str(place.folder / "warehouse.duckdb")
     assert settings_of(ran.json["destination"]) == {"credentials": (file, "default")}
 
