@@ -93,6 +93,9 @@ def bear(seed: str, combination: Combination, parse_job: Job | None = None) -> J
         job.price = pages * _PRICES.get(job.tier or "", 5.0)
         job.billing_touches = rng.random() < 0.1
         job.file_input = f"dfl-{words.random_uuid(rng)}"
+        if parse_job is not None and job.job_kind == "classify":
+            # on somebody's parse job it costs nothing more
+            job.price = 0.0
         if parse_job is not None:
             job.file_input, job.parse_job_id = parse_job.job_id, parse_job.job_id
             job.document_name, job.document_pages = (

@@ -129,7 +129,8 @@ def test_check_says_what_is_well(synced: Synced) -> None:
         f"llamacloud: the key is accepted at {urls['llamacloud']}; it comes from "
         "LLAMA_CLOUD_API_KEY",
         f"unsiloed: the key is accepted at {urls['unsiloed']}; it comes from UNSILOED_API_KEY",
-        "left out, for want of a key: contextual (CONTEXTUAL_API_KEY)",
+        "left out, for want of a key: contextual (CONTEXTUAL_API_KEY), landingai "
+        "(VISION_AGENT_API_KEY), reducto (REDUCTO_API_KEY)",
         "duckdb: connected; dataset docjobs has data. A scratch dataset was made, locked, filled, "
         f"merged into, read and dropped ({synced.place.folder / 'warehouse.duckdb'})",
     ]
@@ -226,7 +227,7 @@ def forgotten(make_place: MakePlace) -> Forgotten:
     faults.broken_results = {"pjb-told": 500}
     place.run("sync")
     faults.broken_results = {}
-    gone = "job_id,job_kind\npjb-gone,parse\npjb-told,parse\nuns-gone,\nnobody,\n"
+    gone = "job_id,job_kind\npjb-gone,parse\npjb-told,parse\nuns-gone,\njob-of-nobody,\n"
     ran = place.run("forget", "--job-ids-file", place.write("gone.csv", gone))
     assert ran.code == 0, ran.said
     return Forgotten(place, place.snapshot(), ran.out, ran.err)
@@ -247,7 +248,7 @@ def mentions(place: Place, *texts: str) -> set[tuple[str, str]]:
 
 def test_forgotten_jobs_are_in_no_table(forgotten: Forgotten) -> None:
     assert forgotten.said == "4 named, 3 erased from every table\n"
-    assert mentions(forgotten.place, "uns-gone", "pjb-told", "nobody") == set()
+    assert mentions(forgotten.place, "uns-gone", "pjb-told", "job-of-nobody") == set()
     # what another job says of it is that job's
     left = {table for _, table in mentions(forgotten.place, "pjb-gone")}
     assert left <= {"docjobs.jobs", "docjobs.extraction_results"}
@@ -266,7 +267,7 @@ def test_forgotten_jobs_stay_away(forgotten: Forgotten) -> None:
     place = forgotten.place
     place.emulator.clear_requests()
     assert place.run("sync").code == 0
-    assert mentions(place, "uns-gone", "pjb-told", "nobody") == set()
+    assert mentions(place, "uns-gone", "pjb-told", "job-of-nobody") == set()
     paths = [record.path for record in place.emulator.requests]
     assert not any("gone" in path or "told" in path for path in paths), "nor are they asked for"
     assert place.snapshot() == forgotten.after

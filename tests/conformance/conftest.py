@@ -12,8 +12,7 @@ from process_support import stop_together
 
 from dlt_docjobs.emulator import Emulator
 
-
-# What the engine does alike for every provider. With the younger two it is repeated each night, with
+# What the engine does alike for every provider. With the younger two it is repeated at night, with
 # `-m slow`: the suite has to end while somebody waits for it.
 _ENGINE: Final = (
     *("clocks", "days", "drift", "intervals", "packages", "records", "torn_loads", "warehouses"),

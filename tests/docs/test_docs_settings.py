@@ -70,7 +70,7 @@ def test_the_example_of_secrets_is_accepted(
     (project.folder / ".dlt" / "secrets.toml").write_text(filled_in(text, providers, postgres))
     url = {"SOURCES__DOCJOBS__LLAMACLOUD_EU__BASE_URL": providers.base_urls["llamacloud"]}
     said = project.docjobs("check", "--destination", "postgres", env=url)
-    assert said.count("the key is accepted") == 5
+    assert said.count("the key is accepted") == 6
     assert "postgres: connected" in said
 
 

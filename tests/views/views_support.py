@@ -20,7 +20,7 @@ from dlt_docjobs.warehouse.connection import prepare
 
 Row = dict[str, Any]
 DATASET = "docjobs"
-PROVIDERS = ("llamacloud", "contextual", "unsiloed")
+PROVIDERS = ("llamacloud", "contextual", "unsiloed", "reducto", "landingai")
 
 
 class Warehouse:
