@@ -10,6 +10,9 @@ import pytest
 from cli_support import DLT, KEYS, MakePlace, Place, ended, setting, wait_until
 from dlt._workspace.cli._dlt import main as dlt_main
 
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
+from dlt_docjobs.providers.registry import provider
+
 
 @pytest.fixture
 def slow(make_place: MakePlace) -> Place:
@@ -73,13 +76,14 @@ def test_emulate_serves_until_it_is_interrupted(make_place: MakePlace) -> None:
     place = make_place()
     process = place.start("emulate", "--port", "0", "--jobs", "30")
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(10)]
+    lines = [process.stdout.readline() for _ in range(14)]
     origin = lines[0].split()[2]
     exported = dict(
         shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("export ")
     )
-    urls = {setting(name, "base_url") for name in KEYS}
-    assert set(exported) == {*KEYS.values(), *urls, setting("unsiloed", "job_ids")}
+    names = {name: provider(name).key_variables[0] for name in PROVIDERS}
+    urls = {setting(name, "base_url") for name in names}
+    assert set(exported) == {*names.values(), *urls, setting("unsiloed", "job_ids")}
     assert all(exported[url].startswith(origin) for url in urls)
     assert lines[-1] == "docjobs sync\n"
     # what it says is all that one needs
@@ -87,7 +91,7 @@ def test_emulate_serves_until_it_is_interrupted(make_place: MakePlace) -> None:
         ran = place.run(command, env={**exported})
         assert (ran.code, ran.err) == (0, ""), ran.said
     found = place.query("SELECT DISTINCT provider FROM docjobs.jobs")
-    assert {provider for (provider,) in found} == set(KEYS)
+    assert {name for (name,) in found} == set(PROVIDERS)
     process.send_signal(signal.SIGINT)
     ran = ended(process)
     assert (ran.code, ran.err) == (0, "")

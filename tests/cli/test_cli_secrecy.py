@@ -30,9 +30,11 @@ from dlt_docjobs.accounts.pipelines import Account, make_pipeline
 
 DESTINATIONS = ("duckdb", "postgres")
 DOCUMENTED = {
-    "llamacloud": r"/api/v2/(parse|extract)(/[^/]+)?|/api/v1/job-data-points",
+    "llamacloud": (
+        r"/api/v2/(parse|extract|classify)(/[^/]+)?|/api/v1/(job-data-points|split/jobs(/[^/]+)?)"
+    ),
     "contextual": r"/v1/(parse|extract)/jobs(/[^/]+(/status|/results)?)?",
-    "unsiloed": r"/(parse|extract)/[^/]+",
+    "unsiloed": r"/(parse|extract|classify|splitter)/[^/]+",
 }
 RESULTS = {
     "llamacloud": r"/(parse|extract)/[^/]+$",
