@@ -228,6 +228,9 @@ def asks_for_result(record: RequestRecord) -> bool:
         return parts[0] == "job"
     if record.provider == "unsiloed":
         return parts[0] == "parse" and ("include_chunks", "true") in record.query
+    if "classify" in parts or "split" in parts:
+        # nothing but the job's id tells such a request from the list's
+        return "-" in parts[-1]
     expanded = {value for key, value in record.query if key == "expand"}
     return len(parts) == 4 and bool(expanded - {"usage"})
 

@@ -141,7 +141,9 @@ def test_accounts_of_one_provider_share_a_warehouse_and_nothing_else(
     assert [run.account for run in runs] == ["default", "eu", "default"]
     assert [run.jobs_new for run in runs] == [3, 4, 0]
     assert [run.open_jobs for run in runs] == [1, 1, 1]
-    assert {record.path for record in home.requests} == {"/api/v2/parse", "/api/v2/extract"}
+    assert {record.path for record in home.requests} == {
+        *("/api/v2/parse", "/api/v2/extract", "/api/v2/classify", "/api/v1/split/jobs"),
+    }
     tables = home.tables()
     for account, bench in (("default", home), ("eu", away)):
         own = {
