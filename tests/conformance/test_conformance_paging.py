@@ -219,7 +219,8 @@ def test_a_broken_list_keeps_what_it_brought_and_leaves_the_cursor(
 def test_a_list_without_an_end_is_given_up_in_time(paging: Paging) -> None:
     most = {"landingai": 500, "llamacloud": 80}.get(paging.provider, 40)
     assert paging.runs["repeated token"].requests < most
-    assert paging.runs["endless list"].requests < 500
+    # of each list a hundred pages that bring nothing, looked at twice
+    assert paging.runs["endless list"].requests < (1000 if paging.provider == "llamacloud" else 500)
 
 
 def test_a_refused_page_size_is_replaced_by_the_servers_own(paging: Paging) -> None:
