@@ -49,7 +49,7 @@ class Shop:
         return getattr(dlt_docjobs, provider)(
             api_key=self.emulator.api_key,
             base_url=self.emulator.base_urls[provider],
-            include_extract=False,
+            job_kinds=["parse"],
             **options,
         )
 

@@ -98,7 +98,7 @@ def test_copies_are_what_a_sync_would_have_written(place: Place, server: Server)
     server.open("llamacloud", all_jobs)
     ours.main(newest)
     # a list of each kind, and no job of them is new or changed
-    assert server.counts().requests == 2
+    assert server.counts().requests == 4
     assert (rows(place, "jobs"), rows(place, "job_status_history")) == before
     news = query(
         place.warehouse, "SELECT jobs_listed, jobs_new, jobs_changed FROM docjobs.sync_runs"
