@@ -37,7 +37,7 @@ def stock(emulator: Emulator) -> None:
     """Adds five finished jobs of each kind."""
     for provider in PROVIDERS:
         words = {"llamacloud": "COMPLETED", "contextual": "completed", "unsiloed": "Succeeded"}
-        words["landingai"] = "completed"
+        words |= {"reducto": "Completed", "landingai": "completed"}
         for kind in ("parse", "extract"):
             status = "completed" if (provider, kind) == ("unsiloed", "extract") else words[provider]
             for _ in range(5):

@@ -21,7 +21,7 @@ NAMES: tuple[Provider, ...] = ("llamacloud", "contextual", "unsiloed")
 
 STATUS_WORDS: dict[str, tuple[str, str, str, bool]] = {
     "queued": ("PENDING THROTTLED", "pending", "Starting Queued AwaitingUpload", False),
-    "running": ("RUNNING", "processing", "Processing", False),
+    "running": ("RUNNING processing", "processing", "Processing", False),
     "retrying": ("", "retrying", "", False),
     "succeeded": ("COMPLETED", "completed", "Succeeded completed review", True),
     "failed": ("FAILED", "failed", "Failed", True),
@@ -107,6 +107,8 @@ def test_segment_types(kind: str, place: int) -> None:
     known = {
         word for word, of in provider_of(provider).vocabulary.segment_types.items() if of == kind
     }
+    # of forms, whose words are ours
+    known = {word for word in known if not word.startswith("form")}
     expected = set() if kind == "other" else set(SEGMENT_WORDS[kind][place].lower().split())
     assert known == expected
 

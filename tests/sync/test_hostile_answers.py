@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 from sync_support import Warehouse
 
 from dlt_docjobs.emulator import Emulator
-from dlt_docjobs.emulator.vocabulary import PROVIDERS, Provider
+from dlt_docjobs.emulator.vocabulary import Provider
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.protocol import ContentPolicy
 from dlt_docjobs.sync.progress import Progress
@@ -45,6 +45,8 @@ RELAXED: dict[str, Any] = {
     # to make a failure smaller takes minutes: `phases=` gives it back to whoever looks into one
     "phases": [Phase.generate],
 }
+# the younger ones have results on other hosts, which no replay of one host serves
+REPLAYED: tuple[Provider, ...] = ("llamacloud", "contextual", "unsiloed")
 RUNNING: dict[Provider, dict[JobKind, str]] = {
     "llamacloud": {"parse": "RUNNING", "extract": "RUNNING"},
     "contextual": {"parse": "processing", "extract": "processing"},
@@ -62,7 +64,7 @@ def accounts() -> Iterator[dict[Provider, Account]]:
                 for hours in (40, 41, 42):
                     created = datetime.now(timezone.utc) - timedelta(hours=hours)
                     emulator.add_job(provider, kind, status=word, created_at=created, hang=True)
-        yield {provider: Account.recorded(provider, emulator) for provider in PROVIDERS}
+        yield {provider: Account.recorded(provider, emulator) for provider in REPLAYED}
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ def few() -> Iterator[dict[Provider, Account]]:
                 for pages in (1, 2):
                     emulator.add_job(provider, kind, created_at=created, pages=pages)
         emulator.advance(20 * 3600)
-        yield {provider: Account.recorded(provider, emulator) for provider in PROVIDERS}
+        yield {provider: Account.recorded(provider, emulator) for provider in REPLAYED}
 
 
 def rows_of(body: Any) -> list[Any]:
@@ -153,7 +155,7 @@ def assert_every_row_is_somewhere(rows: list[Any], known: set[str], warehouse: W
         assert payloads, f"{row!r} is nowhere"
 
 
-providers = st.sampled_from(PROVIDERS)
+providers = st.sampled_from(REPLAYED)
 policies = st.builds(ContentPolicy, st.booleans(), st.booleans(), st.booleans())
 
 
@@ -240,7 +242,7 @@ def test_one_bad_job_costs_itself(examples: int, few: dict[Provider, Account]) -
 def test_every_endpoint_is_among_the_answers(accounts: dict[Provider, Account]) -> None:
     for provider, account in accounts.items():
         kinds = {kind for _, kind in account.targets}
-        assert kinds == {"parse", "extract"}
+        assert kinds >= {"parse", "extract"}
         lists = [key for key in account.answers if is_list(key)]
         assert len(lists) >= (0 if provider == "unsiloed" else 2)
         assert len(account.answers) - len(lists) >= 6
@@ -250,7 +252,7 @@ def test_every_endpoint_is_among_the_answers(accounts: dict[Provider, Account]) 
     assert any("include_chunks" in key for key in accounts["unsiloed"].answers)
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", REPLAYED)
 @pytest.mark.parametrize(
     "edit",
     [
