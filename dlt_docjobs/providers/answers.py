@@ -65,6 +65,11 @@ def document_of(reading: Reading) -> Document | None:
     return reading.document
 
 
+async def decoded(answer: Answer) -> Any:
+    """The JSON value of an answer: how `ApiClient.get_elsewhere` is to read it."""
+    return decode_json(answer)
+
+
 def as_mapping(value: Any) -> dict[str, Any]:
     """The value where it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}

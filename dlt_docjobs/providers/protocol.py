@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from dlt_docjobs.http import (
     Answer,
@@ -18,10 +18,12 @@ from dlt_docjobs.http import (
 )
 from dlt_docjobs.model.cleaning import without_content
 from dlt_docjobs.model.observation import JobObservation
-from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
 from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.reader.reader import Reader
 from dlt_docjobs.results import Document, ReadAnswer, Reading
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, repr=False)
@@ -159,7 +161,7 @@ class ProviderApi(ABC):
             include_content=policy.include_content,
             include_ocr=policy.include_ocr,
         )
-        self._refused_sizes: set[str] = set()
+        self._refused: set[str] = set()
 
     @property
     def counters(self) -> RequestCounters:
@@ -307,15 +309,40 @@ class ProviderApi(ABC):
             size_param: The name of the page size; several where sources disagree on it.
             size: The page size; None for the server's default.
         """
-        key = "/".join(path)
-        if size is None or key in self._refused_sizes:
+        if size is None:
             return await self.client.get_json(path, params)
+        names = (size_param,) if isinstance(size_param, str) else size_param
+        sized = [*params, *((name, str(size)) for name in names)]
+        return await self._unless_refused(
+            f"{'/'.join(path)} {names}",
+            lambda: self.client.get_json(path, sized),
+            lambda: self.client.get_json(path, params),
+        )
+
+    async def _unless_refused(
+        self,
+        what: str,
+        whole: Callable[[], Awaitable[T]],
+        without: Callable[[], Awaitable[T]],
+    ) -> T:
+        """Asks for something that not every server grants; where it is refused, once without it.
+
+        Args:
+            what: Names it: once refused it is not asked for again.
+            whole: Asks for it.
+            without: Asks for the rest. Its answer proves that this was what the server minded.
+
+        Raises:
+            InvalidRequest: The server minds something else.
+        """
+        if what in self._refused:
+            return await without()
         try:
-            names = (size_param,) if isinstance(size_param, str) else size_param
-            sized = [*params, *((name, str(size)) for name in names)]
-            return await self.client.get_json(path, sized)
+            return await whole()
         except InvalidRequest:
-            answer = await self.client.get_json(path, params)
-            # the answer proves that it was the size that the server minded
-            self._refused_sizes.add(key)
+            answer = await without()
+            self._refused.add(what)
             return answer
+
+    def _has_succeeded(self, observed: JobObservation) -> bool:
+        return self.provider.vocabulary.status(observed.provider_status) == SUCCEEDED

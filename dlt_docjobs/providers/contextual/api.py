@@ -14,7 +14,7 @@ from typing import Any
 from dlt_docjobs.http import Answer
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import UTC
-from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
+from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers import answers, envelopes
 from dlt_docjobs.providers.answers import RecordReader
 from dlt_docjobs.providers.contextual import PROVIDER, results
@@ -122,7 +122,7 @@ class ContextualApi(ProviderApi):
         with answers.kept_whole(answer):
             observed = _observe_parse(job_id, reading.rest, answer)
             reply = JobAnswer(observed, size=len(answer.body))
-            if self._succeeded(observed):
+            if self._has_succeeded(observed):
                 reply.document = answers.document_of(reading)
                 if reply.document is not None:
                     observed.page_count = reply.document.count("pages")
@@ -139,16 +139,13 @@ class ContextualApi(ProviderApi):
             config=body.get("config"),
         )
         reply = JobAnswer(observed, size=len(answer.body))
-        if self._succeeded(observed) and body.get("results") is not None:
+        if self._has_succeeded(observed) and body.get("results") is not None:
             reply.extraction = Extraction(body["results"], body.get("metadata"))
         return reply
 
     async def check(self) -> None:
         """Lists one parse job."""
         await self.client.get_json(_path("parse"), [("limit", "1")])
-
-    def _succeeded(self, observed: JobObservation) -> bool:
-        return self.provider.vocabulary.status(observed.provider_status) == SUCCEEDED
 
 
 def _path(kind: JobKind) -> tuple[str, ...]:

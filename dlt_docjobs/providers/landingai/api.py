@@ -17,12 +17,11 @@ from dlt_docjobs.http import (
     NotFound,
     RedirectRefused,
     UnreadableBody,
-    decode_json,
 )
 from dlt_docjobs.model.cleaning import without_content
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.values import to_flag
-from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind, is_terminal
+from dlt_docjobs.model.vocabulary import JobKind, is_terminal
 from dlt_docjobs.providers import answers, envelopes
 from dlt_docjobs.providers.answers import RecordReader
 from dlt_docjobs.providers.landingai import PROVIDER, results
@@ -123,7 +122,7 @@ class LandingaiApi(ProviderApi):
             answer, body = await self.client.get_json(path, is_result=True)
             with answers.kept_whole(answer):
                 reply = JobAnswer(_observe(kind, body, answer, job_id), size=len(answer.body))
-            if _has_succeeded(reply):
+            if self._has_succeeded(reply.observation):
                 reply.extraction = self._extraction(body)
                 await self._look_elsewhere(reply, body, answer)
             return reply
@@ -131,9 +130,9 @@ class LandingaiApi(ProviderApi):
         with answers.kept_whole(answer):
             observed = _observe(kind, reading.rest, answer, job_id)
             reply = JobAnswer(observed, size=len(answer.body))
-            if _has_succeeded(reply):
+            if self._has_succeeded(reply.observation):
                 reply.document = answers.document_of(reading)
-        if _has_succeeded(reply):
+        if self._has_succeeded(reply.observation):
             await self._look_elsewhere(reply, reading.rest, answer)
         if reply.document is not None and reply.observation.page_count is None:
             reply.observation.page_count = reply.document.count("pages")
@@ -162,7 +161,7 @@ class LandingaiApi(ProviderApi):
     ) -> None:
         kind, job_id = reply.observation.ref
         if kind == "extract":
-            there, found = await self.client.get_elsewhere(url, _json)
+            there, found = await self.client.get_elsewhere(url, answers.decoded)
             rest = found if _part(found) else {"result": found}
             reply.extraction = self._extraction(rest)
         else:
@@ -192,14 +191,6 @@ class LandingaiApi(ProviderApi):
 
 def _path(kind: JobKind) -> tuple[str, ...]:
     return ("v2", kind, "jobs")
-
-
-async def _json(answer: Answer) -> Any:
-    return decode_json(answer)
-
-
-def _has_succeeded(reply: JobAnswer) -> bool:
-    return PROVIDER.vocabulary.status(reply.observation.provider_status) == SUCCEEDED
 
 
 def _part(body: Any) -> dict[str, Any]:

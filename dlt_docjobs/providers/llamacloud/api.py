@@ -17,7 +17,6 @@ from dlt_docjobs.model.cleaning import clean_text
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import format_instant, parse_instant
 from dlt_docjobs.model.vocabulary import (
-    SUCCEEDED,
     JobKind,
     is_terminal,
 )
@@ -136,8 +135,6 @@ class LlamaCloudApi(ProviderApi):
             if (value := self.settings.get(name))
         ]
         self._transitions: dict[str, tuple[tuple[str, datetime], ...]] = {}
-        self._lists_configurations = True
-        self._expands_forms = True
 
     async def list_page(self, kind: JobKind, wanted: ListRange, token: str | None) -> JobPage:
         """See `ProviderApi.list_page`; the same parameters go with every page."""
@@ -154,22 +151,16 @@ class LlamaCloudApi(ProviderApi):
         self, kind: JobKind, params: list[tuple[str, str]], size: int | None
     ) -> JobPage:
         """One page; of extract jobs with what they were asked to do, which failed ones tell too."""
-        expanded = [("expand", "configuration")] if kind == "extract" else []
-        if expanded and self._lists_configurations:
-            try:
-                return self._read_list(
-                    kind, *await self._get_sized(_PATHS[kind], params + expanded, "page_size", size)
-                )
-            except InvalidRequest:
-                page = self._read_list(
-                    kind, *await self._get_sized(_PATHS[kind], params, "page_size", size)
-                )
-                # the answer proves that it was this that the server minded
-                self._lists_configurations = False
-                return page
-        return self._read_list(
-            kind, *await self._get_sized(_PATHS[kind], params, "page_size", size)
-        )
+
+        async def read(*expanded: tuple[str, str]) -> JobPage:
+            sent = [*params, *expanded]
+            answer, body = await self._get_sized(_PATHS[kind], sent, "page_size", size)
+            return self._read_list(kind, answer, body)
+
+        if kind != "extract":
+            return await read()
+        asked = ("expand", "configuration")
+        return await self._unless_refused("configurations in lists", lambda: read(asked), read)
 
     async def poll(self, kind: JobKind, job_ids: Sequence[str]) -> JobPage:
         """Many jobs by id through the list (`job_ids` repeated, as the SDK sends it)."""
@@ -215,7 +206,7 @@ class LlamaCloudApi(ProviderApi):
                 if tier:
                     raise
             else:
-                if answer.has_result or not self._succeeded(answer.observation):
+                if answer.has_result or not self._has_succeeded(answer.observation):
                     return answer
             # no items: a job whose tier the answers don't tell may have text only
         # old versions of the fast tier have plain text only, and may refuse to expand items
@@ -228,15 +219,11 @@ class LlamaCloudApi(ProviderApi):
     async def _items(self, job_id: str) -> JobAnswer:
         """One parse job with its items, and with its forms where it was run for them."""
         expand = ["items", "metadata", "usage"]
-        if self._expands_forms:
-            try:
-                return await self._get("parse", job_id, [*expand, "forms"], wants_result=True)
-            except InvalidRequest:
-                answer = await self._get("parse", job_id, expand, wants_result=True)
-                # the answer proves that it was this that the server minded
-                self._expands_forms = False
-                return answer
-        return await self._get("parse", job_id, expand, wants_result=True)
+        return await self._unless_refused(
+            "forms",
+            lambda: self._get("parse", job_id, [*expand, "forms"], wants_result=True),
+            lambda: self._get("parse", job_id, expand, wants_result=True),
+        )
 
     async def check(self) -> None:
         """Lists one parse job."""
@@ -306,7 +293,7 @@ class LlamaCloudApi(ProviderApi):
         answer, body = await self.client.get_json(path, params, is_result=wants_result)
         with answers.kept_whole(answer):
             reply = JobAnswer(self._observe_one(kind, job_id, body, answer), size=len(answer.body))
-            if wants_result and self._succeeded(reply.observation):
+            if wants_result and self._has_succeeded(reply.observation):
                 result = body.get(_RESULT_KEY[kind])
                 if result is not None:
                     reply.extraction = Extraction(result, body.get("extract_metadata"))
@@ -315,7 +302,7 @@ class LlamaCloudApi(ProviderApi):
     def _read_document(self, job_id: str, reading: Reading, answer: Answer) -> JobAnswer:
         observed = self._observe_one("parse", job_id, reading.rest, answer)
         reply = JobAnswer(observed, size=len(answer.body))
-        if self._succeeded(observed):
+        if self._has_succeeded(observed):
             reply.document = answers.document_of(reading)
             if reply.document is not None:
                 observed.page_count = reply.document.count("pages")
@@ -330,9 +317,6 @@ class LlamaCloudApi(ProviderApi):
             return self._observe(kind, job if fields else body, {}, answer, job_id)
         beside = {key: value for key, value in fields.items() if key != "job"}
         return self._observe(kind, fields["job"], beside, answer, job_id)
-
-    def _succeeded(self, observed: JobObservation) -> bool:
-        return self.provider.vocabulary.status(observed.provider_status) == SUCCEEDED
 
     def _observe(
         self,

@@ -131,7 +131,7 @@ class ReductoApi(ProviderApi):
     ) -> JobAnswer:
         """Reads a result that becomes pages, chunks and segments."""
         reply = JobAnswer(observed, size=len(answer.body))
-        if not _has_succeeded(observed):
+        if not self._has_succeeded(observed):
             return reply
         url = _url_of(_result_in(reading.rest).get("result"))
         if url is not None:
@@ -161,7 +161,7 @@ class ReductoApi(ProviderApi):
     ) -> JobAnswer:
         """Reads a result that is stored as it comes."""
         reply = JobAnswer(observed, size=len(answer.body))
-        if not _has_succeeded(observed):
+        if not self._has_succeeded(observed):
             return reply
         sent = _result_in(body)
         parts = {key: sent[key] for key in ("result", *_BESIDE) if sent.get(key) is not None}
@@ -172,7 +172,7 @@ class ReductoApi(ProviderApi):
             if not follows_urls:
                 return reply
             try:
-                found, value = await self.client.get_elsewhere(url, _json)
+                found, value = await self.client.get_elsewhere(url, answers.decoded)
             except NotFound:
                 return reply
             reply.size += len(found.body)
@@ -184,14 +184,6 @@ class ReductoApi(ProviderApi):
         if result is not None:
             reply.extraction = Extraction(result, _field_metadata(parts))
         return reply
-
-
-async def _json(answer: Answer) -> Any:
-    return decode_json(answer)
-
-
-def _has_succeeded(observed: JobObservation) -> bool:
-    return PROVIDER.vocabulary.status(observed.provider_status) == SUCCEEDED
 
 
 def _result_in(body: Any) -> dict[str, Any]:

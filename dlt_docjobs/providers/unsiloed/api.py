@@ -90,7 +90,7 @@ class UnsiloedApi(ProviderApi):
 
     def _read_extraction(self, kind: JobKind, job_id: str, body: Any, answer: Answer) -> JobAnswer:
         reply = JobAnswer(self._observe(kind, job_id, body, answer), size=len(answer.body))
-        if not _has_succeeded(reply):
+        if not self._has_succeeded(reply.observation):
             return reply
         if body.get("result") is None:
             return reply
@@ -104,7 +104,7 @@ class UnsiloedApi(ProviderApi):
     def _read_document(self, job_id: str, reading: Reading, answer: Answer) -> JobAnswer:
         observed = self._observe("parse", job_id, reading.rest, answer)
         reply = JobAnswer(observed, size=len(answer.body))
-        if not _has_succeeded(reply):
+        if not self._has_succeeded(reply.observation):
             return reply
         if reading.document is None and reading.rest.get("total_chunks") == 0:
             # no chunks are a result, if the answer says that there are none
@@ -162,7 +162,3 @@ class _Pages(envelopes.Envelope):
     @property
     def pages(self) -> int | None:
         return self.page_count or self.total_pages
-
-
-def _has_succeeded(reply: JobAnswer) -> bool:
-    return PROVIDER.vocabulary.status(reply.observation.provider_status) == SUCCEEDED
