@@ -9,7 +9,7 @@ import asyncio
 import random as _random
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -107,6 +107,7 @@ class ApiClient:
         region_hint: str = "",
         error_form: ErrorForm = _ANY_OBJECT,
         result_hosts: Sequence[str] = (),
+        optional: Collection[str] = (),
         watch: Watch | None = None,
         resolve: Resolve = resolve,
         random: Callable[[], float] = _random.random,
@@ -126,6 +127,8 @@ class ApiClient:
             region_hint: What a 401 may mean beside a wrong key.
             error_form: In what form the API says 404; in any other it is somebody else's.
             result_hosts: Other hosts on which results may lie, as names or `*.name`.
+            optional: Endpoints that not every server has: a 404 in a form that is not the API's is
+                told at once there, for asking again would tell the same.
             watch: Looks on at every request; None for nobody.
             resolve: Instead of the system's resolver, for tests.
             random: Numbers in [0, 1) for the jitter.
@@ -148,6 +151,7 @@ class ApiClient:
         self._region_hint = region_hint
         self._random = random
         self._watch = watch
+        self._optional = frozenset(optional)
         self._elsewhere = Elsewhere(
             self.base_url, result_hosts, transport=transport, resolve=resolve
         )
@@ -453,7 +457,7 @@ class ApiClient:
             if pause is not None:
                 self._tell(Wait("429", pause, route.endpoint, pauses_all=True))
             return _Setback(error)
-        is_unsure = isinstance(error, UnrecognisedAnswer)
+        is_unsure = isinstance(error, UnrecognisedAnswer) and route.endpoint not in self._optional
         is_told = isinstance(error, NotFound)
         if is_unsure or (is_retried(status) and not error.is_fatal and not is_told):
             return _Setback(error, wait)

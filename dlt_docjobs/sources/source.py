@@ -204,5 +204,6 @@ class ResolvedSource:
             region_hint=provider.key_hint,
             error_form=provider.error_form,
             result_hosts=provider.result_hosts,
+            optional=[one.endpoint for one in provider.lists if one.is_optional],
         )
         return provider.api_class()(client, self.settings.policy, size, own)

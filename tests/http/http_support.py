@@ -88,6 +88,7 @@ def make_client(
     headers: Mapping[str, str] | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     result_hosts: Sequence[str] = (),
+    optional: Sequence[str] = (),
     resolve: Resolve = resolve,
     is_networked: bool = False,
     secrets: Sequence[str] = (),
@@ -105,6 +106,7 @@ def make_client(
         region_hint=region_hint,
         error_form=error_form or ErrorForm(),
         result_hosts=result_hosts,
+        optional=optional,
         resolve=resolve,
         random=random,
     )

@@ -15,6 +15,7 @@ from dlt_docjobs.http import (
     InvalidBaseUrl,
     InvalidIdentifier,
     InvalidRequest,
+    UnrecognisedAnswer,
     UnsendableRequest,
     normalise_base_url,
 )
@@ -218,3 +219,17 @@ def test_cookies_are_not_sent_back() -> None:
 
     asyncio.run(ask())
     assert "cookie" not in script.requests[1].headers
+
+
+def test_a_foreign_404_is_asked_for_again_unless_the_endpoint_is_optional() -> None:
+    async def ask(optional: tuple[str, ...]) -> int:
+        page = httpx.Response(404, html="<html><body>nothing here</body></html>")
+        script = Script(*[page] * 3)
+        async with make_client(script, optional=optional, max_retries=2) as client:
+            with pytest.raises(UnrecognisedAnswer) as caught:
+                await client.get(("classify",))
+        assert caught.value.status == 404
+        return len(script.requests)
+
+    assert asyncio.run(ask(())) == 3
+    assert asyncio.run(ask(("/classify",))) == 1
