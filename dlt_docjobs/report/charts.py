@@ -401,7 +401,8 @@ def _mix(facts: Facts) -> Chart:
         f"{words.count(total, 'segment')}; the most frequent type is {words.label(types[0])} with "
         f"{words.percent(by_type[types[0]], total)}.",
         "Share of each provider's own segments.",
-        _spec(chart, height=len(types) * (11 * len(providers) + 13)),
+        # thinner bars for many providers, not a chart that a page of paper can't hold
+        _spec(chart, height=len(types) * (11 * min(len(providers), 3) + 13)),
         ("Type", "Provider", "Segments", "Share"),
         [
             (

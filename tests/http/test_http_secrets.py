@@ -100,4 +100,7 @@ def test_the_room_has_one_door() -> None:
     assert all(hasattr(dlt_docjobs.http, name) for name in names)
     classes = [getattr(dlt_docjobs.http, name) for name in names]
     errors = {c for c in classes if isinstance(c, type) and issubclass(c, ApiError)}
-    assert errors >= {ApiError} | set(ApiError.__subclasses__())
+    # other rooms may have errors of their own, as a probe its spent budget
+    room = dlt_docjobs.http.__name__
+    own = {c for c in ApiError.__subclasses__() if c.__module__.startswith(room)}
+    assert errors >= {ApiError} | own
