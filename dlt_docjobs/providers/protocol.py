@@ -294,6 +294,12 @@ class ProviderApi(ABC):
             include_ocr=self.policy.include_ocr,
         )
 
+    def _capped(self, kind: JobKind, size: int | None) -> int | None:
+        """A page size, no larger than the kind's list is documented to take."""
+        listing = self.provider.kinds[kind].list
+        most = None if listing is None else listing.page_max
+        return size if size is None or most is None else min(size, most)
+
     async def _get_sized(
         self,
         path: tuple[str, ...],
