@@ -137,20 +137,24 @@ def test_each_form_of_a_reducto_result(reducto: World, server: Younger) -> None:
         "citations": [{"p": 1}],
     }
     own = {"result": "the user's own field", "value": 1}
+    whole = done(full(block("whole-at-url")))["result"]
+    wrapped_leaf = {"a": {"value": 1, "citations": []}}
+    categories: dict[str, Any] = {"categories": []}
+    cited = at_url(server, "c1", [{"q": 2}])
     forms: dict[str, tuple[str, Any]] = {
         "inline": ("Parse", done(full(block("inline")))),
         "untyped": ("Parse", done(full(block("untyped")), None)),
         "at-url": ("Parse", done(at_url(server, "p1", full(block("at-url"))))),
-        "whole-at-url": ("Parse", done(at_url(server, "p2", done(full(block("whole-at-url")))["result"]))),
+        "whole-at-url": ("Parse", done(at_url(server, "p2", whole))),
         "list": ("Extract", done([{"a": 1}], "extract")),
-        "object": ("Extract", done({"a": {"value": 1, "citations": []}}, "v3_extract", confidence="high")),
+        "object": ("Extract", done(wrapped_leaf, "v3_extract", confidence="high")),
         "untyped-extract": ("Extract", done({"a": 1}, None)),
         "bare": ("Extract", done(at_url(server, "e1", [{"a": 2}]), "extract")),
         "wrapped": ("Extract", done(at_url(server, "e2", wrapped), "extract")),
         "own": ("Extract", done(at_url(server, "e3", own), "v3_extract")),
-        "cited": ("Extract", done([{"a": 3}], "extract", citations=at_url(server, "c1", [{"q": 2}]))),
+        "cited": ("Extract", done([{"a": 3}], "extract", citations=cited)),
         "split": ("Split", done({"splits": [{"name": "n", "pages": []}]}, "split")),
-        "classify": ("Classify", done({"category": "c"}, "classify", response_confidence={"categories": []})),
+        "classify": ("Classify", done({"category": "c"}, "classify", confidence=categories)),
         "classify-url": ("Classify", done(at_url(server, "k1", {"category": "d"}), "classify")),
     }  # fmt: skip
     server.routes["/jobs"] = listed(*(row(name, kind) for name, (kind, _) in forms.items()))
@@ -200,7 +204,7 @@ def test_the_two_vocabularies_of_reducto_make_no_step_back(reducto: World, serve
 @pytest.mark.parametrize(
     ("answer", "word"),
     [
-        ({"status": "Failed", "result": None, "error": {"code": 1, "name": "JOB_CANCELLED"}}, "cancelled"),
+        ({"status": "Failed", "error": {"code": 1, "name": "JOB_CANCELLED"}}, "cancelled"),
         ({"status": "Idle", "result": None}, "cancelled"),
         ({"status": "Pending", "result": None}, "cancelled"),
     ],
@@ -217,7 +221,7 @@ def test_a_cancelled_job_of_reducto_stays_cancelled(
 
 
 def test_a_purged_job_of_reducto(reducto: World, server: Younger) -> None:
-    """Nobody says how a result is missing: each way costs itself, and none fails the run for ever."""
+    """Nobody says how a result is missing: each way costs itself alone."""
     gone = {"error": {"code": 410, "name": "JOB_DELETED", "message": "deleted"}}
     going = {"error": {"code": 409, "name": "JOB_DELETION_IN_PROGRESS", "message": "soon"}}
     names = ("404", "409", "410", "empty", "dead-link", "good")
@@ -357,13 +361,13 @@ def test_each_form_of_a_landingai_result(landingai: World, server: Younger) -> N
             {"type": "page", "page": 0, "children": [
                 {"type": "text", "id": "e1", "span": [0, 8], "box": [10, 10, 50, 20]}]}]},
     }  # fmt: skip
+    box = {"left": 0, "top": 0, "right": 1, "bottom": 0.5}
     v1 = {
         "markdown": "<a id='c'></a>\n\nof v1",
         "chunks": [{"id": "c", "type": "text", "markdown": "<a id='c'></a>\n\nof v1",
-                    "grounding": {"page": 0, "box": {"left": 0, "top": 0, "right": 1, "bottom": 0.5}}}],
+                    "grounding": {"page": 0, "box": box}}],
         "splits": [], "grounding": {}, "metadata": {"filename": "a.pdf", "credit_usage": 3.0},
     }  # fmt: skip
-    elsewhere = {"type": "text"}
     forms = {
         "astral": {"result": astral},
         "zero": {"result": zero},
@@ -379,14 +383,15 @@ def test_each_form_of_a_landingai_result(landingai: World, server: Younger) -> N
         lists.rows["parse"].append(job(name))
         status = 206 if name == "v1" else 200
         server.routes[f"/v2/parse/jobs/{name}"] = says({**job(name), **more}, status)
-    assert elsewhere
     landingai.sync()
     assert landingai.jobs("results_state") == {
         **dict.fromkeys(forms, "loaded"),
         "receipt": "none",
     }
     texts: dict[str, list[str]] = {}
-    for name, text in landingai.read("SELECT job_id, content FROM segments ORDER BY ALL"):
+    for name, text in landingai.read(
+        "SELECT job_id, content FROM segments ORDER BY job_id, segment_index"
+    ):
         texts.setdefault(name, []).append(text)
     assert texts == {
         "astral": ["\U0001d54f astral", "second"],
@@ -404,6 +409,9 @@ def test_each_form_of_a_landingai_result(landingai: World, server: Younger) -> N
     (metadata,) = landingai.read("SELECT metadata FROM pages WHERE job_id = 'unplaced'")
     assert "and lost" in str(metadata)
     assert landingai.jobs("credits")["receipt"] == 9
+    # told by the answer, else counted
+    counts = landingai.jobs("page_count")
+    assert [counts[name] for name in ("receipt", "astral", "bare", "old")] == [3, 2, 2, 1]
     assert "hush" not in str(landingai.read("SELECT payload FROM jobs"))
 
 

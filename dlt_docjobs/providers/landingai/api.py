@@ -133,8 +133,6 @@ class LandingaiApi(ProviderApi):
                 reply.document = answers.document_of(reading)
         if self._has_succeeded(reply.observation):
             await self._look_elsewhere(reply, reading.rest, answer)
-        if reply.document is not None and reply.observation.page_count is None:
-            reply.observation.page_count = reply.document.count("pages")
         return reply
 
     async def _look_elsewhere(self, reply: JobAnswer, body: Any, answer: Answer) -> None:

@@ -155,9 +155,6 @@ class ReductoApi(ProviderApi):
             reply.size += len(answer.body)
         with answers.kept_whole(answer):
             reply.document = answers.document_of(reading)
-        pages = reply.document.count("pages") if reply.document is not None else 0
-        if observed.page_count is None and pages:
-            observed.page_count = pages
         return reply
 
     async def _read_valued(
