@@ -201,23 +201,20 @@ def test_the_two_vocabularies_of_reducto_make_no_step_back(reducto: World, serve
     assert reducto.words("a") == ["queued", "running", "succeeded"]
 
 
-@pytest.mark.parametrize(
-    ("answer", "word"),
-    [
-        ({"status": "Failed", "error": {"code": 1, "name": "JOB_CANCELLED"}}, "cancelled"),
-        ({"status": "Idle", "result": None}, "cancelled"),
-        ({"status": "Pending", "result": None}, "cancelled"),
-    ],
-)  # fmt: skip
-def test_a_cancelled_job_of_reducto_stays_cancelled(
-    reducto: World, server: Younger, answer: Any, word: str
-) -> None:
-    server.routes["/jobs"] = listed(row("c", status="Cancelled"))
-    server.routes["/job/c"] = answer
+def test_a_cancelled_job_of_reducto_stays_cancelled(reducto: World, server: Younger) -> None:
+    told = {
+        "failed": {"status": "Failed", "error": {"code": 1, "name": "JOB_CANCELLED"}},
+        "idle": {"status": "Idle", "result": None},
+        "pending": {"status": "Pending", "result": None},
+    }
+    server.routes["/jobs"] = listed(*(row(name, status="Cancelled") for name in told))
+    for name, answer in told.items():
+        server.routes[f"/job/{name}"] = answer
     for _ in range(2):
         reducto.sync()
-    assert reducto.words("c")[-1] == word
-    assert reducto.jobs("status, results_state, is_terminal") == {"c": (word, "none", True)}
+    said = reducto.jobs("status, results_state, is_terminal")
+    assert said == dict.fromkeys(told, ("cancelled", "none", True))
+    assert {reducto.words(name)[-1] for name in told} == {"cancelled"}
 
 
 def test_a_purged_job_of_reducto(reducto: World, server: Younger) -> None:
@@ -264,35 +261,32 @@ def test_pages_and_boxes_of_reducto(reducto: World, server: Younger) -> None:
     assert reducto.jobs("page_count")["ranged"] == 9
 
 
-@pytest.mark.parametrize("config", [..., "", "{}", None, '{"document_password": "hunter2', 5])
-def test_what_stands_in_place_of_a_config(reducto: World, server: Younger, config: Any) -> None:
-    one = row("a", status="Pending", raw_config=config)
-    if config is ...:
-        del one["raw_config"]
-    server.routes["/jobs"] = listed(one)
-    server.routes["/job/a"] = {"status": "Pending", "result": None}
+def test_what_stands_in_place_of_a_config(reducto: World, server: Younger) -> None:
+    rows = [row("absent", status="Pending")]
+    del rows[0]["raw_config"]
+    for at, config in enumerate(["", "{}", None, '{"document_password": "hunter2', 5]):
+        rows.append(row(f"job-{at}", status="Pending", raw_config=config))
+    server.routes["/jobs"] = listed(*rows)
+    for one in rows:
+        server.routes[f"/job/{one['job_id']}"] = {"status": "Pending", "result": None}
     assert reducto.sync(list_configs=True).exit_code == 0
     assert "hunter2" not in str(reducto.read("SELECT config, payload FROM jobs"))
 
 
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("http://169.254.169.254/latest/meta-data", "pending"),
-        ("file:///etc/passwd", "pending"),
-        ("https://user:pw@10.0.0.1/a", "pending"),
-        ("", "pending"),
-        ("not a url", "pending"),
-    ],
-)
-def test_a_result_is_fetched_from_no_private_place(
-    reducto: World, server: Younger, url: str, said: str
-) -> None:
-    server.routes["/jobs"] = listed(row("a"), row("good"))
-    server.routes["/job/a"] = done({"type": "url", "url": url, "result_id": "r"})
+def test_a_result_is_fetched_from_no_private_place(reducto: World, server: Younger) -> None:
+    urls = {
+        "metadata": "http://169.254.169.254/latest/meta-data",
+        "file": "file:///etc/passwd",
+        "private": "https://user:pw@10.0.0.1/a",
+        "empty": "",
+        "words": "not a url",
+    }
+    server.routes["/jobs"] = listed(*map(row, urls), row("good"))
+    for name, url in urls.items():
+        server.routes[f"/job/{name}"] = done({"type": "url", "url": url, "result_id": "r"})
     server.routes["/job/good"] = done(full(block("good")))
     assert reducto.sync().exit_code == 1
-    assert reducto.jobs("results_state") == {"a": said, "good": "loaded"}
+    assert reducto.jobs("results_state") == {**dict.fromkeys(urls, "pending"), "good": "loaded"}
 
 
 # -- LandingAI ------------------------------------------------------------------------------------
@@ -337,15 +331,22 @@ class Lists:
         return {"jobs": rows[start : start + size], "has_more": start + size < len(rows)}
 
 
-@pytest.mark.parametrize("name", ["page_size", "pageSize", None])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("page_size", marks=pytest.mark.slow),
+        "pageSize",
+        pytest.param(None, marks=pytest.mark.slow),
+    ],
+)
 def test_whatever_the_page_size_is_called(landingai: World, server: Younger, name: str) -> None:
     lists = Lists(server, name)
-    lists.rows["parse"] = [job(f"parse-{at:02}") for at in range(25)]
+    lists.rows["parse"] = [job(f"parse-{at:02}") for at in range(12)]
     for one in lists.rows["parse"]:
         server.routes[f"/v2/parse/jobs/{one['job_id']}"] = {**one, "result": parsed(one["job_id"])}
     assert landingai.sync().exit_code == 0
     texts = dict(landingai.read("SELECT job_id, content FROM segments"))
-    assert texts == {f"parse-{at:02}": f"parse-{at:02}" for at in range(25)}
+    assert texts == {f"parse-{at:02}": f"parse-{at:02}" for at in range(12)}
 
 
 def test_each_form_of_a_landingai_result(landingai: World, server: Younger) -> None:
