@@ -28,7 +28,7 @@ def markdown_cells(text: str) -> list[Cell]:
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         if not line:
             in_body = may_be_header = False
-        elif not in_body and _is_alignment(line) and (may_be_header or line.startswith("|")):
+        elif not in_body and _is_alignment(line) and (may_be_header or _is_alone(line, following)):
             if may_be_header:
                 headers.add(len(rows) - 1)
             in_body, may_be_header = True, False
@@ -46,6 +46,11 @@ def markdown_cells(text: str) -> list[Cell]:
 
 def _is_alignment(line: str) -> bool:
     return _ALIGNMENT.fullmatch(line) is not None
+
+
+def _is_alone(line: str, following: str) -> bool:
+    """Whether an alignment row has no header; one of dashes may be the header of another."""
+    return line.startswith("|") and not _is_alignment(following)
 
 
 def _is_row(line: str, following: str, in_body: bool) -> bool:
