@@ -308,6 +308,12 @@ class ProviderApi(ABC):
         """Reads an answer that is a value already, and has no bytes."""
         return type(self).read_answer(b"", lambda: value, **self.policy.of_results)
 
+    def _capped(self, kind: JobKind, size: int | None) -> int | None:
+        """A page size, no larger than the kind's list is documented to take."""
+        listing = self.provider.kinds[kind].list
+        most = None if listing is None else listing.page_max
+        return size if size is None or most is None else min(size, most)
+
     async def _get_sized(
         self,
         path: tuple[str, ...],

@@ -16,8 +16,10 @@ from dlt_docjobs.tables import TABLES
 
 MODULES: dict[str, ModuleType] = {
     name: import_module(f"dlt_docjobs.providers.{name}.results")
-    for name in ("llamacloud", "contextual", "unsiloed")
+    for name in ("llamacloud", "contextual", "unsiloed", "reducto", "landingai")
 }
+ANSWERS = Path(__file__).parents[1] / "providers" / "fixtures"
+"""Whole answers of the younger providers, as their pages and SDKs have them."""
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.json"))
 JSON_COLUMNS = frozenset({"metadata", "provider_bbox"})
 

@@ -58,7 +58,7 @@ from dlt_docjobs.results.columns import (
     transposed,
     types_of,
 )
-from dlt_docjobs.results.leftovers import Leftovers
+from dlt_docjobs.results.leftovers import Leftovers, put
 from dlt_docjobs.results.pages import Pages, base_of, number_pages
 from dlt_docjobs.results.reading import Document, Found, Reading, read
 from dlt_docjobs.results.typed import (
@@ -137,6 +137,36 @@ class _Elements:
             return None
         return self._markdown[start:end]
 
+    def odd_range(self, span: Any) -> Any:
+        """What a range says beside its ends; all of it where it does not lie in the Markdown."""
+        if span is not None and self.slice(span) is None:
+            return span
+        if isinstance(span, dict):
+            return {key: part for key, part in span.items() if key not in ("start", "end")} or None
+        return None
+
+    def unplaced(self, spans: Iterable[Any]) -> list[str]:
+        """The texts of the Markdown that lie in none of these ranges, nor are an element's."""
+        ends: list[tuple[int, int]] = []
+        at = 0
+        for span in chain(spans, (place.range for place in self.places)):
+            start, end = ends_of(span)
+            if start is not None and end is not None and self.slice(span):
+                ends.append((start, end))
+        for node in self.nodes:
+            # of v1, which has no ranges
+            found_at = self._markdown.find(node.markdown, at) if node.markdown else -1
+            if node.markdown and found_at >= 0:
+                at = found_at + len(node.markdown)
+                ends.append((found_at, at))
+        found, reached = [], 0
+        for start, end in sorted(ends):
+            found.append(self._markdown[reached:start])
+            reached = max(reached, end)
+        found.append(self._markdown[reached:])
+        texts = (MARKS.sub("\n\n", text).strip() for text in found)
+        return [text for text in texts if text]
+
     def add(
         self, nodes: Iterable[Node], number: int, parent: int | None = None, depth: int = 0
     ) -> int:
@@ -204,7 +234,10 @@ def _document(
         draft.fill("page_width", page.width)
         draft.fill("page_height", page.height)
         draft.fill("error_message", page.reason)
-        draft.keep(left.of(_unread(page)))
+        unread = _unread(page)
+        if page.markdown is not None and page.markdown != text:
+            unread["markdown"] = page.markdown
+        draft.keep(left.of(unread))
         size = (page.width, page.height)
         sizes += [size] * count
         # before 17 July 2026 boxes were in pixels
@@ -216,6 +249,11 @@ def _document(
             made = "\n\n".join(one for parent, one in tops if parent is None and one)
             content = MARKS.sub("\n\n", text or "").strip("\n")
             chunks.append((number, content or made, count))
+    if result.structure is not None or result.chunks is not None:
+        # of pages that were cut out of it all is there
+        unplaced = elements.unplaced(place_of(page).range for _, page in numbered)
+        if unplaced:
+            put(lost, "markdown", unplaced)
     if lost:
         pages[numbered[0][0] if numbered else 1].keep(left.of(lost))
     good = {number for number, _, _ in chunks}
@@ -326,7 +364,7 @@ def _segments(
         one if of_one else None for of_one, one in zip(scores, own, strict=True)
     ]
     if include_ocr:
-        others["ocr"] = [_extras(left, of_one) for of_one in atoms]
+        others["ocr"] = [_extras(left, elements, of_one) for of_one in atoms]
     boxes: list[Any] = [place.box for place in places]
     segments = segments_batch(
         left,
@@ -356,9 +394,18 @@ def _ocr(
     return batch(left, "segment_ocr", sum(counts), columns)
 
 
-def _extras(left: Leftovers, atoms: Sequence[Grounding]) -> dict[str, Any] | None:
+def _extras(
+    left: Leftovers, elements: _Elements, atoms: Sequence[Grounding]
+) -> dict[str, Any] | None:
     """What no column takes of OCR elements, by their index."""
-    return {str(at): left.of(atom.kept) for at, atom in enumerate(atoms) if atom.kept} or None
+    extras: dict[str, Any] = {}
+    for at, atom in enumerate(atoms):
+        kept = dict(atom.kept or {})
+        if (odd := elements.odd_range(atom.range)) is not None:
+            kept["range"] = odd
+        if kept:
+            extras[str(at)] = left.of(kept)
+    return extras or None
 
 
 def _extent(cells: Sequence[Node], start: str, span: str) -> int | None:
