@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from mariadb_support import mariadb
 
 if TYPE_CHECKING:
     from views_support import MakeWarehouse, Warehouse
@@ -125,6 +126,29 @@ def postgres(postgres_server: str) -> str:
     finally:
         connection.close()
     return f"{postgres_server}/{database}"
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[str]:
+    """The address of a MariaDB server, with a place for a database's name."""
+    # a socket's path has to be short
+    with tempfile.TemporaryDirectory() as name, mariadb(Path(name)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def mysql(mysql_server: str) -> Iterator[str]:
+    """The address of a MariaDB server from which all datasets go afterwards."""
+    import sqlalchemy
+
+    address = mysql_server.format("mysql")
+    yield address
+    engine = sqlalchemy.create_engine(address)
+    with engine.connect() as connection:
+        for (name,) in connection.execute(sqlalchemy.text("SHOW DATABASES")).fetchall():
+            if name.startswith("docjobs"):
+                connection.execute(sqlalchemy.text(f"DROP DATABASE `{name}`"))
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ def story(
     """A first sync; another; a late end; shorter results; a machine that keeps nothing."""
     kind = request.param
     folder: Path = tmp_path_factory.mktemp(kind)
-    address = request.getfixturevalue("postgres") if kind == "postgres" else ""
+    address = request.getfixturevalue(kind) if kind in ("postgres", "mysql") else ""
     with Emulator(jobs=0) as emulator, pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(folder))
         install_extensions(kind, folder)
