@@ -51,6 +51,17 @@ def create_table(pipeline: Pipeline, name: str) -> None:
     dlt_internals.update_tables(pipeline, _schema(pipeline.destination), [name])
 
 
+def create_all_tables(pipeline: Pipeline) -> None:
+    """Creates every table that a sync may ask for, where it is not there.
+
+    Args:
+        pipeline: A pipeline whose dataset is there.
+    """
+    assert pipeline.destination is not None
+    schema = _schema(pipeline.destination)
+    dlt_internals.update_tables(pipeline, schema, [*TABLES, *_OWN_TABLES])
+
+
 def mend_tables(pipeline: Pipeline, client: SqlClientBase[Any]) -> list[str]:
     """Adds columns that this version has and a table has not, and makes dropped tables again.
 
