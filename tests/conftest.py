@@ -68,6 +68,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return _LONG.index(folder) if folder in _LONG else len(_LONG)
 
     items.sort(key=place)
+    for item in items:
+        _refuse_false_proof(item)
+
+
+def _refuse_false_proof(item: pytest.Item) -> None:
+    """A test that is run on a destination which its marker does not name would prove it unsaid."""
+    run_on = getattr(getattr(item, "callspec", None), "params", {}).values()
+    for mark in item.iter_markers("proves"):
+        destinations = {one for one in run_on if isinstance(one, str)}
+        if destinations and not destinations & set(mark.args[1:]):
+            raise pytest.UsageError(f"{item.nodeid} proves {mark.args[0]} on {destinations} unsaid")
 
 
 def pytest_collection_finish() -> None:

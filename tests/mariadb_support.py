@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def mariadb(folder: Path) -> Iterator[str]:
     server, install = (shutil.which(name, path=path) for name in ("mariadbd", "mariadb-install-db"))
     if server is None or install is None:
         pytest.skip("MariaDB is not installed (Debian: mariadb-server-core, mariadb-client-core)")
-    base, data, socket = Path(server).parent.parent, folder / "data", folder / "s.sock"
+    base, data, place = Path(server).parent.parent, folder / "data", folder / "s.sock"
     common = ("--no-defaults", f"--basedir={base}", f"--datadir={data}")
     root = ("--user=root",) if os.geteuid() == 0 else ()
     subprocess.run(
@@ -40,7 +41,7 @@ def mariadb(folder: Path) -> Iterator[str]:
     )
     process = subprocess.Popen(
         [
-            *(server, *common, *root, f"--socket={socket}", "--skip-networking"),
+            *(server, *common, *root, f"--socket={place}", "--skip-networking"),
             *("--character-set-server=latin1", "--collation-server=latin1_swedish_ci"),
             # a crash of the machine may cost what is written
             *("--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"),
@@ -51,15 +52,17 @@ def mariadb(folder: Path) -> Iterator[str]:
     try:
         deadline = time.monotonic() + PATIENCE
         while True:
-            with suppress(pymysql.Error):
-                connection = pymysql.connect(unix_socket=str(socket), user="root")
+            # pymysql loses a socket that it can't connect
+            with suppress(OSError), closing(socket.socket(socket.AF_UNIX)) as probe:
+                probe.connect(str(place))
                 break
             assert process.poll() is None and time.monotonic() < deadline, "MariaDB did not start"
             time.sleep(0.1)
+        connection = pymysql.connect(unix_socket=str(place), user="root")
         with connection, connection.cursor() as cursor:
             cursor.execute("CREATE USER loader@localhost IDENTIFIED BY 'geheim'")
             cursor.execute("GRANT ALL ON *.* TO loader@localhost")
-        yield f"mysql+pymysql://loader:geheim@localhost/{{}}?unix_socket={socket}"
+        yield f"mysql+pymysql://loader:geheim@localhost/{{}}?unix_socket={place}"
     finally:
         process.terminate()
         process.wait(PATIENCE)

@@ -62,9 +62,7 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
     try:
         destination = Destination.from_reference(name)
     except UnknownDestinationModule:
-        raise UsageError(
-            f"there is no destination {name!r}: {_way_to(name)}"
-        ) from None
+        raise UsageError(f"there is no destination {name!r}: {_way_to(name)}") from None
     if isinstance(destination, dlt.destinations.sqlalchemy):
         return _through_sqlalchemy(destination)
     if not isinstance(destination, dlt.destinations.duckdb):

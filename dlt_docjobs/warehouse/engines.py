@@ -39,6 +39,8 @@ def capabilities_of(destination: AnyDestination) -> DestinationCapabilitiesConte
     """
     if not is_sqlalchemy(destination):
         return destination.capabilities()
+    from sqlalchemy.exc import ArgumentError
+
     try:
         config: Any = destination.configuration(destination.spec(), accept_partial=True)
         credentials = config.credentials
@@ -54,6 +56,10 @@ def capabilities_of(destination: AnyDestination) -> DestinationCapabilitiesConte
         if error.name in ("MySQLdb", "pymysql"):
             raise UsageError(_PYMYSQL.format(error.name)) from None
         raise UsageError(f"a package of the database is missing: {error.name}") from None
+    except ArgumentError as error:
+        raise UsageError(
+            f"the connection string of {destination.destination_name}: {error}"
+        ) from None
 
 
 def own_capabilities(destination: AnyDestination) -> Mapping[str, Any]:

@@ -19,10 +19,9 @@ from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.tables import REMOVED, TABLES
 from dlt_docjobs.testing.warehouse import DATASET, Row, Tables
 
-DESTINATIONS = (
-    *("duckdb", "postgres", "sqlite", "mysql"),
-    *("files", "delta", "iceberg", "ducklake"),
-)
+SERVERS_AND_FILES = ("duckdb", "postgres", "sqlite", "mysql", "files")
+LAKES = ("delta", "iceberg", "ducklake")
+DESTINATIONS = (*SERVERS_AND_FILES, *LAKES)
 EXTENSIONS = {"delta": ("delta",), "iceberg": ("avro", "iceberg"), "ducklake": ("ducklake",)}
 PACKAGES = {"delta": "deltalake", "iceberg": "pyiceberg"}
 
