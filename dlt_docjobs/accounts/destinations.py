@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -22,7 +21,7 @@ from dlt_docjobs import dlt_internals
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.secret_names import names_secret
 from dlt_docjobs.model.suggestions import suggest
-from dlt_docjobs.warehouse.engines import EXTRA, capabilities_of
+from dlt_docjobs.warehouse.engines import capabilities_of, require_sqlalchemy
 from dlt_docjobs.warehouse.memory_limit import SOFT_LIMIT
 from dlt_docjobs.warehouse.merging import merging_of
 
@@ -101,8 +100,7 @@ def _through_sqlalchemy(destination: dlt.destinations.sqlalchemy) -> AnyDestinat
     Raises:
         UsageError: Packages are missing, or the database can't keep our tables.
     """
-    if find_spec("sqlalchemy") is None:
-        raise UsageError(f"SQLAlchemy is not installed: {EXTRA.format('sqlalchemy')}")
+    require_sqlalchemy()
     from dlt.destinations.impl.sqlalchemy.configuration import SqlalchemyCredentials
 
     sections = ("destination", destination.destination_name, "credentials")

@@ -108,7 +108,7 @@ class Lease:
                 return
             self._withdraw()
         what = (
-            f"{rivals[0]} has taken the lease of {self._name}"
+            f"the lease of {self._name} is lost, another sync has taken it ({rivals[0]})"
             if rivals
             else f"the lease of {self._name} is gone from {LEASES}: another sync may have come and "
             "gone, or somebody has removed it"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any, Final
 
 from dlt.common.destination import AnyDestination
@@ -15,11 +16,9 @@ from dlt.common.destination.capabilities import DestinationCapabilitiesContext
 
 from dlt_docjobs.model.outcomes import UsageError
 
-EXTRA: Final = "pip install 'dlt-docjobs[{}]'"
-"""How the packages of an extra are installed."""
-
+_EXTRA: Final = "pip install 'dlt-docjobs[{}]'"
 _PYMYSQL: Final = (
-    f"the database's driver is missing ({{}}): {EXTRA.format('mysql')}, and begin the connection "
+    f"the database's driver is missing ({{}}): {_EXTRA.format('mysql')}, and begin the connection "
     "string with mysql+pymysql://"
 )
 
@@ -27,6 +26,12 @@ _PYMYSQL: Final = (
 def is_sqlalchemy(destination: AnyDestination) -> bool:
     """Whether a connection string says which database it is."""
     return destination.destination_type.rpartition(".")[2] == "sqlalchemy"
+
+
+def require_sqlalchemy() -> None:
+    """Raises `UsageError` where SQLAlchemy is not installed."""
+    if find_spec("sqlalchemy") is None:
+        raise UsageError(f"SQLAlchemy is not installed: {_EXTRA.format('sqlalchemy')}")
 
 
 def capabilities_of(destination: AnyDestination) -> DestinationCapabilitiesContext:
@@ -39,6 +44,7 @@ def capabilities_of(destination: AnyDestination) -> DestinationCapabilitiesConte
     """
     if not is_sqlalchemy(destination):
         return destination.capabilities()
+    require_sqlalchemy()
     from sqlalchemy.exc import ArgumentError
 
     try:

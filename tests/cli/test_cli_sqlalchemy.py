@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from cli_support import MakePlace, Place
 from warehouse_support import MakeWarehouse, Warehouse
@@ -157,7 +155,6 @@ def test_what_has_no_sql_is_refused_before_any_request(name: str, place: Place) 
 def test_without_sqlalchemy_the_extra_is_named(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: Callable[[str], None] = {}.get
-    monkeypatch.setattr("dlt_docjobs.accounts.destinations.find_spec", found)
+    monkeypatch.setattr("dlt_docjobs.warehouse.engines.find_spec", lambda name: None)
     ran = place.run("check", "--destination", "sqlalchemy", env={CREDENTIALS: "sqlite:///a.db"})
     assert ran.code == 2 and "pip install 'dlt-docjobs[sqlalchemy]'" in ran.err

@@ -211,7 +211,7 @@ def assert_holds(found: Any, said: Any) -> None:
             assert_holds(found[key], value)
         elif isinstance(found[key], dict):
             parts = urlsplit(value)
-            assert found[key]["host"] == parts.hostname, key
+            assert found[key]["host"] == str(parts.hostname), key
             assert found[key]["database"].strip("/") == parts.path.strip("/"), key
         else:
             assert found[key].strip() == str(value), key

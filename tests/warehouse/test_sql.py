@@ -68,7 +68,7 @@ def test_texts_stand_for_marks_and_may_have_marks(client: Client) -> None:
 def test_columns_are_quoted_and_texts_and_other_words_are_not(client: Client) -> None:
     filled = sql.fill(client, "SELECT MAX(cursor) AS newest FROM {chunks} WHERE status = 'status'")
     chunks = client.make_qualified_table_name("chunks")
-    wanted = f"SELECT MAX(\"cursor\") AS newest FROM {chunks} WHERE \"status\" = 'status'"
+    wanted = f'SELECT MAX("cursor") AS newest FROM {chunks} WHERE "status" = \'status\''
     assert filled == wanted
 
 
