@@ -113,6 +113,7 @@ def test_the_table_says_what_dlt_does(row: tuple[str, str | None]) -> None:
     assert abs(int(number) * UNITS[unit] - limit) <= 1, limit
 
 
+@pytest.mark.slow
 def test_a_proof_is_of_a_test_that_is_run_on_that_destination() -> None:
     """The other way round the suite refuses to run: see `_refuse_false_proof`."""
     found = proofs()
