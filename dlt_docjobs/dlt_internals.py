@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 from weakref import WeakKeyDictionary
@@ -245,6 +246,16 @@ def warns_of_another_destination(record: logging.LogRecord) -> bool:
     If it breaks: `_state_to_props` in `dlt/pipeline/pipeline.py`.
     """
     return "in state differs from destination" in record.getMessage()
+
+
+def quiet_merges() -> None:
+    """Drops a warning of SQLAlchemy's about the statements that dlt merges with.
+
+    Needed because they are dlt's, and right: the warning is of how dlt has them written.
+
+    If it breaks: `gen_merge_sql` in `dlt/destinations/impl/sqlalchemy/merge_job.py`.
+    """
+    warnings.filterwarnings("ignore", "implicitly coercing SELECT object to scalar subquery")
 
 
 # -- destinations -------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from proofs import proofs
+
 from dlt_docjobs.cli.arguments import make_parser
 from dlt_docjobs.model.vocabulary import is_terminal
 from dlt_docjobs.providers import registry
@@ -324,6 +326,37 @@ def _argument(action: argparse.Action) -> str:
     return f"{option} [{value}]" if action.nargs == "?" else f"{option} {value}"
 
 
+# -- destinations -------------------------------------------------------------------------------
+
+# what tests prove, in the order of the table, and how it calls the destinations of the tests
+PROVEN: Final = (
+    *("check", "first sync", "repeat", "late change", "another machine", "kill", "status"),
+    *("views", "report", "forget", "reset", "rename"),
+)
+TRIED: Final = {
+    "duckdb": "DuckDB",
+    "postgres": "PostgreSQL",
+    "sqlite": "SQLite",
+    "mysql": "MySQL (MariaDB)",
+    "ducklake": "DuckLake",
+    "delta": '`table_format = "delta"`',
+    "iceberg": '`table_format = "iceberg"`',
+    "files": "plain files",
+}
+
+
+def proven() -> str:
+    """What a test has run on which destination."""
+    found = {(proof.what, proof.destination) for proof in proofs()}
+    if unknown := {one for one in found if one[0] not in PROVEN or one[1] not in TRIED}:
+        raise LookupError(f"tests prove what the table has no place for: {unknown}")
+    rows = (
+        (title, *("yes" if (what, name) in found else "" for what in PROVEN))
+        for name, title in TRIED.items()
+    )
+    return _table(("", *PROVEN), rows)
+
+
 # -- files --------------------------------------------------------------------------------------
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
@@ -337,6 +370,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "own-keys": own_keys,
     "one-call": one_call,
     "key-variables": key_variables,
+    "proven": proven,
     "commands-overview": commands_overview,
     "commands": commands,
 }

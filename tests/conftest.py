@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from mariadb_support import mariadb
 
 if TYPE_CHECKING:
     from views_support import MakeWarehouse, Warehouse
@@ -67,6 +68,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return _LONG.index(folder) if folder in _LONG else len(_LONG)
 
     items.sort(key=place)
+    for item in items:
+        _refuse_false_proof(item)
+
+
+def _refuse_false_proof(item: pytest.Item) -> None:
+    """A test that is run on a destination which its marker does not name would prove it unsaid."""
+    run_on = getattr(getattr(item, "callspec", None), "params", {}).values()
+    for mark in item.iter_markers("proves"):
+        destinations = {one for one in run_on if isinstance(one, str)}
+        if destinations and not destinations & set(mark.args[1:]):
+            raise pytest.UsageError(f"{item.nodeid} proves {mark.args[0]} on {destinations} unsaid")
 
 
 def pytest_collection_finish() -> None:
@@ -125,6 +137,29 @@ def postgres(postgres_server: str) -> str:
     finally:
         connection.close()
     return f"{postgres_server}/{database}"
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[str]:
+    """The address of a MariaDB server, with a place for a database's name."""
+    # a socket's path has to be short
+    with tempfile.TemporaryDirectory() as name, mariadb(Path(name)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def mysql(mysql_server: str) -> Iterator[str]:
+    """The address of a MariaDB server from which all datasets go afterwards."""
+    import sqlalchemy
+
+    address = mysql_server.format("mysql")
+    yield address
+    engine = sqlalchemy.create_engine(address)
+    with engine.connect() as connection:
+        for (name,) in connection.execute(sqlalchemy.text("SHOW DATABASES")).fetchall():
+            if name.startswith("docjobs"):
+                connection.execute(sqlalchemy.text(f"DROP DATABASE `{name}`"))
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -21,12 +21,25 @@ from dlt_docjobs import dlt_internals
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.secret_names import names_secret
 from dlt_docjobs.model.suggestions import suggest
+from dlt_docjobs.warehouse.engines import capabilities_of, require_sqlalchemy
 from dlt_docjobs.warehouse.memory_limit import SOFT_LIMIT
+from dlt_docjobs.warehouse.merging import merging_of
 
 MASKED: Final = "********"
 # greedy: a password may hold slashes and at signs itself
 _PASSWORD_IN_URL: Final = re.compile(r"(://[^\s:/@]*:)\S+@")
 _DUCKDB_FILE: Final = "warehouse.duckdb"
+# what people call destinations that dlt has under another name, and how each is written there
+_DATABASES: Final = {
+    "sqlite": "sqlite:///warehouse.db",
+    **dict.fromkeys(("mysql", "mariadb"), "mysql+pymysql://USER:PASSWORD@HOST:3306/DATABASE"),
+}
+_BUCKETS: Final = {
+    **dict.fromkeys(("s3", "aws"), "s3://BUCKET/FOLDER"),
+    **dict.fromkeys(("gs", "gcs"), "gs://BUCKET/FOLDER"),
+    **dict.fromkeys(("az", "azure", "abfss"), "az://CONTAINER/FOLDER"),
+    **dict.fromkeys(("file", "files", "parquet"), "file:///FOLDER"),
+}
 _MEMORY_SETTING: Final = re.compile(r"\s*(memory_limit|max_memory)\b", re.IGNORECASE)
 
 
@@ -48,12 +61,11 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
     try:
         destination = Destination.from_reference(name)
     except UnknownDestinationModule:
-        raise UsageError(
-            f"there is no destination {name!r}: it is one of dlt's, such as duckdb, postgres or "
-            f"snowflake, or one whose [destination.NAME] has a destination_type"
-            f"{suggest(name, dlt.destinations.__all__)}"
-        ) from None
+        raise UsageError(f"there is no destination {name!r}: {_way_to(name)}") from None
+    if isinstance(destination, dlt.destinations.sqlalchemy):
+        return _through_sqlalchemy(destination)
     if not isinstance(destination, dlt.destinations.duckdb):
+        merging_of(cast(AnyDestination, destination))
         return cast(AnyDestination, destination)
     credentials = _duckdb_credentials(destination)
     _refuse_ambiguous_name(credentials.database, dataset)
@@ -64,11 +76,68 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
     )
 
 
+def _way_to(name: str) -> str:
+    """What to say instead of a name that dlt has no destination for."""
+    if (url := _DATABASES.get(name.lower())) is not None:
+        return (
+            f"say --destination sqlalchemy, and in DESTINATION__SQLALCHEMY__CREDENTIALS (or as "
+            f"credentials under [destination.sqlalchemy] in .dlt/secrets.toml) {url}"
+        )
+    if (url := _BUCKETS.get(name.lower())) is not None:
+        return (
+            f"say --destination filesystem, and in DESTINATION__FILESYSTEM__BUCKET_URL (or as "
+            f"bucket_url under [destination.filesystem] in .dlt/config.toml) {url}"
+        )
+    return (
+        "it is one of dlt's, such as duckdb, postgres or snowflake, or one whose "
+        f"[destination.NAME] has a destination_type{suggest(name, dlt.destinations.__all__)}"
+    )
+
+
+def _through_sqlalchemy(destination: dlt.destinations.sqlalchemy) -> AnyDestination:
+    """A database that a connection string names; SQLite's file is one of the current folder.
+
+    Raises:
+        UsageError: Packages are missing, or the database can't keep our tables.
+    """
+    require_sqlalchemy()
+    from dlt.destinations.impl.sqlalchemy.configuration import SqlalchemyCredentials
+
+    sections = ("destination", destination.destination_name, "credentials")
+    credentials = resolve_configuration(
+        SqlalchemyCredentials(), sections=sections, accept_partial=True
+    )
+    made = cast(AnyDestination, destination)
+    if (credentials.drivername or "").partition("+")[0] == "sqlite":
+        if not credentials.database:
+            raise UsageError(
+                "the providers share a dataset, so SQLite needs a file's name: "
+                "sqlite:///warehouse.db, say"
+            )
+        credentials.database = _in_this_folder(credentials.database)
+        made = cast(
+            AnyDestination,
+            dlt.destinations.sqlalchemy(credentials, destination_name=destination.configured_name),
+        )
+    capabilities_of(made)
+    return made
+
+
 def duckdb_file(destination: AnyDestination) -> str | None:
     """DuckDB's file; None for other destinations."""
     if not isinstance(destination, dlt.destinations.duckdb):
         return None
     return str(dlt_internals.given_credentials(destination).database)
+
+
+def database_file(destination: AnyDestination) -> str | None:
+    """DuckDB's or SQLite's file; None for other destinations.
+
+    SQLite's datasets are files of their own, beside it.
+    """
+    is_sqlite = isinstance(destination, dlt.destinations.sqlalchemy)
+    given = dlt_internals.given_credentials(destination) if is_sqlite else None
+    return str(given.database) if given is not None else duckdb_file(destination)
 
 
 def place_of(destination: AnyDestination) -> str:
@@ -77,7 +146,7 @@ def place_of(destination: AnyDestination) -> str:
     Raises:
         Exception: The configuration can't be read.
     """
-    if (file := duckdb_file(destination)) is not None:
+    if (file := database_file(destination)) is not None:
         return file
     found = {one.key: one for one in dlt_internals.resolved_values(destination)}
     for key in ("credentials", "bucket_url", "host", "project_id"):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dlt_docjobs.accounts.destinations import duckdb_file, is_missing, make_destination, place_of
+from dlt_docjobs.accounts.destinations import database_file, make_destination, place_of
 from dlt_docjobs.accounts.pipelines import Account, chosen_accounts, left_out
 from dlt_docjobs.cli.errors import explain
 from dlt_docjobs.loading.rehearsal import rehearse
@@ -56,7 +56,8 @@ async def _ask(api: ProviderApi) -> None:
 def _check_destination(args: argparse.Namespace) -> int:
     try:
         destination = make_destination(args.destination, args.dataset)
-        new_file = duckdb_file(destination) if is_missing(destination) else None
+        file = database_file(destination)
+        new_file = file if file is not None and not Path(file).exists() else None
         try:
             rehearse(destination, args.dataset)
             is_filled = account_status(destination, args.dataset)

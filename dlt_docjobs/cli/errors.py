@@ -17,6 +17,7 @@ from dlt.common.configuration.exceptions import (
     ValueNotSecretException,
     flatten_traces,
 )
+from dlt.common.configuration.specs import ConnectionStringCredentials
 from dlt.common.destination.exceptions import DestinationException
 from dlt.common.exceptions import (
     DltException,
@@ -46,6 +47,7 @@ _ACTUAL_REASON: Final = re.compile(r"The actual reason given is: (?P<reason>.+)"
 # the names that PEP 249 gives every database driver's errors
 _DRIVER_ERRORS: Final = frozenset({"OperationalError", "InterfaceError", "DatabaseError"})
 _LONGEST: Final = 1000
+_PASSWORD_MAY_BE_EMPTY: Final = ("DESTINATION__POSTGRES__", "DESTINATION__REDSHIFT__")
 # PostgreSQL's words for what stands in a row, and for the statement that failed
 _ROWS: Final = re.compile(
     r"(DETAIL|CONTEXT|STATEMENT|LINE \d+|PARAMETERS|\[SQL|\[parameters)\b|\^", re.I
@@ -143,21 +145,49 @@ def _explain_configuration(cause: BaseException) -> Explained | None:
 
 
 def _missing(error: ConfigFieldMissingException) -> str:
-    """Which setting is missing, and the environment variable that dlt would have taken it from."""
-    variables = []
-    for field, traces in error.traces.items():
-        keys = [trace.key for trace in flatten_traces(traces) if "DESTINATION__" in trace.key]
-        for key in keys[:1]:
-            # without the pipeline's name in front and the parts of a connection string behind
-            key = key[key.index("DESTINATION__") :]
-            variables.append(key.split(f"__{field.upper()}__")[0] + f"__{field.upper()}")
-    missing = [_with_parts(field, traces) for field, traces in error.traces.items()]
+    """Which setting is missing, and the environment variables that dlt would have taken it from."""
+    named = {field: _variables(field, traces) for field, traces in error.traces.items()}
+    # what no variable sets is dlt's own, and follows from the rest
+    fields = [field for field in named if named[field]] or list(named)
+    variables = [variable for field in fields for variable in named[field]]
+    missing = [_with_parts(field, error.traces[field]) for field in fields]
     message = f"configuration is missing: {', '.join(missing)}"
     if variables:
         message += f"; set {', '.join(variables)}, or the same in .dlt/secrets.toml"
-    if any("password" in one for one in missing):
+    if any(one.startswith(_PASSWORD_MAY_BE_EMPTY) for one in variables) and "password" in message:
         message += ". Where the server asks for none, give an empty one: postgresql://USER:@HOST/DB"
     return message
+
+
+def _variables(field: str, traces: Any) -> list[str]:
+    """The environment variables of a destination's setting.
+
+    One for the whole where a connection string can say it all, and those of its parts where it
+    can't, or where some of it is there.
+    """
+    # without the pipeline's name in front
+    keys = [
+        trace.key[trace.key.index("DESTINATION__") :]
+        for trace in flatten_traces(traces)
+        if "DESTINATION__" in trace.key
+    ]
+    of = [trace for trace in traces if isinstance(trace, LookupTraces)]
+    if len(of) == 1 and (of[0].resolved_fields_set or not _is_string(of[0].spec_name)):
+        firsts = {
+            part: next((key for key in keys if key.endswith(f"__{part.upper()}")), None)
+            for part in of[0].traces
+        }
+        return [key for key in firsts.values() if key is not None]
+    whole = re.compile(rf".+?__{re.escape(field.upper())}(?=__|$)")
+    return [found[0] for key in keys[:1] if (found := whole.match(key))]
+
+
+def _is_string(spec_name: str) -> bool:
+    """Whether a connection string can say all of some credentials."""
+    kinds = [ConnectionStringCredentials]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return any(kind.__name__ == spec_name for kind in kinds)
 
 
 def _with_parts(field: str, traces: Any) -> str:

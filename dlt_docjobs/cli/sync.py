@@ -163,6 +163,8 @@ def _renew_views(args: argparse.Namespace, synced: Iterable[Synced]) -> None:
 
         destination = make_destination(args.destination, args.dataset)
         outcome = install_views(destination, args.dataset, only_if_needed=True)
+        if outcome.is_refused:
+            print(f"docjobs sync: no views: {outcome.reason}", file=sys.stderr, flush=True)
         pipelines = [one.pipeline for one in synced if one.row.exit_code in _LOADED]
         for pipeline in pipelines if outcome.are_there else ():
             if pipeline is not None:

@@ -92,5 +92,5 @@ def _value(client: Any, of: Account, text: str) -> Any:
     if client is None:
         return None
     texts = {"scope": sql.scope(of.provider, of.name)}
-    rows = client.execute_sql(sql.fill(client, text, texts))
+    rows = sql.execute(client, text, texts=texts)
     return rows[0][0] if rows else None

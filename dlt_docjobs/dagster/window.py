@@ -71,7 +71,7 @@ def rows_written(pipeline: Any, run_id: str) -> dict[str, int]:
         for name in TABLES if client is not None else ():
             assert client is not None
             count = f"SELECT COUNT(*) FROM {{{name}}} WHERE run_id = %s"
-            found = client.execute_sql(sql.fill(client, count), run_id)
+            found = sql.execute(client, count, run_id)
             counts[name] = int(found[0][0]) if found else 0
     return counts
 
@@ -107,8 +107,7 @@ def _leave_nothing(pipeline: Any) -> None:
 def _drop_rows(pipeline: Any) -> None:
     with connect(pipeline) as client:
         assert client is not None
-        delete = sql.fill(client, "DELETE FROM {state} WHERE pipeline_name = %s")
-        client.execute_sql(delete, pipeline.pipeline_name)
+        sql.execute(client, "DELETE FROM {state} WHERE pipeline_name = %s", pipeline.pipeline_name)
         with client.with_staging_dataset():
             if client.has_dataset():
                 client.drop_dataset()

@@ -4,6 +4,7 @@
 | --- | --- |
 | DuckDB | none of ours: DuckDB lets one process have the file |
 | PostgreSQL | an advisory lock of a session of its own |
+| SQLite | a lock of the operating system, on a file beside the database |
 | other SQL destinations | a lease: a row that is renewed each minute, void after ten |
 | plain files, and what else cannot delete a row | none |
 
@@ -25,6 +26,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_docjobs.http import Clock, SystemClock
 from dlt_docjobs.locks import LockKind
 from dlt_docjobs.locks.advisory import AdvisoryLock
+from dlt_docjobs.locks.beside import FileLock
 from dlt_docjobs.locks.lease import RENEWED_SECONDS, Lease
 from dlt_docjobs.locks.local import SyncLocked, wait_until
 from dlt_docjobs.warehouse.connection import prepare
@@ -73,7 +75,10 @@ def lock_kind(pipeline: Pipeline) -> LockKind:
         return "none"
     if name == "postgres":
         return "advisory"
-    return "lease" if isinstance(pipeline.destination_client(), SqlJobClientBase) else "none"
+    client = pipeline.destination_client()
+    if not isinstance(client, SqlJobClientBase):
+        return "none"
+    return "file" if client.capabilities.sqlglot_dialect == "sqlite" else "lease"
 
 
 @contextlib.contextmanager
@@ -117,7 +122,9 @@ def warehouse_lock(
 def _hold(pipeline: Pipeline, kind: LockKind, clock: Clock) -> Hold | None:
     if kind == "none":
         return None
-    return AdvisoryLock(pipeline) if kind == "advisory" else Lease(pipeline, clock)
+    if kind == "lease":
+        return Lease(pipeline, clock)
+    return AdvisoryLock(pipeline) if kind == "advisory" else FileLock(pipeline)
 
 
 class _Keeper:

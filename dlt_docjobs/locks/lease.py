@@ -4,7 +4,8 @@ Warehouses promise little: no unique keys, no locks that are held, some no UPDAT
 So only INSERT, SELECT and DELETE are used, each by itself, and only that a SELECT sees what was
 committed before it. Whoever wants the lease looks that there is no other, writes a row, and looks
 again: of two that come at once the later look sees both rows, so at most one goes on. Who sees
-another takes its own row back, and tries again after a random pause.
+another takes its own row back, and tries again after a random pause. The later look also has to see
+the own row: a lease that cannot be read keeps nobody out.
 
 Rows are dated by the clock of the machine that writes them: clocks may differ by some minutes, not
 by nine.
@@ -21,11 +22,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
+from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.http import Clock
 from dlt_docjobs.locks.local import SyncLocked
+from dlt_docjobs.model.outcomes import EXIT_REFUSED, SyncFailed
 from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.migration import create_table
 from dlt_docjobs.warehouse.sql import LEASES
@@ -61,6 +64,8 @@ class Lease:
 
         Raises:
             SyncLocked: Another sync has it.
+            SyncFailed: What is written there is not what is read.
+            DatabaseException: The destination refused to make the table, or a statement.
         """
         with self._client:
             self._make_table()
@@ -71,8 +76,10 @@ class Lease:
                     break
                 self._write(self._now())
                 rivals = self._rivals()
-                if not rivals:
+                if not rivals and self._is_there():
                     return
+                if not rivals:
+                    raise self._unreadable("a row was written into it and is not there")
                 self._withdraw()
                 self._pause(random.uniform(0.1, 0.5) * (attempt + 1))
         raise SyncLocked(
@@ -85,24 +92,30 @@ class Lease:
         """Writes a new row and removes the old ones.
 
         Raises:
-            SyncLocked: The lease was void, and another sync had it since, or has it.
+            SyncLocked: Another sync has the lease, or its rows are gone.
         """
         now = self._now()
         with self._client:
-            mine = self._rows("SELECT renewed_at FROM {leases} WHERE holder = %s", self._holder)
-            if mine:
+            is_mine = self._is_there()
+            if is_mine:
                 self._write(now)
-                if not self._rivals():
-                    self._run(
-                        "DELETE FROM {leases} WHERE holder = %s AND renewed_at < %s",
-                        *(self._holder, now),
-                    )
-                    return
-                self._withdraw()
+            rivals = self._rivals()
+            if is_mine and not rivals:
+                self._run(
+                    "DELETE FROM {leases} WHERE holder = %s AND renewed_at < %s",
+                    *(self._holder, now),
+                )
+                return
+            self._withdraw()
+        what = (
+            f"the lease of {self._name} is lost, another sync has taken it ({rivals[0]})"
+            if rivals
+            else f"the lease of {self._name} is gone from {LEASES}: another sync may have come and "
+            "gone, or somebody has removed it"
+        )
         raise SyncLocked(
-            f"the lease of {self._name} was not renewed for {VOID_SECONDS // 60} minutes, and "
-            "another sync has taken it; this one stopped, and what it had not loaded yet is asked "
-            "for again: nothing is lost"
+            f"{what}; this one stopped, and what it had not loaded yet is asked for again: nothing "
+            f"is lost. A lease that nobody renews is void after {VOID_SECONDS // 60} minutes"
         )
 
     def release(self) -> None:
@@ -118,18 +131,31 @@ class Lease:
         if not client.has_dataset():
             try:
                 client.create_dataset()
-            except Exception:
-                # another sync was faster
+            except DatabaseException:
+                # unless another sync was faster
                 if not client.has_dataset():
                     raise
         if sql.has_table(client, LEASES):
             return
         try:
             create_table(self._pipeline, LEASES)
-        except Exception:
-            # another sync was faster
+        except DatabaseException:
             if not sql.has_table(client, LEASES):
                 raise
+        if not sql.has_table(client, LEASES):
+            raise self._unreadable("it was created and is not there")
+
+    def _unreadable(self, what: str) -> SyncFailed:
+        return SyncFailed(
+            f"the destination keeps no lease: of {LEASES} in {self._client.dataset_name}, {what} "
+            "for whoever looks next. Without one, two syncs could load at once; this one did "
+            "nothing",
+            EXIT_REFUSED,
+        )
+
+    def _is_there(self) -> bool:
+        """Whether a row of its own can be read."""
+        return bool(self._rows("SELECT 1 FROM {leases} WHERE holder = %s", self._holder))
 
     def _clear_void(self) -> None:
         # also what the clock of a machine far ahead wrote: it would block for ever
@@ -157,7 +183,7 @@ class Lease:
         self._run("DELETE FROM {leases} WHERE holder = %s", self._holder)
 
     def _rows(self, text: str, *values: Any) -> list[Any]:
-        return list(self._client.execute_sql(sql.fill(self._client, text), *values) or [])
+        return sql.execute(self._client, text, *values)
 
     def _run(self, text: str, *values: Any) -> None:
-        self._client.execute_sql(sql.fill(self._client, text), *values)
+        sql.execute(self._client, text, *values)

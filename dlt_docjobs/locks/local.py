@@ -78,6 +78,20 @@ def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
         f"another sync of {pipeline.pipeline_name} is running (it holds {path}); "
         "this one did nothing"
     )
+    with held_file(path, busy):
+        with contextlib.suppress(OSError):
+            _note_path(path).write_text(_warehouse(pipeline) or "", "utf-8")
+        yield
+
+
+@contextlib.contextmanager
+def held_file(path: Path, busy: SyncLocked) -> Iterator[None]:
+    """Holds a lock of the operating system on a file, which is made and stays.
+
+    Args:
+        path: The file, in a folder that is there.
+        busy: What is raised where another process, or another thread of this one, has it.
+    """
     with _guard:
         if path in _held:
             raise busy
@@ -91,7 +105,6 @@ def pipeline_lock(pipeline: Pipeline) -> Iterator[None]:
         try:
             with contextlib.suppress(OSError):
                 os.chmod(path, 0o600)  # noqa: PTH101
-                _note_path(path).write_text(_warehouse(pipeline) or "", "utf-8")
             yield
         finally:
             lock.release()

@@ -36,6 +36,7 @@ from dlt_docjobs.views.render import (
     view_comments,
 )
 from dlt_docjobs.warehouse.connection import prepare
+from dlt_docjobs.warehouse.engines import capabilities_of
 
 MARKER: Final = "docjobs_views"
 _UNFINISHED: Final = "unfinished"
@@ -61,6 +62,8 @@ class Outcome(NamedTuple):
     """Why nothing was to do."""
     are_there: bool = True
     """Whether the dataset has the views now."""
+    is_refused: bool = False
+    """Whether it is a database for which the views are not written."""
 
 
 class _Found(NamedTuple):
@@ -123,7 +126,8 @@ def install_views(
         dialect = dialect_of(destination)
     except ViewsRefused as refused:
         if only_if_needed:
-            return Outcome((), str(refused), are_there=False)
+            is_database = issubclass(destination.client_class, SqlJobClientBase)
+            return Outcome((), str(refused), are_there=False, is_refused=is_database)
         raise
     # an empty schema keeps dlt from reading the stored one
     dataset = dlt.dataset(destination, dataset_name, schema=Schema("docjobs_views"))
@@ -149,7 +153,7 @@ def _dialect(destination: AnyDestination) -> str | None:
     """The destination's dialect of SQL; None where it has no views."""
     if not issubclass(destination.client_class, SqlJobClientBase):
         return None
-    return destination.capabilities().sqlglot_dialect
+    return capabilities_of(destination).sqlglot_dialect
 
 
 def _why_not(name: str, dialect: str | None) -> str:

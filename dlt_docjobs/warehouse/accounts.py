@@ -333,11 +333,11 @@ def _note_forgotten(
         digest = forgotten_hash(provider, job_id)
         if digest not in known:
             known.add(digest)
-            insert = sql.fill(
+            sql.execute(
                 client,
                 "INSERT INTO {forgotten} (provider, account, job_hash) VALUES (%s, %s, %s)",
+                *(provider, account, digest),
             )
-            client.execute_sql(insert, provider, account, digest)
 
 
 def _empty_staging(client: SqlClientBase[Any]) -> None:

@@ -14,6 +14,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs import dlt_internals
+from dlt_docjobs.warehouse.engines import is_sqlalchemy, own_capabilities
 from dlt_docjobs.warehouse.memory_limit import counted
 
 _PROVIDER: Final = "dlt_docjobs defaults"
@@ -75,12 +76,21 @@ def prepare(pipeline: Pipeline) -> None:
 
     Two pipelines that merge at once through a shared staging dataset mix their rows. The
     destination that the user made stays as it is: the pipeline gets a copy of it.
+
+    Raises:
+        UsageError: The database is none that could keep our tables, or its packages are missing.
     """
     install_defaults()
+    if pipeline.destination is not None and is_sqlalchemy(pipeline.destination):
+        dlt_internals.quiet_merges()
     layout = f"%s_staging_{pipeline.pipeline_name}"
     dlt_internals.use_own_destination(
-        pipeline, {"staging_dataset_name_layout": layout}, _with_transactions
+        pipeline, {"staging_dataset_name_layout": layout}, _capabilities
     )
+
+
+def _capabilities(destination: AnyDestination) -> Mapping[str, Any]:
+    return {**_with_transactions(destination), **own_capabilities(destination)}
 
 
 def _with_transactions(destination: AnyDestination) -> Mapping[str, Any]:

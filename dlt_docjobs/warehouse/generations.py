@@ -64,4 +64,4 @@ def begin_generation(pipeline: Pipeline, provider: str, accounts: Iterable[str])
                 if generation_of(client, provider, account) == FIRST
                 else "UPDATE {generations} SET generation = %s WHERE provider = %s AND account = %s"
             )
-            client.execute_sql(sql.fill(client, statement), uuid.uuid4().hex, provider, account)
+            sql.execute(client, statement, uuid.uuid4().hex, provider, account)

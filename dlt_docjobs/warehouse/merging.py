@@ -19,7 +19,7 @@ Insertion = Literal["insert-only", "append"]
 
 TABLE_FORMATS: Final = ("delta", "iceberg")
 # Their JSON type takes a text from Arrow for a JSON string, or refuses it (BigQuery, in Parquet).
-_JSON_IS_TEXT: Final = frozenset({"bigquery", "snowflake", "redshift"})
+_JSON_IS_TEXT: Final = frozenset({"bigquery", "snowflake", "redshift", "sqlalchemy"})
 # Athena merges no other tables
 _DEFAULT_FORMAT: Final = {"athena": "iceberg"}
 

@@ -51,6 +51,17 @@ def create_table(pipeline: Pipeline, name: str) -> None:
     dlt_internals.update_tables(pipeline, _schema(pipeline.destination), [name])
 
 
+def create_all_tables(pipeline: Pipeline) -> None:
+    """Creates every table that a sync may ask for, where it is not there.
+
+    Args:
+        pipeline: A pipeline whose dataset is there.
+    """
+    assert pipeline.destination is not None
+    schema = _schema(pipeline.destination)
+    dlt_internals.update_tables(pipeline, schema, [*TABLES, *_OWN_TABLES])
+
+
 def mend_tables(pipeline: Pipeline, client: SqlClientBase[Any]) -> list[str]:
     """Adds columns that this version has and a table has not, and makes dropped tables again.
 
@@ -134,8 +145,9 @@ def _stored_schemas(pipeline: Pipeline, client: SqlClientBase[Any]) -> Iterator[
     """The schemas with which accounts have loaded into the dataset, the newest of each."""
     for (name,) in sql.run(client, "SELECT DISTINCT schema_name FROM {versions}"):
         schema = dlt_internals.stored_schema(pipeline, name)
-        # other pipelines may load into the dataset; every account of ours has a row for its runs
-        if schema is not None and "sync_runs" in schema.tables:
+        # other pipelines may load into the dataset; every account of ours has a row for its runs,
+        # and what this package notes of its own tables says nothing of what loads have made
+        if schema is not None and "sync_runs" in schema.tables and name != _SCHEMA:
             yield schema
 
 
@@ -145,9 +157,8 @@ def _look(client: SqlClientBase[Any]) -> tuple[list[str], set[str]]:
     missing = {name for name in (LOADS, STATES) if not has_table(client, name)}
     for table in TABLES.values():
         columns = ", ".join(column.name for column in table.columns)
-        name = client.make_qualified_table_name(table.name)
         try:
-            client.execute_sql(f"SELECT {columns} FROM {name} WHERE 1 = 0")
+            sql.execute(client, f"SELECT {columns} FROM {{{table.name}}} WHERE 1 = 0")
         except DestinationUndefinedEntity:
             # of some destinations it says that a column is not there, too
             if has_table(client, table.name):

@@ -1,14 +1,17 @@
 """How statements are put together and run: names of tables, tables that are not there, batches.
 
 A statement is a text with `{marks}`, of which each stands for a table's qualified name in the
-destination, and `%s` for values. The fragments define what several statements have to agree on:
-what a job's newest row is, and which jobs are open.
+destination, and `%s` for values. Columns stand in it as they are called here, and are quoted as the
+destination does it: `cursor` is a word of MySQL's own, and who knows of whose else. The fragments
+define what several statements have to agree on: what a job's newest row is, and which jobs are
+open.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any, Final
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -36,14 +39,18 @@ _TABLES: Final = {name: name for name in TABLES} | {
     "generations": GENERATIONS,
     "leases": LEASES,
 }
-_MARK: Final = re.compile(r"\{(\w+)\}")
+_COLUMNS: Final = frozenset(column.name for table in TABLES.values() for column in table.columns)
+# a literal, which stays as it is; a mark; a word, which may be a column
+_PART: Final = re.compile(r"'[^']*'|\{(?P<mark>\w+)\}|(?P<word>\b[a-z_]\w*\b)")
 _BATCH: Final = 500
+# dialects whose dates have no time zone: SQLite keeps them as text, and compares them as text
+_WITHOUT_ZONES: Final = ("sqlite", "mysql")
 
 Client = SqlClientBase[Any]
 
 
 def fill(client: Client, text: str, texts: Mapping[str, str] | None = None) -> str:
-    """Puts qualified names in the place of marks.
+    """Puts qualified names in the place of marks, and quotes columns.
 
     Args:
         client: Knows how the destination names its tables.
@@ -55,13 +62,20 @@ def fill(client: Client, text: str, texts: Mapping[str, str] | None = None) -> s
     """
     for mark, instead in (texts or {}).items():
         text = text.replace(f"{{{mark}}}", instead)
-    return _MARK.sub(lambda mark: client.make_qualified_table_name(_TABLES[mark[1]]), text)
+
+    def qualified(part: re.Match[str]) -> str:
+        if part["mark"]:
+            return client.make_qualified_table_name(_TABLES[part["mark"]])
+        word = part["word"]
+        return client.escape_column_name(word) if word in _COLUMNS else part[0]
+
+    return _PART.sub(qualified, text)
 
 
-def run(
+def execute(
     client: Client, text: str, *values: Any, texts: Mapping[str, str] | None = None
 ) -> list[Any]:
-    """Runs a statement, for which a table that is not there is an empty one.
+    """Runs a statement.
 
     Args:
         client: A connection to the dataset.
@@ -71,9 +85,29 @@ def run(
 
     Returns:
         The rows that it found; none where it looks for none.
+
+    Raises:
+        DatabaseException: What the destination says.
     """
+    if client.capabilities.sqlglot_dialect in _WITHOUT_ZONES:
+        values = tuple(map(_without_zone, values))
+    return list(client.execute_sql(fill(client, text, texts), *values) or [])
+
+
+def _without_zone(value: Any) -> Any:
+    """An instant as dlt has written it into a column that knows no time zone: UTC, all digits."""
+    if not isinstance(value, datetime):
+        return value
+    naive = value.astimezone(timezone.utc).replace(tzinfo=None)
+    return naive.isoformat(sep=" ", timespec="microseconds")
+
+
+def run(
+    client: Client, text: str, *values: Any, texts: Mapping[str, str] | None = None
+) -> list[Any]:
+    """Runs a statement as `execute` does; a table that is not there is an empty one."""
     try:
-        return list(client.execute_sql(fill(client, text, texts), *values) or [])
+        return execute(client, text, *values, texts=texts)
     except DestinationUndefinedEntity:
         return []
 

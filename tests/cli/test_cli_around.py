@@ -121,6 +121,7 @@ def test_status_as_json(synced: Synced) -> None:
     assert (unsiloed["last_ok_run_at"], unsiloed["results_at_risk"]) == (unsiloed["last_run_at"], 0)
 
 
+@pytest.mark.proves("check", "duckdb")
 def test_check_says_what_is_well(synced: Synced) -> None:
     ran = synced.place.run("check")
     assert (ran.code, ran.err) == (0, "")

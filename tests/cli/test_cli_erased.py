@@ -27,6 +27,8 @@ ALL = ["pjb-one", "pjb-three", "pjb-two"]
 DROPPED = "what waited to be loaded is dropped and asked for again"
 
 
+@pytest.mark.proves("kill", *KINDS)
+@pytest.mark.proves("reset", *KINDS)
 def test_a_reset_holds_against_a_package_that_waits_elsewhere(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -40,6 +42,7 @@ def test_a_reset_holds_against_a_package_that_waits_elsewhere(
     warehouse.assert_no_duplicates()
 
 
+@pytest.mark.proves("forget", *KINDS)
 def test_a_forgotten_job_does_not_come_back_with_a_package_that_waits_elsewhere(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,8 @@ def lake(
     return lake
 
 
+@pytest.mark.proves("status", *KINDS)
+@pytest.mark.proves("check", *KINDS)
 def test_status_and_check_read_the_files(lake: Lake) -> None:
     found = lake.standing()
     assert {name: found["llamacloud"][name] for name in FOUND} == FOUND
@@ -135,6 +137,10 @@ def test_status_counts_a_job_once_however_often_it_was_written(lake: Lake) -> No
     assert numbers == {"jobs": 6, "open_jobs": 0, "pending_results": 0, "results_at_risk": 0}
 
 
+@pytest.mark.proves("status", "ducklake")
+@pytest.mark.proves("views", "ducklake")
+@pytest.mark.proves("forget", "ducklake")
+@pytest.mark.proves("reset", "ducklake")
 def test_ducklake_is_a_database(make_place: MakePlace, tmp_path: Path) -> None:
     install_extensions("ducklake", tmp_path)
     place = make_place("llamacloud")

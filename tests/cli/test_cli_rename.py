@@ -43,6 +43,8 @@ def accounts_of(warehouse: Warehouse) -> set[str]:
     return {row[0] for name in tables for row in warehouse.query(f"SELECT account FROM {name}")}
 
 
+@pytest.mark.proves("rename", *KINDS)
+@pytest.mark.proves("status", *KINDS)
 def test_everything_bears_the_new_name_and_the_cursor_goes_on(warehouse: Warehouse) -> None:
     before = warehouse.rows("segments")
     (cursor,) = warehouse.query("SELECT max(cursor) FROM sync_runs")

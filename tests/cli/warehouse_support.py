@@ -1,9 +1,10 @@
-"""One warehouse, in DuckDB or PostgreSQL, and machines that load into it."""
+"""One warehouse, in one of the databases that a test can have, and machines that load into it."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from typing import Any
 
@@ -25,17 +26,22 @@ class Warehouse:
 
     Args:
         place: A folder and an emulator.
-        address: Of a PostgreSQL database; empty for a DuckDB file.
+        kind: `duckdb`, `postgres`, `sqlite` or `mysql`.
+        address: Of the database, where a server keeps it.
     """
 
-    def __init__(self, place: Place, address: str = "") -> None:
+    def __init__(self, place: Place, kind: str, address: str = "") -> None:
         self.place = place
+        self.kind = kind
         self._address = address
-        self.dataset = f"jobs_{next(_numbers)}"
+        self.dataset = f"docjobs_{next(_numbers)}"
         self._options = ["--dataset", self.dataset]
-        if address:
+        if kind == "postgres":
             place.env["DESTINATION__POSTGRES__CREDENTIALS"] = address
             self._options += ["--destination", "postgres"]
+        elif kind in ("sqlite", "mysql"):
+            place.env["DESTINATION__SQLALCHEMY__CREDENTIALS"] = address or "sqlite:///warehouse.db"
+            self._options += ["--destination", "sqlalchemy"]
 
     @property
     def emulator(self) -> Emulator:
@@ -85,7 +91,21 @@ class Warehouse:
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
-        if self._address:
+        if self.kind == "sqlite":
+            file = self.place.folder / f"warehouse__{self.dataset}.db"
+            with closing(sqlite3.connect(file)) as connection:
+                yield connection.cursor()
+            return
+        if self.kind == "mysql":
+            import sqlalchemy
+
+            url = sqlalchemy.make_url(self._address).set(database=self.dataset)
+            engine = sqlalchemy.create_engine(url)
+            with closing(engine.raw_connection()) as connection:
+                yield connection.cursor()
+            engine.dispose()
+            return
+        if self.kind == "postgres":
             connection = psycopg2.connect(self._address)
             try:
                 connection.autocommit = True
@@ -141,7 +161,7 @@ def warehouses(make_place: MakePlace, request: pytest.FixtureRequest) -> MakeWar
     """Makes warehouses, of the kind that is asked for, with the providers named."""
 
     def make(kind: str, *providers: str, **options: Any) -> Warehouse:
-        address = request.getfixturevalue("postgres") if kind == "postgres" else ""
-        return Warehouse(make_place(*(providers or ("llamacloud",)), **options), address)
+        address = request.getfixturevalue(kind) if kind in ("postgres", "mysql") else ""
+        return Warehouse(make_place(*(providers or ("llamacloud",)), **options), kind, address)
 
     return make

@@ -19,7 +19,9 @@ from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.tables import REMOVED, TABLES
 from dlt_docjobs.testing.warehouse import DATASET, Row, Tables
 
-DESTINATIONS = ("duckdb", "postgres", "files", "delta", "iceberg", "ducklake")
+SERVERS_AND_FILES = ("duckdb", "postgres", "sqlite", "mysql", "files")
+LAKES = ("delta", "iceberg", "ducklake")
+DESTINATIONS = (*SERVERS_AND_FILES, *LAKES)
 EXTENSIONS = {"delta": ("delta",), "iceberg": ("avro", "iceberg"), "ducklake": ("ducklake",)}
 PACKAGES = {"delta": "deltalake", "iceberg": "pyiceberg"}
 
@@ -31,7 +33,7 @@ class DestinationBench(Bench):
         emulator: The providers.
         folder: Holds the files and the working directory.
         kind: Which destination, one of `DESTINATIONS`.
-        address: Of the PostgreSQL database.
+        address: Of the database, where a server keeps it.
     """
 
     def __init__(self, emulator: Emulator, folder: Path, kind: str, address: str = "") -> None:
@@ -67,6 +69,10 @@ class DestinationBench(Bench):
             return dlt.destinations.duckdb(str(self.file()))
         if self.kind == "postgres":
             return dlt.destinations.postgres(self._address)
+        if self.kind == "sqlite":
+            return dlt.destinations.sqlalchemy(f"sqlite:///{self.folder / 'warehouse.db'}")
+        if self.kind == "mysql":
+            return dlt.destinations.sqlalchemy(self._address)
         if self.kind == "ducklake":
             return dlt.destinations.ducklake(
                 DuckLakeCredentials(
@@ -101,7 +107,7 @@ class DestinationBench(Bench):
                 with client.execute_query(
                     f"SELECT * FROM {client.make_qualified_table_name(name)}"
                 ) as cursor:
-                    columns = [column[0] for column in cursor.native_cursor.description]
+                    columns = list(cursor.columns_schema)
                     rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
             except DestinationUndefinedEntity:
                 return None
@@ -113,6 +119,8 @@ def _plain(table: str, column: str, value: Any) -> Any:
     types = {one.name: one.type for one in TABLES[table].columns} if table in TABLES else {}
     if types.get(column) == "timestamp":
         return parse_instant(value)
+    if types.get(column) == "bool" and value is not None:
+        return bool(value)
     if isinstance(value, (dict, list)):
         return json.dumps(value)
     return value

@@ -53,7 +53,7 @@ def story(
     """A first sync; another; a late end; shorter results; a machine that keeps nothing."""
     kind = request.param
     folder: Path = tmp_path_factory.mktemp(kind)
-    address = request.getfixturevalue("postgres") if kind == "postgres" else ""
+    address = request.getfixturevalue(kind) if kind in ("postgres", "mysql") else ""
     with Emulator(jobs=0) as emulator, pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(folder))
         install_extensions(kind, folder)
@@ -97,10 +97,12 @@ def test_the_tables_are_sound(story: Story, step: str) -> None:
     assert_history_true(story.tables[step], story.bench.truth(PROVIDER))
 
 
+@pytest.mark.proves("first sync", *DESTINATIONS)
 def test_the_tables_are_complete_and_true(story: Story) -> None:
     assert_complete(story.tables["elsewhere"], story.bench.truth(PROVIDER))
 
 
+@pytest.mark.proves("repeat", *DESTINATIONS)
 def test_a_sync_again_changes_nothing(story: Story) -> None:
     before, after = story.tables["first"], story.tables["again"]
     run = story.runs["again"]
@@ -112,6 +114,7 @@ def test_a_sync_again_changes_nothing(story: Story) -> None:
     assert len(after["sync_runs"]) == len(before["sync_runs"]) + 1
 
 
+@pytest.mark.proves("late change", *DESTINATIONS)
 def test_a_job_that_ends_later_is_loaded(story: Story) -> None:
     assert job_row(story.tables["again"], story.late)["results_state"] == "not_ready"
     assert story.runs["late"].results_loaded == 1
@@ -130,6 +133,7 @@ def test_a_shorter_result_leaves_no_row_of_the_longer_one(story: Story) -> None:
     assert of_job(after, "chunks", story.shorter)[0]["content"] == "only page"
 
 
+@pytest.mark.proves("another machine", *DESTINATIONS)
 def test_on_another_machine_nothing_is_fetched_again(story: Story) -> None:
     run = story.runs["elsewhere"]
     assert (run.jobs_new, run.jobs_changed, run.status_events, run.results_loaded) == (0, 0, 0, 0)

@@ -234,7 +234,7 @@ def test_the_checkout_is_what_is_tested(tmp_path: Path) -> None:
 def test_the_lowest_versions_are_those_that_were_proven() -> None:
     project = project_settings()["project"]
     requirements = [Requirement(text) for text in project["dependencies"]]
-    for name in ("completion", "emulator", "postgres", "report", "test"):
+    for name in ("completion", "emulator", "mysql", "postgres", "report", "sqlalchemy", "test"):
         requirements += map(Requirement, project["optional-dependencies"][name])
     lowest = {
         requirement.name: next(

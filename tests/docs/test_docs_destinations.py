@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import logging
 import re
+import subprocess
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
 import dlt
+import generate
 import pytest
 import tomlkit
 from dlt.common.destination import Destination
-from docs_support import Block, MakeProject, of_page, read
+from docs_support import ROOT, Block, MakeProject, of_page, read
+from proofs import proofs
 
 from dlt_docjobs import UsageError
 from dlt_docjobs.emulator import Emulator
@@ -22,7 +26,7 @@ from dlt_docjobs.warehouse.merging import merging_of
 PAGE = "docs/destinations.md"
 NAMES = {
     *("postgres", "snowflake", "bigquery", "databricks", "redshift", "clickhouse"),
-    *("motherduck", "filesystem", "ducklake"),
+    *("motherduck", "filesystem", "ducklake", "sqlalchemy"),
 }
 
 
@@ -86,7 +90,7 @@ def test_every_destination_is_in_the_table() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_the_table_says_what_dlt_does(row: tuple[str, str | None]) -> None:
     name, table_format = row
-    how, json, longest, _ = ROWS[row]
+    how, json, longest = ROWS[row]
     of = destination(name)
     try:
         merging = merging_of(of, table_format)
@@ -107,6 +111,38 @@ def test_the_table_says_what_dlt_does(row: tuple[str, str | None]) -> None:
         return
     number, unit = longest.split()
     assert abs(int(number) * UNITS[unit] - limit) <= 1, limit
+
+
+@pytest.mark.slow
+def test_a_proof_is_of_a_test_that_is_run_on_that_destination() -> None:
+    """The other way round the suite refuses to run: see `_refuse_false_proof`."""
+    found = proofs()
+    files = sorted({proof.test.partition("::")[0] for proof in found})
+    collected = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"),
+            *("-m", "slow or not slow", *files),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    of_test: dict[str, list[str]] = {}
+    for line in collected.splitlines():
+        test, _, parameters = line.partition("[")
+        of_test.setdefault(test, []).append(parameters)
+    for proof in found:
+        assert any(
+            not parameters or proof.destination in re.split(r"[\W]", parameters)
+            for parameters in of_test[proof.test]
+        ), proof
+
+
+def test_what_no_test_has_run_is_said_nowhere_to_work() -> None:
+    titles = [line.split("|")[1].strip() for line in generate.proven().splitlines()[2:]]
+    assert titles == list(generate.TRIED.values())
+    assert {proof.destination for proof in proofs()} == set(generate.TRIED)
 
 
 def test_whose_times_lose_something_is_said() -> None:
@@ -176,8 +212,8 @@ def assert_holds(found: Any, said: Any) -> None:
             assert_holds(found[key], value)
         elif isinstance(found[key], dict):
             parts = urlsplit(value)
-            assert found[key]["host"] == parts.hostname, key
-            assert found[key]["database"] == parts.path.strip("/"), key
+            assert found[key]["host"] == str(parts.hostname), key
+            assert found[key]["database"].strip("/") == parts.path.strip("/"), key
         else:
             assert found[key].strip() == str(value), key
 

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any
 import dlt
 import pyarrow as pa
 import pytest
+import sqlalchemy
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import new_table
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
@@ -300,6 +302,15 @@ def test_warns_of_another_destination_knows_the_warning(
     (record,) = records
     assert dlt_internals.warns_of_another_destination(record)
     assert not dlt_internals.warns_of_text_for_json(record)
+
+
+def test_quiet_merges_drops_the_warning_of_the_statement_that_dlt_writes() -> None:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        dlt_internals.quiet_merges()
+        # as `gen_merge_sql` does it where nothing says which of two rows is newer
+        sqlalchemy.asc(sqlalchemy.select(sqlalchemy.literal(None)))
+    assert heard == []
 
 
 # -- destinations -------------------------------------------------------------------------------

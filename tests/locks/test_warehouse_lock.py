@@ -9,6 +9,7 @@ from typing import Any
 
 import dlt
 import pytest
+from dlt.destinations.exceptions import DatabaseTerminalException
 from dlt.pipeline.pipeline import Pipeline
 from sync_support import StillClock
 
@@ -18,6 +19,7 @@ from dlt_docjobs.locks import LockKind
 from dlt_docjobs.locks.destination import lock_kind, warehouse_lock
 from dlt_docjobs.locks.lease import LEASES, Lease
 from dlt_docjobs.locks.local import SyncLocked, pipeline_lock
+from dlt_docjobs.model.outcomes import SyncFailed
 
 
 class Machines:
@@ -68,6 +70,7 @@ def test_each_destination_has_its_lock(tmp_path: Path, postgres: str) -> None:
         dlt.destinations.postgres(postgres),
         dlt.destinations.motherduck("md:///w?token=none"),
         dlt.destinations.filesystem(str(tmp_path)),
+        dlt.destinations.sqlalchemy(f"sqlite:///{tmp_path / 'w.db'}"),
     ):
         pipeline = dlt.pipeline(
             "kinds", destination=destination, dataset_name="d", pipelines_dir=str(tmp_path / "p")
@@ -78,6 +81,7 @@ def test_each_destination_has_its_lock(tmp_path: Path, postgres: str) -> None:
         "postgres": "advisory",
         "motherduck": "lease",
         "filesystem": "none",
+        "sqlalchemy": "file",
     }
 
 
@@ -277,6 +281,62 @@ def test_a_destination_that_does_not_answer_is_no_lost_lease(duck: Machines) -> 
         duck.query(f"DELETE FROM {LEASES}")
         with pytest.raises(SyncLocked):
             held.confirm()
+
+
+def test_a_lease_that_can_not_be_read_back_is_none(duck: Machines) -> None:
+    """As of a database that each connection has for itself."""
+    lease = duck.lease("a", StillClock())
+    lease._write = lambda now: None  # type: ignore[method-assign]
+    with pytest.raises(SyncFailed, match="a row was written into it and is not there"):
+        lease.acquire()
+
+
+def test_a_table_that_is_not_there_after_its_creation_is_said(
+    duck: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlt_docjobs.locks.lease.create_table", lambda *_: None)
+    with pytest.raises(SyncFailed, match="it was created and is not there"):
+        duck.lease("a", StillClock()).acquire()
+
+
+def test_why_the_table_can_not_be_created_is_not_hidden(
+    duck: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise DatabaseTerminalException(RuntimeError("no right to create tables"))
+
+    monkeypatch.setattr("dlt_docjobs.locks.lease.create_table", refuse)
+    with pytest.raises(DatabaseTerminalException, match="no right to create tables"):
+        duck.lease("a", StillClock()).acquire()
+
+
+def test_who_has_taken_a_lease_is_said_only_where_somebody_has(duck: Machines) -> None:
+    clock = StillClock()
+    lease = duck.lease("a", clock)
+    lease.acquire()
+    duck.query(f"DELETE FROM docjobs.{LEASES}")
+    with pytest.raises(SyncLocked, match="is gone from sync_leases") as gone:
+        lease.renew()
+    assert "has taken" not in str(gone.value)
+    duck.lease("b", clock).acquire()
+    with pytest.raises(SyncLocked, match=r"another sync has taken it \(process \d+ on "):
+        lease.renew()
+
+
+def test_the_lock_beside_sqlite_is_ones_and_goes_with_its_holder(tmp_path: Path) -> None:
+    file = tmp_path / "warehouse.db"
+    machines = Machines(tmp_path, lambda: dlt.destinations.sqlalchemy(f"sqlite:///{file}"), "data")
+    with warehouse_lock(machines.pipeline("a")) as held:
+        with (
+            pytest.raises(SyncLocked, match=r"it holds .*warehouse__data\.docjobs_llamacloud"),
+            warehouse_lock(machines.pipeline("b")),
+        ):
+            pytest.fail("two have it")
+        with warehouse_lock(machines.pipeline("b", "docjobs_contextual")):
+            pass
+        held.confirm()
+    with warehouse_lock(machines.pipeline("b")):
+        pass
 
 
 # -- whole syncs -------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ def facts_of(warehouse: Warehouse, days: int = 90) -> Facts:
         return read_facts(client, dialect, "test", days)
 
 
+@pytest.mark.proves("report", "duckdb", "postgres")
 def test_every_figure_of_rows_made_by_hand(nasty: Warehouse) -> None:
     facts = facts_of(nasty)
     assert facts.jobs == 5

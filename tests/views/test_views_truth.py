@@ -39,6 +39,7 @@ def by_id(rows: list[Row]) -> dict[str, Row]:
     return found
 
 
+@pytest.mark.proves("views", "duckdb", "postgres")
 def test_every_job_has_a_timeline(warehouse: Warehouse, lived: Any) -> None:
     rows = by_id(warehouse.rows("job_timeline"))
     truth = {job.job_id: job for job in lived.emulator.jobs()}

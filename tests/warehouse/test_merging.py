@@ -41,7 +41,7 @@ DECIDED: dict[str, Merging | None] = {
     "qdrant": None,
     "redshift": TEXT,
     "snowflake": TEXT,
-    "sqlalchemy": WHOLE,
+    "sqlalchemy": TEXT,
     "synapse": WHOLE,
     "weaviate": None,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,40 @@ def test_texts_stand_for_marks_and_may_have_marks(client: Client) -> None:
     texts = {"t.scope": sql.scope("unsiloed", "eu", "t"), "jobs": "(SELECT * FROM {jobs})"}
     filled = sql.fill(client, "SELECT 1 FROM {jobs} t WHERE {t.scope}", texts)
     jobs = client.make_qualified_table_name("jobs")
-    where = "t.provider = 'unsiloed' AND t.account = 'eu'"
+    where = "t.\"provider\" = 'unsiloed' AND t.\"account\" = 'eu'"
     assert filled == f"SELECT 1 FROM (SELECT * FROM {jobs}) t WHERE {where}"
     assert sql.scope("unsiloed", "eu") == "provider = 'unsiloed' AND account = 'eu'"
+
+
+def test_columns_are_quoted_and_texts_and_other_words_are_not(client: Client) -> None:
+    filled = sql.fill(client, "SELECT MAX(cursor) AS newest FROM {chunks} WHERE status = 'status'")
+    chunks = client.make_qualified_table_name("chunks")
+    wanted = f'SELECT MAX("cursor") AS newest FROM {chunks} WHERE "status" = \'status\''
+    assert filled == wanted
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Client]:
+    """A connection to a dataset of SQLite."""
+    destination = dlt.destinations.sqlalchemy(f"sqlite:///{tmp_path / 'warehouse.db'}")
+    pipeline = dlt.pipeline(
+        "plain", destination=destination, dataset_name="data", pipelines_dir=str(tmp_path)
+    )
+    with pipeline.sql_client() as client:
+        client.create_dataset()
+        yield client
+
+
+def test_instants_compare_as_what_dlt_writes_where_dates_have_no_zone(sqlite: Client) -> None:
+    make(sqlite, "jobs", "job_id TEXT, created_at DATETIME", "'a', '2026-01-01 10:00:00.000000'")
+    zone = timezone(timedelta(hours=2))
+    for sign, found in ((">=", ["a"]), ("<=", ["a"]), ("<", []), (">", [])):
+        rows = sql.run(
+            sqlite,
+            f"SELECT job_id FROM {{jobs}} WHERE created_at {sign} %s",
+            datetime(2026, 1, 1, 12, tzinfo=zone),
+        )
+        assert [row[0] for row in rows] == found, sign
 
 
 def test_a_table_that_is_not_there_is_an_empty_one(client: Client) -> None:
