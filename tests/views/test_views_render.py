@@ -26,6 +26,7 @@ NAMES = {
     *("job_timeline", "status_intervals", "job_daily", "job_failures", "jobs_open"),
     *("results_at_risk", "segment_mix", "segment_confidence", "review_queue", "page_quality"),
     *("credits_daily", "sync_freshness"),
+    *("job_changes", "documents", "document_versions", "quality_daily"),
 }
 BINDING = {
     "job_timeline": [
@@ -36,6 +37,10 @@ BINDING = {
     "status_intervals": ["entered_at", "left_at", "duration_seconds"],
     "job_daily": ["jobs", "failures", "pages", "credits", "jobs_without_credits"],
     "credits_daily": ["credits", "jobs_without_credits"],
+    "job_changes": ["event_id", "day", "change", "observed_at"],
+    "documents": ["markdown", "characters", "pages", "tables", "pictures", "credits"],
+    "document_versions": ["provider", "tier", "pages", "segments", "tables", "credits"],
+    "quality_daily": ["pages", "failed_pages", "empty_pages", "segments", "low_confidence_segments"],
 }
 EACH = [(name, dialect) for name in VIEWS for dialect in DIALECTS]
 

@@ -242,8 +242,11 @@ def test_pages_and_the_queue_of_reviews(warehouse: Warehouse) -> None:
     assert all(row["needs_review"] and row["reason"] == "the page failed" for row in failed)
     assert all((row["reason"] is not None) == row["needs_review"] for row in quality)
     queue = warehouse.rows("review_queue")
-    scores = [row["sort_confidence"] for row in queue]
+    scores = [row["sort_confidence"] for row in queue if row["rated_by"] == "number"]
     assert scores == sorted(scores)
+    assert [row["rated_by"] for row in queue] == sorted(row["rated_by"] for row in queue)
+    words = [row["confidence_level"] for row in queue if row["rated_by"] == "word"]
+    assert words == sorted(words) and set(words) == {"low", "medium"}
     assert {row["provider"] for row in queue} == set(PROVIDERS)
     assert len({(row["job_id"], row["segment_index"]) for row in queue}) == len(queue)
 
