@@ -353,14 +353,14 @@ def test_reviews(edges: Warehouse) -> None:
         ("exact", 1, "low"),
         ("both", 0, "low"),
         ("exact", 4, "medium"),
-        ("both", 1, "low"),
         ("retried", 0, "low"),
+        ("both", 1, "low"),
         ("retried", 1, "medium"),
     ]
     assert [row["rated_by"] for row in rows] == ["number"] * 4 + ["word"] * 3
     assert [row["sort_confidence"] for row in rows[4:]] == [None] * 3
-    assert rows[4]["confidence"] == 0.9
-    assert len(rows[5]["excerpt"]) == 200
+    assert rows[5]["confidence"] == 0.9
+    assert len(rows[4]["excerpt"]) == 200
     assert [row["reason"] for row in rows] == [
         "confidence below 0.5",
         "confidence below 0.5",

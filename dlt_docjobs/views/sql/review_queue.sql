@@ -13,7 +13,19 @@
 -- - rated_by: number where a confidence brings the segment here, word where only a level does
 -- - sort_confidence: That confidence; null where rated_by is word
 -- - excerpt: The first 200 characters of the text
-WITH doubtful AS (
+WITH containers AS (
+  -- those of which something is rated by itself
+  SELECT DISTINCT
+    provider,
+    job_kind,
+    job_id,
+    parent_segment_index
+  FROM segments
+  WHERE
+    parent_segment_index IS NOT NULL
+    AND (confidence IS NOT NULL OR confidence_level IS NOT NULL)
+),
+doubtful AS (
   SELECT
     s.provider,
     s.job_kind,
@@ -31,21 +43,14 @@ WITH doubtful AS (
       ELSE 'medium'
     END AS severity
   FROM segments AS s
+  LEFT JOIN containers AS c
+    ON c.provider = s.provider
+    AND c.job_kind = s.job_kind
+    AND c.job_id = s.job_id
+    AND c.parent_segment_index = s.segment_index
   WHERE
     (s.confidence < 0.8 OR s.confidence_level IN ('low', 'medium'))
-    AND NOT EXISTS(
-      SELECT
-        1
-      FROM segments AS child
-      WHERE
-        child.provider = s.provider
-        AND child.job_kind = s.job_kind
-        AND child.job_id = s.job_id
-        AND child.parent_segment_index = s.segment_index
-        -- follows from the line above, but tells the database how few these are
-        AND child.parent_segment_index IS NOT NULL
-        AND (child.confidence IS NOT NULL OR child.confidence_level IS NOT NULL)
-    )
+    AND c.parent_segment_index IS NULL
 )
 SELECT
   d.provider,
