@@ -22,7 +22,6 @@
 WITH placed AS (
   SELECT
     s.provider,
-    s.job_kind,
     s.job_id,
     s.segment_index,
     s.segment_type,
@@ -42,11 +41,11 @@ WITH placed AS (
     AND p.segment_index = s.parent_segment_index
     -- of all that may lie above a segment these alone matter, and they are few
     AND p.segment_type IN ('title', 'section_header', 'form')
+  WHERE s.job_kind = 'parse'
 ),
 made AS (
   SELECT
     provider,
-    job_kind,
     job_id,
     string_agg(passage, '
 
@@ -66,7 +65,7 @@ made AS (
       AS low_confidence_segments
   FROM placed
   -- the id first: it tells rows apart soonest, and a database that sorts them compares least
-  GROUP BY job_id, provider, job_kind
+  GROUP BY job_id, provider
 )
 SELECT
   j.provider,
@@ -89,5 +88,6 @@ SELECT
   j.credits
 FROM jobs AS j
 LEFT JOIN made AS m
-  ON m.provider = j.provider AND m.job_kind = j.job_kind AND m.job_id = j.job_id
+  -- the kind is the same: without it PostgreSQL sees that this adds no row, and counts without it
+  ON m.provider = j.provider AND m.job_id = j.job_id
 WHERE j.job_kind = 'parse' AND j.results_state = 'loaded'

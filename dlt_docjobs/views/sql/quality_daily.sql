@@ -24,18 +24,17 @@
 WITH on_pages AS (
   SELECT
     provider,
-    job_kind,
     job_id,
     count(*) AS pages,
     count(CASE WHEN is_failed THEN 1 END) AS failed_pages,
     count(CASE WHEN NOT is_failed AND segment_count = 0 THEN 1 END) AS empty_pages
   FROM pages
-  GROUP BY job_id, provider, job_kind
+  WHERE job_kind = 'parse'
+  GROUP BY job_id, provider
 ),
 placed AS (
   SELECT
     s.provider,
-    s.job_kind,
     s.job_id,
     s.confidence,
     s.confidence_level,
@@ -51,11 +50,11 @@ placed AS (
     AND h.job_id = s.job_id
     AND h.segment_index = s.parent_segment_index
     AND h.segment_type IN ('title', 'section_header')
+  WHERE s.job_kind = 'parse'
 ),
 in_job AS (
   SELECT
     provider,
-    job_kind,
     job_id,
     count(CASE WHEN confidence IS NOT NULL OR confidence_level IS NOT NULL THEN 1 END)
       AS rated_segments,
@@ -74,7 +73,7 @@ in_job AS (
     count(CASE WHEN counted_type IN ('form', 'key_value', 'signature') THEN 1 END) AS fields,
     count(CASE WHEN counted_type IN ('page_header', 'page_footer') THEN 1 END) AS margins
   FROM placed
-  GROUP BY job_id, provider, job_kind
+  GROUP BY job_id, provider
 ),
 summed AS (
   SELECT
@@ -99,9 +98,9 @@ summed AS (
     CAST(coalesce(sum(s.margins), 0) AS BIGINT) AS margins
   FROM jobs AS j
   LEFT JOIN on_pages AS p
-    ON p.provider = j.provider AND p.job_kind = j.job_kind AND p.job_id = j.job_id
+    ON p.provider = j.provider AND p.job_id = j.job_id
   LEFT JOIN in_job AS s
-    ON s.provider = j.provider AND s.job_kind = j.job_kind AND s.job_id = j.job_id
+    ON s.provider = j.provider AND s.job_id = j.job_id
   WHERE j.job_kind = 'parse' AND j.results_state = 'loaded'
   GROUP BY
     CAST(j.created_at AT TIME ZONE 'UTC' AS DATE),
