@@ -118,9 +118,9 @@ def test_every_view_is_promised_with_its_columns() -> None:
 
 
 def planned(what: str) -> list[str]:
+    """The names of a row of the table; none where nothing of that is planned."""
     row = re.search(rf"^\| {what} \| (.*) \|$", section("## Planned"), re.M)
-    assert row is not None, what
-    return code(row[1])
+    return [] if row is None else code(row[1])
 
 
 def test_nothing_that_is_planned_is_there() -> None:
