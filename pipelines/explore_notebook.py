@@ -112,7 +112,7 @@ def _(ask, mo, rows, severity, where):
         SELECT provider, document_name, page_number, segment_type, reason, excerpt
         FROM {{d}}.review_queue
         WHERE severity = '{severity.value}' AND {where}
-        ORDER BY sort_confidence, provider, job_id, segment_index
+        ORDER BY rated_by, sort_confidence, provider, job_id, segment_index
         LIMIT {rows.value}
         """
     )

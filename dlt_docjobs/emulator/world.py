@@ -33,6 +33,8 @@ _HANGING_SHARE: Final = 0.15
 _LONGEST_GAP: Final = 600.0
 """Mean virtual seconds between two new jobs, at most: an hour always brings some."""
 _YOUNGEST_FINISHED: Final = 3600.0
+_AGAIN: Final = 0.08
+"""Of the parse jobs, those of a document that was parsed before, here or at another provider."""
 _BILLING_DELAY: Final = 600.0
 """Virtual seconds from a job's end to its credits, where a test has made it."""
 _UNSILOED_EXTRACT_DAYS: Final = 6.5
@@ -53,6 +55,7 @@ class World:
         self._jobs: dict[str, Job] = {}
         self._births: dict[Combination, int] = dict.fromkeys(SHARES, 0)
         self._arrivals: list[tuple[float, Combination]] = []
+        self._documents: dict[int, list[str]] = {}
         self._ordered: dict[tuple[Combination, str], tuple[int, list[Job]]] = {}
         self.signatures = random.Random(f"{seed}:signatures")
         """For presigned URLs, which differ at every call."""
@@ -80,9 +83,22 @@ class World:
                 chosen = rng.randrange(parsed)
                 parse_seed = f"{self._seed}:{provider}/parse:{chosen}"
                 parse_job = bear(parse_seed, (provider, "parse"))
+                born = self._jobs.get(parse_job.job_id, parse_job)
+                parse_job.document_name = born.document_name
         job = bear(seed, combination, parse_job)
+        if job.job_kind == "parse":
+            self._take_known_document(job)
         self._jobs[job.job_id] = job
         return job
+
+    def _take_known_document(self, job: Job) -> None:
+        """Gives a few parse jobs a document that another has: one of as many pages."""
+        known = self._documents.setdefault(job.document_pages, [])
+        rng = random.Random(f"{job.seed}:again")
+        if known and rng.random() < _AGAIN:
+            job.document_name = rng.choice(known)
+        else:
+            known.append(job.document_name)
 
     def _populate(self, combination: Combination, count: int) -> None:
         rng = random.Random(f"{self._seed}:{'/'.join(combination)}:history")

@@ -22,6 +22,9 @@ DIALECTS: Final = ("duckdb", "postgres", "snowflake", "bigquery", "databricks", 
 # these take a comment as a statement of its own
 COMMENT_STATEMENTS: Final = ("duckdb", "postgres", "redshift")
 _NAMED_WINDOWS: Final = ("duckdb", "postgres")
+# the bytes of the longest text, where texts that are joined soon exceed it: there a longer one
+# fails the whole query
+_LONGEST_TEXT: Final = {"redshift": 65_535, "snowflake": 16_777_216}
 
 Qualify = Callable[[str], Sequence[str]]
 
@@ -112,6 +115,8 @@ def _select(view: View, dialect: str, qualify: Qualify) -> exp.Select:
     if dialect != "duckdb":
         tree = cast(exp.Select, tree.transform(_portable, dialect))
     _leave_order_of_nulls(tree, dialect)
+    for joined in list(tree.find_all(exp.GroupConcat)):
+        _join_texts(joined, dialect)
     if dialect not in _NAMED_WINDOWS:
         for select in list(tree.find_all(exp.Select)):
             eliminate_window_clause(select)
@@ -119,16 +124,44 @@ def _select(view: View, dialect: str, qualify: Qualify) -> exp.Select:
 
 
 def _leave_order_of_nulls(tree: exp.Select, dialect: str) -> None:
-    """Lets windows put nulls where the dialect does: not every one can be told.
+    """Lets windows and joined texts put nulls where the dialect does: not every one can be told.
 
-    No view's window orders by what may be null, but where a CASE before it has parted the nulls.
+    None of them orders by what may be null, but where a CASE before it has parted the nulls.
     """
     ordering = Dialect.get_or_raise(dialect).NULL_ORDERING
-    for window in tree.find_all(exp.Window):
-        for ordered in window.find_all(exp.Ordered):
+    for node in tree.find_all(exp.Window, exp.GroupConcat):
+        for ordered in node.find_all(exp.Ordered):
             descends = bool(ordered.args.get("desc"))
             is_first = {"nulls_are_small": not descends, "nulls_are_large": descends}
             ordered.set("nulls_first", is_first.get(ordering, False))
+
+
+def _join_texts(joined: exp.GroupConcat, dialect: str) -> None:
+    """Keeps texts that are joined within the longest text, and has Redshift's ordered as it wants.
+
+    Texts that are too long together are left out, all of them: the SELECT around it gets beside its
+    rows the bytes of their group.
+    """
+    if dialect not in _LONGEST_TEXT:
+        return
+    order, separator = cast(exp.Order, joined.this), joined.args["separator"]
+    text, select = order.this, cast(exp.Select, joined.parent_select)
+    room, glue = _LONGEST_TEXT[dialect], len(separator.name)
+    source = cast(exp.Table, select.args["from_"].this)
+    keys = ", ".join(key.sql(dialect) for key in select.args["group"].expressions)
+    inner = sqlglot.parse_one(
+        f"SELECT *, SUM(OCTET_LENGTH({text.sql(dialect)}) + {glue})"
+        f" OVER (PARTITION BY {keys}) AS joined_bytes FROM {source.sql(dialect)}",
+        read=dialect,
+    )
+    source.replace(cast(exp.Select, inner).subquery(source.alias_or_name))
+    short = exp.Case().when(f"joined_bytes <= {room}", text.copy())
+    if dialect == "redshift":
+        call = exp.Anonymous(this="LISTAGG", expressions=[short, separator.copy()])
+        within = exp.Order(expressions=[one.copy() for one in order.expressions])
+        joined.replace(exp.WithinGroup(this=call, expression=within))
+    else:
+        text.replace(short)
 
 
 def _table(path: Sequence[str]) -> exp.Table:
@@ -141,7 +174,17 @@ def _portable(node: exp.Expression, dialect: str) -> exp.Expression:
         return _microseconds(node, dialect)
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.AtTimeZone):
         return _utc_day(node, dialect)
+    if isinstance(node, exp.Anonymous) and node.name.lower() == "nfc_normalize":
+        return _composed(node, dialect)
     return node
+
+
+def _composed(node: exp.Anonymous, dialect: str) -> exp.Expression:
+    """A text in Unicode's NFC; as it is, where the dialect has no function for that."""
+    (text,) = node.expressions
+    if dialect in ("postgres", "bigquery"):
+        return _verbatim(f"NORMALIZE({text.sql(dialect)}, NFC)")
+    return cast(exp.Expression, text)
 
 
 def _microseconds(node: exp.DateDiff, dialect: str) -> exp.Expression:

@@ -70,6 +70,41 @@ def test_queries(
     assert queried[destination](block.text), f"finds nothing:\n{block.text}"
 
 
+def recipe(destination: str) -> str:
+    """How docs/views.md#search has a destination search."""
+    found = re.search(
+        rf"<!-- search: {destination} -->\n\n```text\n(.*?)```", read("docs/views.md"), re.DOTALL
+    )
+    assert found is not None
+    return found[1]
+
+
+def test_words_are_searched_in_postgres(queried: dict[str, Callable[[str], list[Any]]]) -> None:
+    rows = queried["postgres"](recipe("postgres"))
+    assert rows and all("<b>liable</b>" in row[3] for row in rows)
+
+
+def test_words_are_searched_with_duckdbs_index(
+    queried: dict[str, Callable[[str], list[Any]]],
+) -> None:
+    with duckdb.connect() as connection:
+        try:
+            connection.execute("INSTALL fts")
+        except duckdb.Error as error:
+            pytest.skip(f"DuckDB's extension fts can't be had here: {error}")
+        ((file,),) = queried["duckdb"](
+            "SELECT path FROM duckdb_databases() WHERE path LIKE '%warehouse.duckdb'"
+        )
+        text = recipe("duckdb")
+        assert "'warehouse.duckdb'" in text
+        # one by one, as DuckDB's own shell does: the PRAGMA wants the table before it is read
+        for statement in text.replace("warehouse.duckdb", file).strip().split(";\n"):
+            connection.execute(statement)
+        rows = connection.fetchall()
+    scores = [row[0] for row in rows]
+    assert scores and scores == sorted(scores, reverse=True)
+
+
 def test_the_readme_has_a_query_for_each_of_its_ten_questions() -> None:
     asked = re.findall(r"<summary>(\d+)\. .+</summary>\n\n```sql\nSELECT", read("README.md"))
     assert asked == [str(number) for number in range(1, 11)]

@@ -63,6 +63,7 @@ def jobs() -> list[Row]:
         job("z1", credits=7.0, parse_credits=2.0, parse_job_id=None, **extract),
         job("z2", credits=7.0, parse_credits=2.0, parse_job_id=None, **extract),
         job("no events"),
+        job("both"),
     ]
 
 
@@ -142,6 +143,9 @@ def segments() -> list[Row]:
         segment("exact", 4, segment_type="picture", page_number=None, confidence=0.79),
         segment("exact", 5, segment_type="list", page_number=2, confidence=0.2, content="c"),
         segment("exact", 6, depth=1, parent_segment_index=5, page_number=2, content="c"),
+        # rated both ways, which need not agree
+        segment("both", 0, confidence=0.7, confidence_level="low"),
+        segment("both", 1, confidence=0.9, confidence_level="low"),
         segment("retried", 0, confidence_level="low", content="y" * 300, **contextual),
         segment("retried", 1, confidence_level="medium", **contextual),
         segment("retried", 2, confidence_level="high", **contextual),
@@ -346,14 +350,26 @@ def test_reviews(edges: Warehouse) -> None:
     # the list on page 1 is rated by its items, the one on page 2 only by itself
     assert [(row["job_id"], row["segment_index"], row["severity"]) for row in rows] == [
         ("exact", 5, "low"),
-        ("retried", 0, "low"),
         ("exact", 1, "low"),
-        ("retried", 1, "medium"),
+        ("both", 0, "low"),
         ("exact", 4, "medium"),
+        ("retried", 0, "low"),
+        ("both", 1, "low"),
+        ("retried", 1, "medium"),
     ]
-    assert len(rows[1]["excerpt"]) == 200
-    assert rows[1]["reason"] == "the provider rates it low"
-    assert rows[2]["reason"] == "confidence below 0.5"
+    assert [row["rated_by"] for row in rows] == ["number"] * 4 + ["word"] * 3
+    assert [row["sort_confidence"] for row in rows[4:]] == [None] * 3
+    assert rows[5]["confidence"] == 0.9
+    assert len(rows[4]["excerpt"]) == 200
+    assert [row["reason"] for row in rows] == [
+        "confidence below 0.5",
+        "confidence below 0.5",
+        "the provider rates it low",
+        "confidence below 0.8",
+        "the provider rates it low",
+        "the provider rates it low",
+        "the provider rates it medium",
+    ]
 
 
 def test_pages(edges: Warehouse) -> None:

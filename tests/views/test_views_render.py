@@ -26,6 +26,7 @@ NAMES = {
     *("job_timeline", "status_intervals", "job_daily", "job_failures", "jobs_open"),
     *("results_at_risk", "segment_mix", "segment_confidence", "review_queue", "page_quality"),
     *("credits_daily", "sync_freshness"),
+    *("job_changes", "documents", "document_versions", "quality_daily"),
 }
 BINDING = {
     "job_timeline": [
@@ -36,6 +37,16 @@ BINDING = {
     "status_intervals": ["entered_at", "left_at", "duration_seconds"],
     "job_daily": ["jobs", "failures", "pages", "credits", "jobs_without_credits"],
     "credits_daily": ["credits", "jobs_without_credits"],
+    "job_changes": ["event_id", "day", "change", "observed_at"],
+    "documents": ["markdown", "characters", "pages", "tables", "pictures", "credits"],
+    "document_versions": ["provider", "tier", "pages", "segments", "tables", "credits"],
+    "quality_daily": [
+        "pages",
+        "failed_pages",
+        "empty_pages",
+        "segments",
+        "low_confidence_segments",
+    ],
 }
 EACH = [(name, dialect) for name in VIEWS for dialect in DIALECTS]
 
@@ -152,6 +163,39 @@ def test_how_instants_are_compared() -> None:
     for dialect, wanted in day.items():
         assert wanted in render_select(daily, dialect, path)
         assert between[dialect] in render_select(open_jobs, dialect, path)
+
+
+def test_how_texts_are_joined_in_order() -> None:
+    """Where a text has a limit that joined ones may pass, what is too long is left out."""
+    joined = {
+        "postgres": r"STRING_AGG\(passage, '\n\n'\s+ORDER BY\s+segment_index\)",
+        "snowflake": (
+            r"LISTAGG\(CASE WHEN joined_bytes <= 16777216 THEN passage END, '\\n\\n'\)"
+            r" WITHIN GROUP \(ORDER BY\s+segment_index\)"
+        ),
+        "bigquery": r"STRING_AGG\(passage, '\\n\\n'\s+ORDER BY\s+segment_index\)",
+        "databricks": r"LISTAGG\(passage, '\\n\\n'\) WITHIN GROUP \(ORDER BY\s+segment_index\)",
+        "redshift": (
+            r"LISTAGG\(CASE WHEN joined_bytes <= 65535 THEN passage END, '\\n\\n'\)"
+            r" WITHIN GROUP \(ORDER BY\s+segment_index\)"
+        ),
+    }
+    for dialect, wanted in joined.items():
+        rendered = render_select(VIEWS["documents"], dialect, path)
+        assert re.search(wanted, rendered), rendered
+        of_all = "SUM(OCTET_LENGTH(passage) + 2) OVER (PARTITION BY job_id, provider)"
+        assert (of_all in rendered) == ("joined_bytes" in wanted)
+
+
+def test_how_letters_are_made_alike() -> None:
+    named = {
+        "duckdb": "NFC_NORMALIZE(document_name)",
+        "postgres": "NORMALIZE(document_name, NFC)",
+        "bigquery": "NORMALIZE(document_name, NFC)",
+    }
+    for dialect in DIALECTS:
+        rendered = render_select(VIEWS["document_versions"], dialect, path)
+        assert f"LOWER(TRIM({named.get(dialect, 'document_name')}))" in rendered
 
 
 # -- the files ----------------------------------------------------------------------------------

@@ -213,6 +213,85 @@ def test_segments_are_counted_once(warehouse: Warehouse, lived: Any) -> None:
             assert of_job[job.job_id] == Counter(job.segments_by_type), job.job_id
 
 
+def test_a_document_is_what_its_chunks_say(warehouse: Warehouse) -> None:
+    """Where a page is a chunk, its text was made of the same segments, while they were read."""
+    chunks: dict[str, list[Row]] = defaultdict(list)
+    for row in warehouse.rows("chunks", "provider IN ('llamacloud', 'contextual')"):
+        chunks[row["job_id"]].append(row)
+    documents = by_id(warehouse.rows("documents"))
+    compared: Counter[str] = Counter()
+    for job_id, of_job in chunks.items():
+        parts = [row["content"] for row in sorted(of_job, key=lambda row: row["chunk_index"])]
+        row = documents[job_id]
+        assert row["markdown"] == "\n\n".join(filter(None, parts)), job_id
+        compared[row["provider"]] += 1
+    assert min(compared.values()) > 10
+    for row in documents.values():
+        assert row["characters"] == len(row["markdown"]), row["job_id"]
+
+
+def test_documents_count_what_is_in_them(warehouse: Warehouse, lived: Any) -> None:
+    documents = by_id(warehouse.rows("documents"))
+    stubs = Counter(
+        row["job_id"]
+        for row in warehouse.rows("segments", "segment_type = 'table' AND table_rows = 0")
+    )
+    assert stubs, "no table was merged into another"
+    for job in lived.emulator.jobs():
+        if job.job_id in documents:
+            row, types = documents[job.job_id], job.segments_by_type
+            assert row["segments"] == sum(types.values())
+            assert row["pictures"] == types.get("picture", 0)
+            if job.provider != "llamacloud" or not types.get("form"):
+                assert row["tables"] == types.get("table", 0) - stubs[job.job_id]
+    pages = warehouse.rows("page_quality", "provider <> 'llamacloud'")
+    rows = [row for row in documents.values() if row["provider"] != "llamacloud"]
+    assert sum(row["tables"] for row in rows) == sum(row["tables"] for row in pages)
+
+
+def test_documents_that_were_parsed_again_are_found(warehouse: Warehouse) -> None:
+    names: dict[str, set[str]] = defaultdict(set)
+    for row in warehouse.rows("jobs", "job_kind = 'parse' AND results_state = 'loaded'"):
+        if row["document_name"]:
+            names[row["document_name"].lower()].add(row["job_id"])
+    found: dict[str, set[str]] = defaultdict(set)
+    providers: dict[str, set[str]] = defaultdict(set)
+    for row in warehouse.rows("document_versions"):
+        found[row["document"]].add(row["job_id"])
+        providers[row["document"]].add(row["provider"])
+        assert row["pages"] is not None and row["segments"] > 0
+    assert found == {name: of_name for name, of_name in names.items() if len(of_name) > 1}
+    assert {len(of_name) for of_name in providers.values()} >= {1, 2}
+
+
+def test_days_count_the_quality_of_every_page_and_segment(warehouse: Warehouse) -> None:
+    days, pages = warehouse.rows("quality_daily"), warehouse.rows("page_quality")
+    documents = warehouse.rows("documents")
+    totals = Counter[str]()
+    for day in days:
+        totals += Counter({name: value for name, value in day.items() if isinstance(value, int)})
+        kinds = ("headings", "texts", "lists", "tables", "pictures", "fields", "margins", "others")
+        assert sum(day[kind] for kind in kinds) == day["segments"]
+    assert totals["jobs"] == len(documents)
+    assert totals["pages"] == len(pages)
+    assert totals["failed_pages"] == sum(row["is_failed"] for row in pages) > 0
+    assert totals["empty_pages"] == sum(row["is_empty"] for row in pages)
+    low = sum(row["low_confidence_segments"] for row in documents)
+    assert totals["low_confidence_segments"] == low > 0
+    keys = [tuple(day[key] for key in ("day", "provider", "account", "tier")) for day in days]
+    assert len(set(keys)) == len(keys)
+
+
+def test_changes_are_the_events(warehouse: Warehouse) -> None:
+    rows, events = warehouse.rows("job_changes"), warehouse.rows("job_status_history")
+    assert {row["event_id"] for row in rows} == {row["event_id"] for row in events}
+    assert len(rows) == len(events)
+    counted = Counter(row["change"] for row in rows)
+    assert counted["new"] == len(warehouse.rows("jobs"))
+    for word in ("succeeded", "failed"):
+        assert counted[word] == sum(row["status"] == word for row in events) > 0
+
+
 def test_the_distribution_of_confidence_holds_every_segment(warehouse: Warehouse) -> None:
     rows, segments = warehouse.rows("segment_confidence"), warehouse.rows("segments")
     assert sum(row["segments"] for row in rows) == len(segments)
@@ -243,8 +322,11 @@ def test_pages_and_the_queue_of_reviews(warehouse: Warehouse) -> None:
     assert all(row["needs_review"] and row["reason"] == "the page failed" for row in failed)
     assert all((row["reason"] is not None) == row["needs_review"] for row in quality)
     queue = warehouse.rows("review_queue")
-    scores = [row["sort_confidence"] for row in queue]
+    scores = [row["sort_confidence"] for row in queue if row["rated_by"] == "number"]
     assert scores == sorted(scores)
+    assert [row["rated_by"] for row in queue] == sorted(row["rated_by"] for row in queue)
+    words = [row["confidence_level"] for row in queue if row["rated_by"] == "word"]
+    assert words == sorted(words) and set(words) == {"low", "medium"}
     assert {row["provider"] for row in queue} == set(PROVIDERS)
     assert len({(row["job_id"], row["segment_index"]) for row in queue}) == len(queue)
 

@@ -3,6 +3,8 @@
 -- Jobs that failed once and succeeded later are not here. Pages that failed in a job that succeeded
 -- are in page_quality.
 --
+-- - document_name: Name of the document, for an extract job that of the parse job that it reads;
+--   its hash with include_names=false
 -- - failed_at: Best estimate of the moment when it failed
 -- - failed_at_earliest: It failed at or after this
 -- - failed_at_latest: It failed at or before this
@@ -11,23 +13,29 @@
 -- - retries: Retries seen
 -- - jobs_with_this_message: Jobs of the provider and kind that failed with the same message
 SELECT
-  provider,
-  account,
-  job_kind,
-  job_id,
-  document_name,
-  project_id,
-  tier,
-  provider_status,
-  created_at,
-  ended_at AS failed_at,
-  ended_at_earliest AS failed_at_earliest,
-  ended_at_latest AS failed_at_latest,
-  running_seconds,
-  total_seconds,
-  retries,
-  page_count,
-  error_message,
-  count(*) OVER (PARTITION BY provider, job_kind, error_message) AS jobs_with_this_message
-FROM job_timeline
-WHERE status = 'failed' AND NOT is_open
+  t.provider,
+  t.account,
+  t.job_kind,
+  t.job_id,
+  coalesce(t.document_name, p.document_name) AS document_name,
+  t.project_id,
+  t.tier,
+  t.provider_status,
+  t.created_at,
+  t.ended_at AS failed_at,
+  t.ended_at_earliest AS failed_at_earliest,
+  t.ended_at_latest AS failed_at_latest,
+  t.running_seconds,
+  t.total_seconds,
+  t.retries,
+  t.page_count,
+  t.error_message,
+  count(*) OVER (PARTITION BY t.provider, t.job_kind, t.error_message) AS jobs_with_this_message
+FROM job_timeline AS t
+JOIN jobs AS j
+  ON j.provider = t.provider AND j.job_kind = t.job_kind AND j.job_id = t.job_id
+LEFT JOIN jobs AS p
+  ON p.provider = j.provider
+  AND p.job_kind = 'parse'
+  AND p.job_id = coalesce(j.parse_job_id, j.document_id)
+WHERE t.status = 'failed' AND NOT t.is_open

@@ -3,6 +3,8 @@
 -- A job is open while its last event is not terminal. Jobs that are not asked for any more have
 -- is_given_up set: nobody knows what became of them.
 --
+-- - document_name: Name of the document, for an extract job that of the parse job that it reads;
+--   its hash with include_names=false
 -- - status: Canonical status that the job is in
 -- - provider_status: That status in the provider's word
 -- - status_since: Best estimate of the moment when that status began
@@ -35,7 +37,7 @@ SELECT
   h.account,
   h.job_kind,
   h.job_id,
-  j.document_name,
+  coalesce(j.document_name, p.document_name) AS document_name,
   j.project_id,
   j.tier,
   h.status,
@@ -61,5 +63,9 @@ SELECT
 FROM latest AS h
 JOIN jobs AS j
   ON j.provider = h.provider AND j.job_kind = h.job_kind AND j.job_id = h.job_id
+LEFT JOIN jobs AS p
+  ON p.provider = j.provider
+  AND p.job_kind = 'parse'
+  AND p.job_id = coalesce(j.parse_job_id, j.document_id)
 WHERE h.place = 1 AND NOT h.is_terminal
 ORDER BY age_seconds DESC

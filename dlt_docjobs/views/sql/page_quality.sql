@@ -7,7 +7,8 @@
 -- - confidence: Page confidence, 0-1, where the provider scores pages
 -- - segments: Segments on the page that stand by themselves
 -- - characters: Characters of their text
--- - tables: Tables on the page, nested ones included
+-- - tables: Tables on the page, nested ones included, but for tables without rows: what is left where
+--   a table was merged into one of another page
 -- - pictures: Pictures on the page, nested ones included
 -- - segment_confidence_mean: Mean confidence of the page's segments that have a number
 -- - segment_confidence_lowest: The lowest of these
@@ -21,9 +22,10 @@ WITH on_page AS (
     job_kind,
     job_id,
     page_number,
+    count(*) AS all_segments,
     count(CASE WHEN depth = 0 THEN 1 END) AS segments,
     CAST(sum(CASE WHEN depth = 0 THEN length(content) END) AS BIGINT) AS characters,
-    count(CASE WHEN segment_type = 'table' THEN 1 END) AS tables,
+    count(CASE WHEN segment_type = 'table' AND coalesce(table_rows, 1) > 0 THEN 1 END) AS tables,
     count(CASE WHEN segment_type = 'picture' THEN 1 END) AS pictures,
     avg(confidence) AS segment_confidence_mean,
     min(confidence) AS segment_confidence_lowest,
@@ -42,6 +44,7 @@ rated AS (
     p.is_failed,
     p.error_message,
     p.confidence,
+    s.all_segments IS NULL AS has_no_segment,
     coalesce(s.segments, 0) AS segments,
     coalesce(s.characters, 0) AS characters,
     coalesce(s.tables, 0) AS tables,
@@ -79,7 +82,7 @@ SELECT
   r.segment_confidence_mean,
   r.segment_confidence_lowest,
   r.low_confidence_segments,
-  NOT r.is_failed AND r.segments = 0 AS is_empty,
+  NOT r.is_failed AND r.has_no_segment AS is_empty,
   r.reason IS NOT NULL AS needs_review,
   r.reason
 FROM rated AS r

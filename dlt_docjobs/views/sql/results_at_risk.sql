@@ -4,6 +4,8 @@
 -- backfill window. A job of a load that did not come to its end counts as pending, whatever its
 -- row says: the next sync fetches its result again.
 --
+-- - document_name: Name of the document, for an extract job that of the parse job that it reads;
+--   its hash with include_names=false
 -- - results_state: pending, failed or skipped
 -- - days_left: Days until results_expire_at; negative where it has passed, null where the provider
 --   does not say how long it keeps results
@@ -14,7 +16,7 @@ WITH unloaded AS (
     j.account,
     j.job_kind,
     j.job_id,
-    j.document_name,
+    coalesce(j.document_name, p.document_name) AS document_name,
     j.project_id,
     j.tier,
     j.results_expire_at,
@@ -27,6 +29,10 @@ WITH unloaded AS (
   FROM jobs AS j
   LEFT JOIN _dlt_loads AS l
     ON l.load_id = j._dlt_load_id AND l.status = 0
+  LEFT JOIN jobs AS p
+    ON p.provider = j.provider
+    AND p.job_kind = 'parse'
+    AND p.job_id = coalesce(j.parse_job_id, j.document_id)
 ),
 ends AS (
   SELECT

@@ -5,7 +5,8 @@
 -- may_hide_statuses says that it may have gone on in between. The true time in the status lies
 -- between duration_seconds_min and duration_seconds_max.
 --
--- - document_name: Name of the document; its hash with include_names=false
+-- - document_name: Name of the document, for an extract job that of the parse job that it reads;
+--   its hash with include_names=false
 -- - sequence: The event that began the stay: 0, 1, … within the job
 -- - status: Canonical status
 -- - provider_status: Status in the provider's word; null where only a timestamp proves it
@@ -85,7 +86,7 @@ SELECT
   m.account,
   m.job_kind,
   m.job_id,
-  j.document_name,
+  coalesce(j.document_name, p.document_name) AS document_name,
   j.tier,
   m.sequence,
   m.status,
@@ -107,3 +108,7 @@ SELECT
 FROM measured AS m
 LEFT JOIN jobs AS j
   ON j.provider = m.provider AND j.job_kind = m.job_kind AND j.job_id = m.job_id
+LEFT JOIN jobs AS p
+  ON p.provider = j.provider
+  AND p.job_kind = 'parse'
+  AND p.job_id = coalesce(j.parse_job_id, j.document_id)
