@@ -40,11 +40,7 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
         UsageError: There is no such destination, the dataset's name is none, or a DuckDB file
             bears it.
     """
-    normalised = NamingConvention().normalize_identifier(dataset) if dataset else "docjobs"
-    if normalised != dataset:
-        raise UsageError(
-            f"--dataset is lower-case letters, digits and _: {normalised}, say, not {dataset!r}"
-        )
+    check_dataset(dataset)
     try:
         destination = Destination.from_reference(name)
     except UnknownDestinationModule:
@@ -62,6 +58,19 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
         AnyDestination,
         dlt.destinations.duckdb(credentials, destination_name=destination.configured_name),
     )
+
+
+def check_dataset(name: str) -> None:
+    """Refuses what can't be a dataset's name.
+
+    Raises:
+        UsageError: It is none.
+    """
+    normalised = NamingConvention().normalize_identifier(name) if name else "docjobs"
+    if normalised != name:
+        raise UsageError(
+            f"--dataset is lower-case letters, digits and _: {normalised}, say, not {name!r}"
+        )
 
 
 def duckdb_file(destination: AnyDestination) -> str | None:

