@@ -165,6 +165,9 @@ def check(document: Rows) -> None:
         assert page.segment_count == sum(s.page_number == page.page_number for s in segments)
     keys = [(element.segment_index, element.ocr_index) for element in document.ocr]
     assert keys == [(s.segment_index, i) for s in segments for i in range(s.ocr_count)]
+    places = [cell[:3] for cell in document.cells]
+    assert len(set(places)) == len(places)
+    assert all(0 <= cell.segment_index < len(segments) for cell in document.cells)
     for column, value in columns(document):
         if isinstance(value, str):
             value.encode()
@@ -186,13 +189,19 @@ providers = pytest.mark.parametrize("provider", MODULES)
 
 @providers
 @RELAXED
-@given(which=st.integers(0, 19), mutations=MUTATIONS, flags=st.tuples(st.booleans(), st.booleans()))
+@given(which=st.integers(0, 19), mutations=MUTATIONS, flags=st.tuples(*[st.booleans()] * 3))
 def test_no_mutation_of_an_answer_raises(
-    provider: str, which: int, mutations: Any, flags: tuple[bool, bool]
+    provider: str, which: int, mutations: Any, flags: tuple[bool, bool, bool]
 ) -> None:
     body = mutated(INPUTS[provider][which % len(INPUTS[provider])], mutations)
     try:
-        document = parse(provider, body, include_content=flags[0], include_ocr=flags[1])
+        document = parse(
+            provider,
+            body,
+            include_content=flags[0],
+            include_ocr=flags[1],
+            include_table_cells=flags[2],
+        )
     except UnreadableResult:
         return
     check(document if flags[1] else document._replace(segments=[

@@ -44,6 +44,7 @@ from dlt_docjobs.providers.landingai.forms import (
     pages_of,
     place_of,
 )
+from dlt_docjobs.results.cells import table_cells
 from dlt_docjobs.results.columns import (
     Columns,
     batch,
@@ -89,11 +90,16 @@ _RESULTS: Final = {key: OneObject(Result, key) for key in ("result", "data")}
 
 
 def read_answer(
-    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+    body: bytes,
+    decode: Callable[[], Any],
+    *,
+    include_content: bool,
+    include_ocr: bool,
+    include_table_cells: bool = False,
 ) -> Reading:
     """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
     left = Leftovers(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
-    document = partial(_document, left, include_ocr)
+    document = partial(_document, left, include_ocr, include_table_cells)
     try:
         reading = read(body, decode, _RESULTS, RESULT_KEYS, document)
         rest = reading.rest
@@ -169,7 +175,9 @@ def _children(node: Node) -> tuple[list[Node], list[Node]]:
     return cells, [child for child in children if child.type != "table_cell"]
 
 
-def _document(left: Leftovers, include_ocr: bool, found: Found, rest: dict[str, Any]) -> Document:
+def _document(
+    left: Leftovers, include_ocr: bool, with_cells: bool, found: Found, rest: dict[str, Any]
+) -> Document:
     key = "result" if found.get("result") else "data"
     result: Result = (found[key] or [])[0]
     lost: dict[str, Any] = {}
@@ -217,12 +225,15 @@ def _document(left: Leftovers, include_ocr: bool, found: Found, rest: dict[str, 
 
     counts = [count for _, _, count in chunks]
     contents = [content for _, content, _ in chunks]
-    segments, ocr = _segments(left, include_ocr, elements, chunk_of, sizes, units)
+    segments, ocr, cells = _segments(
+        left, include_ocr, with_cells, elements, chunk_of, sizes, units
+    )
     tables = {
         "pages": pages.batch(left),
         "chunks": page_chunks(left, [number for number, _, _ in chunks], contents, counts),
         "segments": segments,
         "segment_ocr": ocr,
+        "table_cells": cells,
     }
     return Document(tables, failed_page_count=sum(page.is_failed for page in pages.values()))
 
@@ -270,12 +281,13 @@ def _unread(page: Node) -> dict[str, Any]:
 def _segments(
     left: Leftovers,
     include_ocr: bool,
+    with_cells: bool,
     elements: _Elements,
     chunk_of: Sequence[int | None],
     sizes: Sequence[tuple[float | None, float | None]],
     units: Sequence[tuple[float | None, float | None]],
-) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """The segments, and the OCR elements in them."""
+) -> tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]:
+    """The segments, and the OCR elements and cells of tables in them."""
     places = elements.places
     sent = transposed(elements.nodes, Node)
     types = types_of(_type_of, cleaned(sent["type"]).values)
@@ -325,7 +337,8 @@ def _segments(
         others,
         extent=False,
     )
-    return segments, _ocr(left, elements, atoms) if include_ocr else no_rows("segment_ocr")
+    ocr = _ocr(left, elements, atoms) if include_ocr else no_rows("segment_ocr")
+    return segments, ocr, table_cells(left, columns) if with_cells else no_rows("table_cells")
 
 
 def _ocr(
