@@ -53,11 +53,7 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
         UsageError: There is no such destination, the dataset's name is none, or a DuckDB file
             bears it.
     """
-    normalised = NamingConvention().normalize_identifier(dataset) if dataset else "docjobs"
-    if normalised != dataset:
-        raise UsageError(
-            f"--dataset is lower-case letters, digits and _: {normalised}, say, not {dataset!r}"
-        )
+    check_dataset(dataset)
     try:
         destination = Destination.from_reference(name)
     except UnknownDestinationModule:
@@ -121,6 +117,19 @@ def _through_sqlalchemy(destination: dlt.destinations.sqlalchemy) -> AnyDestinat
         )
     capabilities_of(made)
     return made
+
+
+def check_dataset(name: str) -> None:
+    """Refuses what can't be a dataset's name.
+
+    Raises:
+        UsageError: It is none.
+    """
+    normalised = NamingConvention().normalize_identifier(name) if name else "docjobs"
+    if normalised != name:
+        raise UsageError(
+            f"--dataset is lower-case letters, digits and _: {normalised}, say, not {name!r}"
+        )
 
 
 def duckdb_file(destination: AnyDestination) -> str | None:

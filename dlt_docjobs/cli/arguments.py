@@ -13,6 +13,8 @@ from dlt_docjobs.providers.registry import provider_names, providers
 
 FOLLOW_SECONDS: Final = 10.0
 SHELLS: Final = ("bash", "zsh", "fish")
+# those of dlt_docjobs.views.render, which takes long to import
+DIALECTS: Final = ("duckdb", "postgres", "snowflake", "bigquery", "databricks", "redshift")
 _INVALID_CHOICE: Final = re.compile(
     r"invalid choice: '(?P<word>[^']*)' \(choose from (?P<choices>.*)\)"
 )
@@ -105,6 +107,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     _add_forget(commands)
     _add_views(commands)
     _add_report(commands)
+    _add_dbt(commands)
     _add_demo(commands)
     _add_emulate(commands)
     _add_completion(commands)
@@ -296,6 +299,24 @@ def _add_report(commands: Any) -> None:
         "--no-text", action="store_true", help="leave out excerpts of the documents' text"
     )
     _add_destination(command)
+
+
+def _add_dbt(commands: Any) -> None:
+    command = _command(
+        commands,
+        "dbt",
+        "write a dbt package over the tables: sources with tests, the views as models",
+    )
+    command.add_argument(
+        "folder", metavar="DIR", help="an empty or new one, or one that it has written"
+    )
+    _add_destination(command)
+    command.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        help="dialect of SQL of the models (default: the destination's; to name it asks for no "
+        "driver)",
+    )
 
 
 def _add_demo(commands: Any) -> None:

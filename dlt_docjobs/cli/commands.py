@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "forget": "dlt_docjobs.cli.erase",
     "views": "dlt_docjobs.cli.views",
     "report": "dlt_docjobs.cli.report",
+    "dbt": "dlt_docjobs.cli.dbt",
     "demo": "dlt_docjobs.cli.demo",
     "emulate": "dlt_docjobs.cli.emulate",
     "completion": "dlt_docjobs.cli.completion",

@@ -26,6 +26,8 @@ def completion(args: argparse.Namespace) -> int:
                 action.choices = provider_names()
             elif set(action.option_strings) & set(_FILES):
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
+            elif action.dest == "folder":
+                action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
     script = shtab.complete(parser, args.shell)
     if args.shell == "zsh":
         # shtab lets zsh complete the first of several words only

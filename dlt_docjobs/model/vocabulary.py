@@ -39,6 +39,14 @@ CANONICAL_SEGMENT_TYPES: Final[frozenset[str]] = frozenset(
     | {"signature", OTHER}
 )
 
+# the words that columns of `jobs` and of the other tables hold
+RESULTS_STATES: Final = ("not_ready", "none", "pending", "loaded", "skipped", "failed", "expired")
+DATE_PRECISIONS: Final = ("exact", "bounded", "unknown")
+EVENT_SOURCES: Final = ("provider", "observed")
+CHUNK_KINDS: Final = ("native", "page")
+CELL_SOURCES: Final = ("rows", "html", "markdown")
+CONFIDENCE_LEVELS: Final = ("low", "medium", "high")
+
 # of the hyphens those that Unicode calls so, the soft one too
 _SPACING = re.compile(r"[\s_\-\u00ad\u2010\u2011]+")
 

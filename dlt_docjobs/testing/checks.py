@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from dlt_docjobs.model.vocabulary import CANONICAL_STATUSES, TERMINAL_STATUSES
+from dlt_docjobs.model.vocabulary import (
+    CANONICAL_STATUSES,
+    DATE_PRECISIONS,
+    EVENT_SOURCES,
+    RESULTS_STATES,
+    TERMINAL_STATUSES,
+)
 from dlt_docjobs.tables import RESULT_TABLES, TABLES
 from dlt_docjobs.testing.warehouse import Ref, Row, Tables, ref_of, without
 
-STATES: Final = frozenset(
-    {"not_ready", "none", "pending", "loaded", "skipped", "failed", "expired"}
-)
 LOOKED: Final = ("last_observed_at", "run_id", "_dlt_load_id")
 """Columns of `jobs` that say when and by whom a job was looked at, not what was seen."""
 
@@ -132,8 +135,8 @@ def _assert_jobs(tables: Tables) -> None:
         assert ref in has_event, f"{ref} has no event"
         assert row["status"] in CANONICAL_STATUSES - {"expired"}
         assert row["is_terminal"] == (row["status"] in TERMINAL_STATUSES)
-        assert row["results_state"] in STATES
-        assert row["created_at_precision"] in {"exact", "bounded", "unknown"}
+        assert row["results_state"] in RESULTS_STATES
+        assert row["created_at_precision"] in DATE_PRECISIONS
         if row["created_at_precision"] == "exact":
             assert row["created_at_earliest"] == row["created_at"] == row["created_at_latest"]
         elif row["created_at_precision"] == "bounded":
@@ -164,7 +167,7 @@ def _assert_history(tables: Tables) -> None:
             before = event["status"]
             earliest, latest = event["occurred_at_earliest"], event["occurred_at_latest"]
             assert event["is_terminal"] == (event["status"] in TERMINAL_STATUSES)
-            assert event["occurred_at_source"] in {"provider", "observed"}
+            assert event["occurred_at_source"] in EVENT_SOURCES
             if event["occurred_at_source"] == "provider":
                 assert earliest == event["occurred_at"] == latest, ref
             assert earliest is None or earliest <= event["occurred_at"], ref

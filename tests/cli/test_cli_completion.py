@@ -22,6 +22,7 @@ PATIENCE = 20.0
 # what is typed, and what becomes of it
 TYPED = {
     "docjobs rep": "docjobs report ",
+    "docjobs db": "docjobs dbt ",
     "docjobs sync ll": "docjobs sync llamacloud ",
     "docjobs sync llamacloud con": "docjobs sync llamacloud contextual ",
     "docjobs sync --rel": "docjobs sync --reload ",

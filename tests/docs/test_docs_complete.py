@@ -163,7 +163,7 @@ def test_what_dlts_dashboard_needs_is_named() -> None:
 def test_commands_in_the_text_are_commands(page: str) -> None:
     for command in re.findall(r"`(?:dlt )?docjobs ([a-z][^`…]*)`", read(page)):
         words = [word for word in command.split() if not re.fullmatch(r"[A-Z:_]{3,}", word)]
-        if words[0] in ("reset", "rename", "forget", "completion") and len(words) == 1:
+        if words[0] in ("reset", "rename", "forget", "dbt", "completion") and len(words) == 1:
             continue
         make_parser().parse_args(words)
 
