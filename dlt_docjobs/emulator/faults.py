@@ -99,6 +99,12 @@ class Faults:
     unserved_kinds: set[JobKind] = field(default_factory=set)
     """LlamaCloud's lists of these kinds (classify, split) answer 404: an older server's."""
 
+    reviews: Literal["served", "refused", "unknown"] = "served"
+    """Whether LlamaCloud serves reviews of extract jobs; else 403, as it does until they are
+    enabled, or 404, as an older server's."""
+    broken_reviews: set[str] = field(default_factory=set)
+    """Ids of extract jobs whose reviews are answered with what is none."""
+
     # Records
     omit_list_timestamps: bool = False
     timestamps: Literal["default", "null", "naive", "nine", "offset", "garbage"] = "default"

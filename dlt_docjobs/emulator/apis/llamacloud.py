@@ -11,6 +11,7 @@ from dlt_docjobs.emulator.apis.call import Call
 from dlt_docjobs.emulator.apis.paging import drift, next_instant, put_token, take_page, visible
 from dlt_docjobs.emulator.contents import content, words
 from dlt_docjobs.emulator.contents.extractions import CLASSES
+from dlt_docjobs.emulator.contents.reviews import review
 from dlt_docjobs.emulator.jobs import Job
 from dlt_docjobs.model.vocabulary import JobKind
 
@@ -336,6 +337,22 @@ def get_extract(call: Call) -> Answer:
     result = row["extract_result"]
     mine = result if isinstance(result, list) else [result]
     return Answer(row, free_form=[part for part in mine if isinstance(part, dict)])
+
+
+def get_review(call: Call) -> Answer:
+    """`GET /api/v2/extract/{job_id}/review`: 404 of a job that nobody is to review."""
+    _check_scope(call)
+    if call.faults.reviews == "refused":
+        raise Refusal(refuse("llamacloud", 403, "extract review is not enabled"))
+    if call.faults.reviews == "unknown":
+        raise Refusal(refuse("llamacloud", 404, "Not Found"))
+    job = call.job("extract")
+    if job.job_id in call.faults.broken_reviews:
+        return Answer(["garbage"])
+    if not job.is_in_review or job.finished_at is None or not job.has_result:
+        raise Refusal(refuse("llamacloud", 404, f"Job {job.job_id} has no review"))
+    body = review(job, call.date(job.finished_at), call.date(job.reviewed_at))
+    return Answer(body, free_form=[body["reviewed_result"]])
 
 
 def _short_list(call: Call, kind: JobKind, row: Callable[[Call, Job], dict[str, Any]]) -> Answer:
