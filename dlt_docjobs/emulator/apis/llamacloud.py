@@ -79,6 +79,8 @@ def _filtered(call: Call, kind: JobKind, order: str) -> list[Job]:
         message = f"List should have at most {most} items"
         raise invalid("query", "job_ids", message, "too_long", len(ids))
     wanted = set() if call.faults.ignore_job_ids else set(ids)
+    if call.faults.ignore_bounds or (wanted and call.faults.ids_override_bounds):
+        after = before = None
     jobs = visible(call, call.world.listed(("llamacloud", kind), order))
     return [
         job
@@ -91,7 +93,12 @@ def _filtered(call: Call, kind: JobKind, order: str) -> list[Job]:
 
 
 def _page_size(call: Call) -> int:
-    size = call.integer("page_size", _DEFAULT_PAGE, 1, call.faults.page_size_max)
+    most = call.faults.page_size_max
+    size = _DEFAULT_PAGE
+    if most is None:
+        size = call.integer("page_size", size, 1, None)
+    else:
+        size = call.size("page_size", min(size, most), most)
     return _DEFAULT_PAGE if call.faults.ignore_page_size else size
 
 
@@ -349,7 +356,8 @@ def get_review(call: Call) -> Answer:
     job = call.job("extract")
     if job.job_id in call.faults.broken_reviews:
         return Answer(["garbage"])
-    if not job.is_in_review or job.finished_at is None or not job.has_result:
+    is_reviewed = job.is_in_review or call.faults.reviews == "all"
+    if not is_reviewed or job.finished_at is None or not job.has_result:
         raise Refusal(refuse("llamacloud", 404, f"Job {job.job_id} has no review"))
     body = review(job, call.date(job.finished_at), call.date(job.reviewed_at))
     return Answer(body, free_form=[body["reviewed_result"]])
