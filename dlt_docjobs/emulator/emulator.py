@@ -299,6 +299,18 @@ class Emulator:
         """The user deletes the job: no provider leaves a trace of that either."""
         self._world.remove(job_id)
 
+    def review(
+        self, job_id: str, corrections: dict[str, Any] | None = None, *, is_decided: bool = True
+    ) -> None:
+        """A person reviews the result of a LlamaCloud extract job, or does so once more.
+
+        Args:
+            job_id: The job.
+            corrections: Values by JSON pointer; None: drawn.
+            is_decided: False leaves the review begun, or reopens it.
+        """
+        self._world.review(job_id, corrections, is_decided=is_decided)
+
     def reprocess(self, job_id: str, pages: int | None = None, result: Any = None) -> None:
         """Replaces a job's result by another one: drawn anew, with so many pages, or given.
 

@@ -111,6 +111,12 @@ class Faults:
     unserved_kinds: set[JobKind] = field(default_factory=set)
     """LlamaCloud's lists of these kinds (classify, split) answer 404: an older server's."""
 
+    reviews: Literal["some", "all", "refused", "unknown"] = "some"
+    """Which of LlamaCloud's extract results have a review; of none is one served where it answers
+    403, as it does until they are enabled, or 404 as an older server."""
+    broken_reviews: set[str] = field(default_factory=set)
+    """Ids of extract jobs whose reviews are answered with what is none."""
+
     # Records
     omit_list_timestamps: bool = False
     timestamps: Literal["default", "null", "naive", "nine", "offset", "garbage"] = "default"
@@ -145,8 +151,6 @@ class Faults:
     """What Contextual's results hold where no `output_types` are asked for."""
     contextual_percent_boxes: bool = False
     """Contextual's boxes go to 100, not to 1."""
-    reviews: bool = False
-    """LlamaCloud serves the review of an extract job; else 404."""
     prefixed_project_id: bool = False
     """LlamaCloud's `project_id` may be asked for as its rows have it, `prj-…`."""
     limit_headers: dict[str, str] = field(default_factory=dict)

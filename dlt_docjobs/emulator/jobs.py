@@ -22,13 +22,16 @@ RETENTION: Final[dict[Combination, timedelta]] = {
 BILLING: Final = "billing"
 """The step of a plan that is no status: billing records what the job cost."""
 
+REVIEW: Final = "review"
+"""Another one: a person decides what the result should have been."""
+
 
 class Step(NamedTuple):
     """What is going to happen to a job, in virtual seconds."""
 
     at: float
     what: str
-    """A provider status, or `BILLING`."""
+    """A provider status, `BILLING` or `REVIEW`."""
 
 
 @dataclass
@@ -55,6 +58,12 @@ class Job:
     billing_touches: bool = False
     """Whether billing moves LlamaCloud's `updated_at`, which nobody has ruled out."""
     touched_at: datetime | None = None
+    is_in_review: bool = False
+    """Whether a person is to look at the result, once it is there (LlamaCloud extract)."""
+    reviewed_at: datetime | None = None
+    review_revision: int = 0
+    corrections: dict[str, Any] | None = None
+    """By JSON pointer; None: drawn."""
     user_metadata: dict[str, str] | None = None
     file_input: str | None = None
     parse_job_id: str | None = None
@@ -145,7 +154,7 @@ class Job:
             return 1.0
         if self.status not in (RUNNING, "retrying"):
             return 0.0
-        steps = [step for step in self.plan if step.what != BILLING]
+        steps = [step for step in self.plan if step.what not in (BILLING, REVIEW)]
         if not steps or steps[0].at <= self.stage_began:
             return 0.4
         done = (virtual_now - self.stage_began) / (steps[0].at - self.stage_began)

@@ -73,6 +73,10 @@ class TrueJob:
     tier: str | None
     credits: float | None
     """What billing has recorded so far; None before it has, and where a provider says nothing."""
+    is_in_review: bool
+    """Whether a person reviews its result, or has done so (LlamaCloud extract)."""
+    reviewed_at: datetime | None
+    """When that person decided."""
     count_facts: Callable[[], ResultFacts] = field(repr=False, compare=False)
 
     @property
@@ -166,6 +170,8 @@ class TrueJob:
             "error_message": self.error_message,
             "tier": self.tier,
             "credits": self.credits,
+            "is_in_review": self.is_in_review,
+            "reviewed_at": None if self.reviewed_at is None else format_instant(self.reviewed_at),
             "pages": facts.pages,
             "failed_pages": facts.failed_pages,
             "chunk_count": facts.chunk_count,

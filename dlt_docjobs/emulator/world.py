@@ -14,7 +14,7 @@ from dlt_docjobs.emulator.births import SHARES, bear, spread
 from dlt_docjobs.emulator.clock import Clock, Move
 from dlt_docjobs.emulator.contents import random_uuid
 from dlt_docjobs.emulator.facts import count_facts
-from dlt_docjobs.emulator.jobs import BILLING, Combination, Job, Step
+from dlt_docjobs.emulator.jobs import BILLING, REVIEW, Combination, Job, Step
 from dlt_docjobs.emulator.lives import Life, draw_hanging_life, draw_life, path_to
 from dlt_docjobs.emulator.truth import ResultFacts, TrueJob
 from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
@@ -35,6 +35,8 @@ _LONGEST_GAP: Final = 600.0
 _YOUNGEST_FINISHED: Final = 3600.0
 _AGAIN: Final = 0.08
 """Of the parse jobs, those of a document that was parsed before, here or at another provider."""
+_REVIEWED_SHARE: Final = 0.3
+"""Of LlamaCloud's extract jobs, the ones that a person is to look at."""
 _BILLING_DELAY: Final = 600.0
 """Virtual seconds from a job's end to its credits, where a test has made it."""
 _UNSILOED_EXTRACT_DAYS: Final = 6.5
@@ -147,8 +149,17 @@ class World:
         if canonical_status(job.provider, steps[-1].what) == SUCCEEDED:
             # Credits show up a while after the end.
             steps.append(Step(steps[-1].at + rng.uniform(30.0, 5400.0), BILLING))
+            self._plan_review(job, steps)
         job.plan = steps
         self._live(job, Move(-self._history, 0.0, self._instant(-self._history), self._instant(0)))
+
+    @staticmethod
+    def _plan_review(job: Job, steps: list[Step]) -> None:
+        """Some extract jobs of LlamaCloud go to a person, who takes hours or days."""
+        rng = job.random("review")
+        if job.combination == ("llamacloud", "extract") and rng.random() < _REVIEWED_SHARE:
+            job.is_in_review = True
+            steps.append(Step(steps[-1].at + rng.uniform(60.0, 3 * 86400.0), REVIEW))
 
     def _instant(self, virtual: float) -> datetime:
         return self.clock.started_at + timedelta(seconds=virtual)
@@ -160,6 +171,9 @@ class World:
             at = self._instant(step.at) if move.virtual_to <= 0 else move.instant(step.at)
             if step.what == BILLING:
                 job.billed_at = at
+            elif step.what == REVIEW:
+                job.reviewed_at = at
+                job.review_revision += 1
             else:
                 job.enter(step.what, at)
                 job.stage_began = step.at
@@ -194,6 +208,7 @@ class World:
         if canonical_status(job.provider, job.plan[-1].what) == SUCCEEDED:
             wait = job.random("billing").uniform(30.0, 5400.0)
             job.plan.append(Step(job.plan[-1].at + wait, BILLING))
+            self._plan_review(job, job.plan)
 
     # What tests do to jobs
 
@@ -305,6 +320,17 @@ class World:
             self.version += 1
             self._jobs[job_id].gone_at = self.clock.move(0).real_to
 
+    def review(self, job_id: str, corrections: dict[str, Any] | None, *, is_decided: bool) -> None:
+        """See `Emulator.review`."""
+        with self.lock:
+            self.version += 1
+            job = self._jobs[job_id]
+            job.is_in_review = True
+            job.reviewed_at = self.clock.move(0).real_to if is_decided else None
+            job.corrections = corrections
+            job.review_revision += 1
+            job.plan = [step for step in job.plan if step.what != REVIEW]
+
     def reprocess(self, job_id: str, pages: int | None = None, result: Any = None) -> None:
         """See `Emulator.reprocess`."""
         with self.lock:
@@ -336,6 +362,8 @@ class World:
                 error_message=job.error_message,
                 tier=job.tier,
                 credits=job.credits,
+                is_in_review=job.is_in_review and job.has_result,
+                reviewed_at=job.reviewed_at if job.has_result else None,
                 count_facts=lambda: self._facts(job, frozen),
             )
 

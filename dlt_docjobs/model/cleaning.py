@@ -165,6 +165,17 @@ def without_content(value: Any, keep: frozenset[str]) -> Any:
     return _guarded(lambda: _shape(value, 0, keep, False))
 
 
+def without_values(value: Any) -> Any:
+    """The shape of a JSON value that was extracted from a document.
+
+    Keys and nulls stay, texts become their lengths, numbers and booleans null.
+
+    Raises:
+        ValueError: The value is nested deeper than `MAX_DEPTH`.
+    """
+    return _guarded(lambda: _hollow(value, 0))
+
+
 def _guarded(walk: Callable[[], Any]) -> Any:
     try:
         return walk()
@@ -290,6 +301,22 @@ _TIMESTAMP = re.compile(
     r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?",
     re.ASCII,
 )
+
+
+def _hollow(value: Any, depth: int) -> Any:
+    if isinstance(value, dict):
+        _check_depth(depth)
+        result = {}
+        for key, entry in value.items():
+            result[key] = _hollow(entry, depth + 1)
+        return result
+    if isinstance(value, list):
+        _check_depth(depth)
+        entries = []
+        for entry in value:
+            entries.append(_hollow(entry, depth + 1))
+        return entries
+    return len(value) if isinstance(value, str) else None
 
 
 def _check_depth(depth: int) -> None:

@@ -187,6 +187,8 @@ class ExtractionResult(NamedTuple):
 
     result: Annotated[JsonText | None, "The provider's value, verbatim"]
     field_metadata: Annotated[JsonText | None, "Citations, confidence and the like"]
+    review: Annotated[JsonText | None, "A person's corrections and decision, as sent"]
+    reviewed_at: Annotated[datetime | None, "When that person decided; null until then"]
     schema_id: Annotated[str | None, "Extraction schema or configuration"]
     document_id: Annotated[str | None, "The provider's id of the document"]
     loaded_at: Annotated[datetime, "Our clock when it was fetched"]

@@ -118,6 +118,8 @@ class Kind:
         retention_days: How long results stay, where the provider says so.
         id_prefix: What ids of the kind begin with, where that tells them from others.
         has_credits: Whether the provider tells what a job of the kind has cost.
+        has_reviews: Whether a person's review of a job's result can be asked for, which not every
+            account may be served.
     """
 
     list: JobList | None = None
@@ -126,6 +128,7 @@ class Kind:
     retention_days: float | None = None
     id_prefix: str | None = None
     has_credits: bool = True
+    has_reviews: bool = False
 
 
 @dataclass(frozen=True)

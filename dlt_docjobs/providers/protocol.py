@@ -78,6 +78,19 @@ class Extraction:
 
 
 @dataclass(slots=True, repr=False)
+class Review:
+    """What a person has made of a job's result.
+
+    Attributes:
+        value: The whole answer, as a JSON value.
+        decided_at: When the person decided; None until then.
+    """
+
+    value: Any
+    decided_at: datetime | None = None
+
+
+@dataclass(slots=True, repr=False)
 class JobAnswer:
     """One answer about one job: what it says of the job and, where it holds it, the result.
 
@@ -237,6 +250,22 @@ class ProviderApi(ABC):
     async def usage(self, kind: JobKind, job_id: str) -> JobAnswer:
         """One job with its credits, without its result; only where `credits_come_late`."""
         raise NotImplementedError
+
+    async def review(self, kind: JobKind, job_id: str) -> Review | None:
+        """What a person has made of a job's result; only where the kind `has_reviews`.
+
+        Returns:
+            None where nobody is to review it, or nobody has begun to.
+
+        Raises:
+            ApiError: A refusal (401 to 405, 501) means that the account is not served reviews.
+            UnreadableRecord: What came is no review.
+        """
+        raise NotImplementedError
+
+    def review_without_content(self, value: Any) -> Any:
+        """A review without what may be a document's text or an extracted value: its shape."""
+        return without_content(value, frozenset())
 
     async def before_list(self, kind: JobKind, hours: float) -> None:
         """Asks for what the observations of a list need beside it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -12,6 +12,7 @@ from dlt_docjobs.results.columns import batch, transposed
 from dlt_docjobs.results.leftovers import Leftovers, put
 
 T = TypeVar("T")
+_PAGES: Final = ("pages", "target_pages")
 
 
 def base_of(numbers: Collection[int], page_count: int | None = None) -> int:
@@ -19,14 +20,36 @@ def base_of(numbers: Collection[int], page_count: int | None = None) -> int:
 
     Args:
         numbers: Those that were sent.
-        page_count: How many pages there are, where that is known.
+        page_count: How many pages there are, where that is known, of the document or of the range
+            of it that a job ran over.
 
     Returns:
-        1 where a page is number 0 and the last one is below the number of pages; else 0.
+        1 where they count from 0, which a page of that number shows, else 0. A 0 is no page where
+        the last number is that of the last page as one counts from 1, or where it would be one page
+        too many.
     """
     if not numbers or min(numbers) != 0:
         return 0
-    return int(max(numbers) < (page_count or len(set(numbers))))
+    if not page_count or max(numbers) < page_count:
+        return 1
+    return int(max(numbers) > page_count >= len(set(numbers)))
+
+
+def is_part(config: Any) -> bool:
+    """Whether a job ran over some of a document's pages, by what it was asked to do.
+
+    Args:
+        config: What it was asked to do, as sent. Providers write it as `page_range`, `pages` or
+            `target_pages`; one that documents none may have some such key all the same.
+    """
+    if not isinstance(config, dict):
+        return False
+    for key, value in config.items():
+        words = str(key).lower().replace("-", "_")
+        names_pages = "page" in words and ("range" in words or words in _PAGES)
+        if names_pages and not isinstance(value, bool) and value not in (None, "", [], {}):
+            return True
+    return False
 
 
 def number_pages(sent: Sequence[T | None], read: Callable[[T], int | None]) -> list[tuple[int, T]]:

@@ -22,6 +22,7 @@ from dlt_docjobs.sync.outcome import Figures, Outcome
 from dlt_docjobs.sync.progress import Progress
 from dlt_docjobs.sync.rejections import payload_of
 from dlt_docjobs.sync.request import RunRequest
+from dlt_docjobs.sync.reviews import Reviews
 from dlt_docjobs.sync.settings import SyncSettings, Window
 from dlt_docjobs.warehouse.state import JobRef, KnownJob, OpenJob, Owner, WarehouseState
 
@@ -242,6 +243,7 @@ class RunContext:
         self.warehouse = WarehouseReader()
         self.looked = Looked()
         self.results = ResultCount()
+        self.reviews = Reviews(api, progress, request.clock, self.warehouse.read)
         self.is_listed = False
 
     @property

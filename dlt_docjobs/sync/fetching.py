@@ -11,6 +11,7 @@ from typing import Any, Final
 from dlt_docjobs.http import (
     ApiError,
     BeingDeleted,
+    DeadlineReached,
     Deleted,
     InvalidIdentifier,
     NotFound,
@@ -18,10 +19,10 @@ from dlt_docjobs.http import (
     UnreadableBody,
 )
 from dlt_docjobs.model.cleaning import clean_json, decode_json, to_json_text
-from dlt_docjobs.model.records import ExtractionResult
+from dlt_docjobs.model.records import ExtractionResult, JsonText
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.answers import UnreadableRecord
-from dlt_docjobs.providers.protocol import Extraction, JobAnswer, Rejection
+from dlt_docjobs.providers.protocol import Extraction, JobAnswer, Rejection, Review
 from dlt_docjobs.sync.ahead import ReadAhead
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.job_rows import JobEntry
@@ -30,6 +31,7 @@ from dlt_docjobs.sync.outcome import defect
 from dlt_docjobs.sync.progress import ListProgress
 from dlt_docjobs.sync.rejections import payload_of
 from dlt_docjobs.sync.result_rows import ResultRows
+from dlt_docjobs.sync.reviewing import Reviewing
 from dlt_docjobs.sync.settings import Wanted
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.tables.arrow import batch_of_rows
@@ -63,6 +65,7 @@ class Fetching:
         self._job_rows = observing.job_rows
         self._rows = rows
         self._ahead = ahead
+        self._reviewing = Reviewing(context, observing)
         self._tasks: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(2 * context.settings.max_concurrency)
         # jobs that no run has seen, asked for at the moment
@@ -81,6 +84,15 @@ class Fetching:
     async def start_asking_why(self, entry: JobEntry) -> None:
         """Asks why a job has failed, beside the plan, where its list does not say."""
         await self._start(self.ask_why(entry))
+
+    async def start_looking_for_review(self, entry: JobEntry, stored: JsonText | None) -> None:
+        """Asks what a person has made of a loaded result since, beside the plan.
+
+        Args:
+            entry: The job.
+            stored: The review that the warehouse has.
+        """
+        await self._start(self.look_for_review(entry, stored))
 
     async def wait_for_one(self) -> None:
         """Waits until any fetch under way has ended."""
@@ -231,6 +243,12 @@ class Fetching:
         entry.explain()
         self._observing.keep(entry)
 
+    async def look_for_review(self, entry: JobEntry, stored: JsonText | None) -> None:
+        """Asks for the review of a loaded result; one that has changed brings the result again."""
+        if await self._reviewing.has_changed(entry, stored) and not entry.is_fetching:
+            await self.fetch(entry)
+        self._reviewing.end(entry)
+
     # -- results ----------------------------------------------------------------------------
 
     async def _keep_result(self, entry: JobEntry, answer: JobAnswer) -> None:
@@ -241,7 +259,13 @@ class Fetching:
                 self._job_rows.conclude(entry, "skipped")
             return
         try:
-            self._add_rows(entry, answer)
+            review = await self._reviewing.of_result(entry)
+        except DeadlineReached as error:
+            # the result comes with its review at the next sync
+            self._context.outcome.fail(str(error), error)
+            return
+        try:
+            self._add_rows(entry, answer, review)
         except ValueError as error:
             self._reject_answer(entry, error, answer)
             return
@@ -252,6 +276,8 @@ class Fetching:
         assert entry.row is not None
         if not self._wanted.any_result(entry.ref[0]):
             return False
+        if self._context.reviews.is_kept(entry.ref):
+            return True
         if entry.row.results_state == "pending" or self._context.settings.reload is not None:
             return True
         was_asked = entry.row.results_state != "loaded" or entry.known.is_uncommitted
@@ -259,7 +285,7 @@ class Fetching:
             was_asked and entry.row.results_state != "skipped"
         ) or self._context.window is not None
 
-    def _add_rows(self, entry: JobEntry, answer: JobAnswer) -> None:
+    def _add_rows(self, entry: JobEntry, answer: JobAnswer, review: Review | None) -> None:
         figures = self._context.figures
         counts: dict[str, int | None] = {}
         if answer.document is not None:
@@ -276,7 +302,7 @@ class Fetching:
                 counts["page_count"] = document.count("pages")
         else:
             assert answer.extraction is not None
-            extracted = self._extraction(entry, answer.extraction)
+            extracted = self._extraction(entry, answer.extraction, review)
             table = TABLES["extraction_results"]
             rows = {table.name: batch_of_rows(table, [extracted])}
         self._rows.add(entry, rows, answer.size)
@@ -289,7 +315,9 @@ class Fetching:
         whole = self._wanted.whole_result(entry.ref[0])
         self._job_rows.conclude(entry, "loaded" if whole else "skipped", **counts)
 
-    def _extraction(self, entry: JobEntry, extraction: Extraction) -> ExtractionResult:
+    def _extraction(
+        self, entry: JobEntry, extraction: Extraction, review: Review | None
+    ) -> ExtractionResult:
         assert entry.row is not None
         policy = self._context.settings.policy
         result, metadata = extraction.result, clean_json(extraction.field_metadata)
@@ -300,6 +328,8 @@ class Fetching:
         return ExtractionResult(
             result=to_json_text(result) if policy.include_content else None,
             field_metadata=to_json_text(metadata) if metadata is not None else None,
+            review=self._context.reviews.text(review),
+            reviewed_at=review.decided_at if review is not None else None,
             schema_id=entry.row.schema_id,
             document_id=entry.row.document_id,
             loaded_at=self._context.clock.now(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dlt_docjobs.model.observation import JobObservation
+from dlt_docjobs.model.records import JsonText
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.protocol import JobAnswer, JobPage
 from dlt_docjobs.sync.progress import ListProgress
@@ -43,6 +44,17 @@ class FetchResult:
 
 
 @dataclass(slots=True, repr=False)
+class AskForReviews:
+    """Jobs whose results are loaded, and that a person may have reviewed since.
+
+    Attributes:
+        stored: Of each, the review that the warehouse has.
+    """
+
+    stored: dict[JobRef, JsonText | None]
+
+
+@dataclass(slots=True, repr=False)
 class FetchNew:
     """Jobs that no run has seen: each is asked for with its result, in one request.
 
@@ -77,4 +89,14 @@ class Checkpoint:
     """The package may end here, so that what was learnt reaches the warehouse."""
 
 
-Item = Observed | Missing | FetchResult | FetchNew | Answered | Barrier | Conclude | Checkpoint
+Item = (
+    Observed
+    | Missing
+    | FetchResult
+    | AskForReviews
+    | FetchNew
+    | Answered
+    | Barrier
+    | Conclude
+    | Checkpoint
+)

@@ -78,6 +78,8 @@ class JobEntry:
         events: New status events.
         progress: New rows of `job_progress`.
         is_changed: Whether anything but the time of looking differs from what was known.
+        was_asked: Whether something was asked for that comes at most once a day: the run that has
+            written the row is the memory of it.
         wants_result: Whether its result is to be fetched.
         is_fetching: Whether a fetch is under way or done in this package.
     """
@@ -90,6 +92,7 @@ class JobEntry:
     progress: list[JobProgress] = field(default_factory=list)
     last_progress: JobProgress | None = None
     is_changed: bool = False
+    was_asked: bool = False
     wants_result: bool = False
     is_fetching: bool = False
 
@@ -146,7 +149,7 @@ class JobEntry:
     @property
     def must_write(self) -> bool:
         """Whether the row has to be written: something changed, or it is open and was looked at."""
-        return self.is_changed or self.is_open
+        return self.is_changed or self.is_open or self.was_asked
 
 
 class JobRows:

@@ -16,6 +16,7 @@ from dlt_docjobs.providers.protocol import JobPage
 from dlt_docjobs.sync.fetching import Fetching
 from dlt_docjobs.sync.items import (
     Answered,
+    AskForReviews,
     Barrier,
     Checkpoint,
     Conclude,
@@ -196,6 +197,24 @@ class Package:
                 await self._fetching.start(entry)
             else:
                 self._context.results.ended += 1
+        elif isinstance(item, AskForReviews):
+            await self._ask_for_reviews(item)
+
+    async def _ask_for_reviews(self, item: AskForReviews) -> None:
+        """Asks for reviews, as many at a time as the package has room for."""
+        refs = list(item.stored)
+        await self._observing.know_all(refs)
+        for place, ref in enumerate(refs):
+            if self._is_full:
+                rest = {ref: item.stored[ref] for ref in refs[place:]}
+                self._session.carried.insert(0, AskForReviews(rest))
+                return
+            if not self._wanted.any_result(ref[0]):
+                continue
+            entry = self._observing.entry(ref)
+            if entry.row is not None and not entry.is_fetching:
+                self._context.results.known += 1
+                await self._fetching.start_looking_for_review(entry, item.stored[ref])
 
     async def _take_page(self, item: Observed) -> None:
         context, observing = self._context, self._observing

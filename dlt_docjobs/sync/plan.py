@@ -4,7 +4,7 @@ The whole run is one asynchronous generator of items. A package takes from it un
 and the next package goes on where it stopped, so lists are read once a run whatever the size of
 the packages. Order: open jobs and jobs of uncommitted loads that no list will show, results left
 pending, the lists, jobs that the user names, open jobs that the lists did not show after all,
-credits, and then, with `--follow`, the open jobs again and again.
+credits, reviews, and then, with `--follow`, the open jobs again and again.
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ class Plan:
         if context.provider.credits_come_late:
             async for item in self._polling.ask_for_usage():
                 yield item
+        async for item in self._polling.ask_for_reviews():
+            yield item
 
     async def _rest(self, due: set[JobRef]) -> None:
         """Whatever shows a job, a result that was asked for today is not asked for again."""

@@ -8,14 +8,16 @@ from datetime import timedelta
 from typing import Final
 
 from dlt_docjobs.http import ApiError, InvalidIdentifier, NotFound
+from dlt_docjobs.model.records import JsonText
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import JobPage
 from dlt_docjobs.sync.context import RunContext
-from dlt_docjobs.sync.items import Answered, Item, Missing, Observed
+from dlt_docjobs.sync.items import Answered, AskForReviews, Item, Missing, Observed
 from dlt_docjobs.sync.outcome import defect
 from dlt_docjobs.warehouse.state import JobRef
 
+_REVIEWS_AT_ONCE: Final = 200
 _USAGE_FOR: Final = timedelta(days=7)
 _USAGE_EVERY: Final = timedelta(hours=24)
 # As many requests, one behind the other, are one page of answers
@@ -150,3 +152,27 @@ class Polling:
             else:
                 context.looked.asked_for_usage.add((kind, job_id))
                 yield Observed(JobPage([answer.observation], []))
+
+    async def ask_for_reviews(self) -> AsyncIterator[Item]:
+        """Asks what persons have made of loaded results since."""
+        context, now, settings = self._context, self._context.clock.now(), self._settings
+        kinds = [kind for kind in settings.kinds if context.reviews.may_ask(kind)]
+        if not kinds:
+            return
+        ended_after, begun_after = now - settings.retry_results, now - settings.poll_open
+        due = await context.warehouse.read(
+            lambda state: state.jobs_to_review(kinds, ended_after, begun_after, now)
+        )
+        for start in range(0, len(due), _REVIEWS_AT_ONCE):
+            refs = [
+                ref
+                for ref in due[start : start + _REVIEWS_AT_ONCE]
+                if context.reviews.may_ask(ref[0])
+            ]
+            if context.must_stop or not refs:
+                return
+            yield AskForReviews(await self._stored_reviews(refs))
+
+    async def _stored_reviews(self, refs: Sequence[JobRef]) -> dict[JobRef, JsonText | None]:
+        found = await self._context.warehouse.read(lambda state: state.reviews(refs))
+        return {ref: found.get(ref, (None, None))[0] for ref in refs}

@@ -143,6 +143,7 @@ class Progress:
     Attributes:
         beside: Other accounts whose jobs the lists have shown, with their generations: should
             those be reset, the lists have to show these jobs again.
+        refused_reviews_at: When the account was last seen not to be served reviews of results.
         warehouse: Changes whenever the progress starts from nothing, so that the state differs
             from a copy that another warehouse holds and dlt writes it.
     """
@@ -150,6 +151,7 @@ class Progress:
     kinds: dict[JobKind, ListProgress]
     warehouse: str
     beside: dict[str, str] = field(default_factory=dict)
+    refused_reviews_at: datetime | None = None
 
     @classmethod
     def fresh(cls) -> Progress:
@@ -161,7 +163,9 @@ class Progress:
         """Reads what `dump` wrote; anything else starts anew."""
         try:
             kinds = {kind: ListProgress.load(value["kinds"].get(kind)) for kind in JOB_KINDS}
-            return cls(kinds, str(value["warehouse"]), dict(value.get("beside", {})))
+            refused_at = parse_instant(value.get("refused_reviews_at"))
+            beside = dict(value.get("beside", {}))
+            return cls(kinds, str(value["warehouse"]), beside, refused_at)
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls.fresh()
 
@@ -171,7 +175,11 @@ class Progress:
             kind: progress.dump() for kind, progress in self.kinds.items() if not progress.is_fresh
         }
         state: dict[str, Any] = {"kinds": kinds, "warehouse": self.warehouse}
-        return state | {"beside": dict(self.beside)} if self.beside else state
+        if self.beside:
+            state["beside"] = dict(self.beside)
+        if self.refused_reviews_at is not None:
+            state["refused_reviews_at"] = _text(self.refused_reviews_at)
+        return state
 
     def share(self, kinds: Sequence[JobKind]) -> ListProgress:
         """One progress for kinds that one list shows, from now on.

@@ -477,6 +477,65 @@ class WarehouseState:
             )
         ]
 
+    def jobs_to_review(
+        self, kinds: Sequence[JobKind], ended_after: datetime, begun_after: datetime, now: datetime
+    ) -> list[JobRef]:
+        """Jobs with a loaded result whose reviews are to be asked for: each once a day.
+
+        A row that a run has written in the last day says that it was asked for.
+
+        Args:
+            kinds: Of which kinds.
+            ended_after: Jobs that ended since then.
+            begun_after: Jobs that ended since then whose review is begun, and not decided.
+            now: Our clock.
+        """
+        if self._empty or not kinds:
+            return []
+        rows = self._query(
+            f"SELECT t.job_kind, t.job_id, t.run_id FROM {{jobs}} t JOIN {ITS_LOAD} JOIN"
+            " (SELECT job_kind, job_id, MAX(occurred_at_latest) AS ended_at"
+            " FROM {job_status_history} WHERE {scope} AND is_terminal"
+            " GROUP BY job_kind, job_id) h"
+            " ON h.job_kind = t.job_kind AND h.job_id = t.job_id LEFT JOIN"
+            " (SELECT DISTINCT job_kind, job_id FROM {extraction_results} WHERE {scope}"
+            f" AND review IS NOT NULL AND reviewed_at IS NULL AND {REMOVED} IS NULL) r"
+            " ON r.job_kind = t.job_kind AND r.job_id = t.job_id"
+            " WHERE {t.scope} AND t.status = 'succeeded' AND t.results_state = 'loaded'"
+            f" AND t.job_kind IN ({sql.placeholders(kinds)}) AND h.ended_at >="
+            " CASE WHEN r.job_id IS NULL THEN %s ELSE %s END"
+            " ORDER BY h.ended_at, t.job_id",
+            *kinds,
+            ended_after,
+            min(begun_after, ended_after),
+        )
+        lately = self._runs_since({row[2] for row in rows}, now - timedelta(days=1))
+        return [(row[0], row[1]) for row in rows if row[2] not in lately]
+
+    def reviews(
+        self, refs: Iterable[JobRef]
+    ) -> dict[JobRef, tuple[JsonText | None, datetime | None]]:
+        """The reviews of the given jobs' loaded results, and when each was decided."""
+        found: dict[JobRef, tuple[JsonText | None, datetime | None]] = {}
+        for batch in sql.batches(sorted(set(refs))):
+            ids = [job_id for _, job_id in batch]
+            for row in self._query(
+                "SELECT job_kind, job_id, review, reviewed_at FROM {extraction_results}"
+                f" WHERE {{scope}} AND {REMOVED} IS NULL AND review IS NOT NULL"
+                f" AND job_id IN ({sql.placeholders(ids)}) ORDER BY loaded_at",
+                *ids,
+            ):
+                found[(row[0], row[1])] = _json_text(row[2]), _instant(row[3])
+        return found
+
+    def holds_reviews(self) -> bool:
+        """Whether any loaded result of the account has a review."""
+        return bool(
+            self._query(
+                "SELECT 1 FROM {extraction_results} WHERE {scope} AND review IS NOT NULL LIMIT 1"
+            )
+        )
+
     def recent_jobs(self, kind: JobKind, since: datetime) -> list[str]:
         """Ids of ended jobs created at or after an instant."""
         if self._empty:

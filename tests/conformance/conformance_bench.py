@@ -198,11 +198,12 @@ class Bench:
         return [record for record in self.requests if asks_for_result(record)]
 
     def asked_by_id(self, job_id: str) -> list[RequestRecord]:
-        """Requests about one job, by itself or in bulk."""
+        """Requests about one job, by itself or in bulk; for the review of its result none."""
         return [
             record
             for record in self.requests
             if job_id in record.path.split("/") or ("job_ids", job_id) in record.query
+            if not record.path.endswith("/review")
         ]
 
     # -- the truth --------------------------------------------------------------------------

@@ -58,7 +58,7 @@ CONTRACT = {
     ),
     "extraction_results": (
         "provider job_kind job_id",
-        f"{JOB} result field_metadata schema_id document_id loaded_at run_id",
+        f"{JOB} result field_metadata review reviewed_at schema_id document_id loaded_at run_id",
     ),
     "rejected_records": (
         "rejection_id",

@@ -100,6 +100,41 @@ def test_extract_results(world: Emulator, client: UnsiloedClient) -> None:
     assert set(shapes) == {"float", "dict"}
 
 
+def test_classify_results(bare: Emulator) -> None:
+    jobs = [bare.add_job("unsiloed", "classify", status="completed", pages=4) for _ in range(20)]
+    shapes = Counter[str]()
+    with UnsiloedClient(bare.api_key, bare.base_urls["unsiloed"]) as client:
+        for job in jobs:
+            answer = client.get_classify_result(job.job_id)
+            assert (answer.job_id, answer.status, answer.error) == (job.job_id, "completed", None)
+            assert answer.result is not None and 0 <= answer.result["confidence"] <= 1
+            shapes["pages" if "page_results" in answer.result else "image"] += 1
+            for number, page in enumerate(answer.result.get("page_results", ()), 1):
+                assert page["page"] == number
+                shapes["failed"] += not page["success"]
+        failed = bare.add_job("unsiloed", "classify", status="failed", error_message="no page")
+        answer = client.get_classify_result(failed.job_id)
+        assert (answer.status, answer.result, answer.error) == ("failed", None, "no page")
+    assert min(shapes[name] for name in ("pages", "image", "failed")) > 0
+
+
+def test_split_results(bare: Emulator) -> None:
+    job = bare.add_job("unsiloed", "split", status="processing", pages=4)
+    with UnsiloedClient(bare.api_key, bare.base_urls["unsiloed"]) as client:
+        answer = client.get_split_result(job.job_id)
+        assert (answer.job_id, answer.status, answer.result) == (job.job_id, "processing", None)
+        progress = answer.progress
+        bare.set_status(job.job_id, "completed")
+        answer = client.get_split_result(job.job_id)
+        assert (answer.status, answer.file_name) == ("completed", job.document_name)
+        assert answer.progress == progress, "it is no status"
+        assert answer.parameters is not None and answer.parameters["page_count"] == 4
+        assert answer.result is not None and answer.result["files"]
+        for one in answer.result["files"]:
+            assert one["type"] == "file" and 0 <= one["confidence_score"] <= 1
+            assert "?" in one["full_path"], "signed"
+
+
 def test_a_wrong_key(world: Emulator) -> None:
     job = world.jobs("unsiloed")[0]
     with (

@@ -24,7 +24,7 @@ from dlt_docjobs.http import (
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.protocol import ContentPolicy, JobAnswer, JobPage, ListRange
-from dlt_docjobs.providers.reducto import PROVIDER
+from dlt_docjobs.providers.reducto import PROVIDER, results
 from dlt_docjobs.providers.reducto.api import ReductoApi
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -450,3 +450,30 @@ def test_the_check_lists_one_job() -> None:
     server = always({"jobs": []})
     ask(ReductoApi, server, lambda api: api.check())
     assert server.asked == [("/jobs", [("exclude_configs", "true"), ("limit", "1")])]
+
+
+@pytest.mark.parametrize(
+    ("sent", "around", "stored"),
+    [
+        ([(0, None), (1, None)], {}, [1, 2]),
+        ([(0, None), (1, None)], {"num_pages": 1}, [None, 1]),
+        ([(0, 4), (1, 5)], {"num_pages": 2, "total_pages": 9}, [4, 5]),
+        ([(1, 0), (2, 3)], {"num_pages": 2, "total_pages": 4}, [1, 4]),
+        ([(1, None), (-1, None)], {}, [1, None]),
+    ],
+)
+def test_pages_of_reducto_count_from_one(
+    sent: list[tuple[int, int | None]], around: dict[str, Any], stored: list[int | None]
+) -> None:
+    blocks = []
+    for page, original in sent:
+        box = {"left": 0.1, "top": 0.1, "width": 0.1, "height": 0.1, "page": page}
+        box |= {} if original is None else {"original_page": original}
+        blocks.append({"type": "Text", "content": "x", "bbox": box})
+    result = {"type": "full", "chunks": [{"content": "x", "embed": "x", "blocks": blocks}]}
+    body = {"status": "Completed", "result": {"result": result, **around}}
+    reading = results.read_answer(b"", lambda: body, include_content=True, include_ocr=True)
+    assert reading.document is not None
+    tables = reading.document.tables
+    assert tables["segments"].column("page_number").to_pylist() == stored
+    assert min(tables["pages"].column("page_number").to_pylist()) > 0

@@ -219,8 +219,11 @@ def test_no_page_is_invented(numbers: tuple[Any, ...], page_count: Any, pages: l
         ((0,), None, [1]),
         # 1-based: the 0 says that the page is not known
         ((0, 1, 2), 2, [None, 1, 2]),
-        ((0, 4), 2, [None, 4]),
-        ((0, 3), None, [None, 3]),
+        ((0, 3), 3, [None, 3]),
+        ((0, 4, 5), 2, [None, 4, 5]),
+        # a range of pages
+        ((0, 4), 2, [1, 5]),
+        ((0, 3), None, [1, 4]),
         ((-1, 0, 1), 3, [None, None, 1]),
         ((-1, 1), 1, [None, 1]),
     ],
@@ -243,9 +246,9 @@ def test_a_page_zero_is_shifted_with_its_document_or_is_none(
     [
         ([0, 1, 2], [1, 2, 3]),
         ([0, "?", 2], [1, 2, 3]),
-        # not counted from 0: the page stands where it was sent
         ([1, 2, 3, 0], [1, 2, 3, 4]),
-        ([0, 5], [1, 5]),
+        ([0, 5], [1, 6]),
+        # not counted from 0: the page stands where it was sent
         ([-1, 2], [1, 2]),
     ],
 )
@@ -255,6 +258,23 @@ def test_pages_of_llamacloud_count_from_one(numbers: list[Any], stored: list[int
     rows = parse("llamacloud", {"items": {"pages": pages}, "metadata": {"pages": described}})
     assert [page.page_number for page in rows.pages] == stored
     assert sum(page.confidence is not None for page in rows.pages) == len(described)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "pages"),
+    [
+        ({"page_range": "2-3"}, [2]),
+        ({"pages": [2, 3]}, [2]),
+        ({"target_pages": None, "pageRange": ""}, [1, 2, 3]),
+        ({"page_size": 7, "use_pages": True}, [1, 2, 3]),
+        ("2-3", [1, 2, 3]),
+    ],
+)
+def test_of_a_range_of_pages_only_those_of_which_something_was_said_are_there(
+    configuration: Any, pages: list[int]
+) -> None:
+    rows = parse("unsiloed", on_pages(2, page_count=3) | {"configuration": configuration})
+    assert [page.page_number for page in rows.pages] == pages
 
 
 @pytest.mark.parametrize(
@@ -270,9 +290,9 @@ def test_pages_of_contextual_count_from_zero(indexes: list[int], stored: list[in
 @pytest.mark.parametrize(
     ("numbers", "page_count", "base"),
     [([], None, 0), ([0], None, 1), ([1], 1, 0), ([0, 1], 2, 1), ([0, 2], 2, 0), ([0, 2], 3, 1),
-     ([0, 2], None, 0), ([-1, 0], 5, 0)],
+     ([0, 2], None, 1), ([0, 7], 2, 1), ([0, 6, 7], 2, 0), ([-1, 0], 5, 0)],
 )  # fmt: skip
-def test_numbers_count_from_zero_where_there_are_as_many_pages(
+def test_numbers_count_from_zero_where_a_page_is_number_zero(
     numbers: list[int], page_count: int | None, base: int
 ) -> None:
     assert base_of(numbers, page_count) == base

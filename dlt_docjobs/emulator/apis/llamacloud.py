@@ -11,6 +11,7 @@ from dlt_docjobs.emulator.apis.call import Call
 from dlt_docjobs.emulator.apis.paging import drift, next_instant, put_token, take_page, visible
 from dlt_docjobs.emulator.contents import content, words
 from dlt_docjobs.emulator.contents.extractions import CLASSES
+from dlt_docjobs.emulator.contents.reviews import review
 from dlt_docjobs.emulator.jobs import Job
 from dlt_docjobs.model.vocabulary import JobKind
 
@@ -346,15 +347,20 @@ def get_extract(call: Call) -> Answer:
 
 
 def get_review(call: Call) -> Answer:
-    """`GET /api/v2/extract/{job_id}/review`: of whom it is served a review that waits."""
+    """`GET /api/v2/extract/{job_id}/review`: 404 of a job that nobody is to review."""
     _check_scope(call)
+    if call.faults.reviews == "refused":
+        raise Refusal(refuse("llamacloud", 403, "extract review is not enabled"))
+    if call.faults.reviews == "unknown":
+        raise Refusal(refuse("llamacloud", 404, "Not Found"))
     job = call.job("extract")
-    if not call.faults.reviews or not job.has_result:
-        raise Refusal(refuse("llamacloud", 404, "No review"))
-    begun = call.date(job.finished_at)
-    decided = {"decided_at": None, "decided_by": None, "decided_reason": None}
-    body = {"id": f"rev-{job.job_id}", "confidence_threshold": 0.8, "created_at": begun}
-    return Answer(body | decided | {"field_actions": {}, "revision": 1, "flags": []})
+    if job.job_id in call.faults.broken_reviews:
+        return Answer(["garbage"])
+    is_reviewed = job.is_in_review or call.faults.reviews == "all"
+    if not is_reviewed or job.finished_at is None or not job.has_result:
+        raise Refusal(refuse("llamacloud", 404, f"Job {job.job_id} has no review"))
+    body = review(job, call.date(job.finished_at), call.date(job.reviewed_at))
+    return Answer(body, free_form=[body["reviewed_result"]])
 
 
 def _short_list(call: Call, kind: JobKind, row: Callable[[Call, Job], dict[str, Any]]) -> Answer:

@@ -56,7 +56,10 @@ PROVIDER: Final = Provider(
     kinds={
         "parse": Kind(JobList("/api/v2/parse", filters=_FILTERS), poll_batch=_IDS_AT_ONCE),
         "extract": Kind(
-            JobList("/api/v2/extract", filters=_FILTERS), poll_batch=_IDS_AT_ONCE, id_prefix="ext-"
+            JobList("/api/v2/extract", filters=_FILTERS),
+            poll_batch=_IDS_AT_ONCE,
+            id_prefix="ext-",
+            has_reviews=True,
         ),
         # younger than the other two, and not on every server
         "classify": Kind(

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from dlt_docjobs.http import Answer, ApiClient, ApiError, InvalidRequest
+from dlt_docjobs.http import Answer, ApiClient, ApiError, InvalidRequest, NotFound
 from dlt_docjobs.model.cleaning import clean_text
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.times import format_instant, parse_instant
@@ -22,7 +22,7 @@ from dlt_docjobs.model.vocabulary import (
 )
 from dlt_docjobs.providers import answers, envelopes
 from dlt_docjobs.providers.answers import RecordReader, UnreadableRecord
-from dlt_docjobs.providers.llamacloud import PROVIDER, results
+from dlt_docjobs.providers.llamacloud import PROVIDER, results, reviews
 from dlt_docjobs.providers.protocol import (
     ContentPolicy,
     Extraction,
@@ -30,6 +30,7 @@ from dlt_docjobs.providers.protocol import (
     JobPage,
     ListRange,
     ProviderApi,
+    Review,
 )
 from dlt_docjobs.results import Reading
 
@@ -63,6 +64,7 @@ _TRANSITIONS = {
     "failed_at": "FAILED",
     "cancelled_at": "CANCELLED",
 }
+_NO_SUCH_PATH: Final = "not found"
 _MAX_POINT_HOURS = 168
 _MAX_POINT_PAGES = 1000
 
@@ -225,6 +227,25 @@ class LlamaCloudApi(ProviderApi):
             lambda: self._get("parse", job_id, [*expand, "forms"], wants_result=True),
             lambda: self._get("parse", job_id, expand, wants_result=True),
         )
+
+    async def review(self, kind: JobKind, job_id: str) -> Review | None:
+        """A person's review of an extract job.
+
+        A 404 says that the job has none, in whatever words; in those with which the server says
+        that it knows no such path it may mean that of all jobs.
+        """
+        path = (*_PATHS[kind], job_id, "review")
+        try:
+            _, body = await self.client.get_json(path, self._scope, is_result=True)
+        except NotFound as error:
+            if error.detail.casefold() == _NO_SUCH_PATH:
+                raise
+            return None
+        return reviews.read_review(body)
+
+    def review_without_content(self, value: Any) -> Any:
+        """See `ProviderApi.review_without_content`."""
+        return reviews.shape_of(value)
 
     async def check(self) -> None:
         """Lists one parse job."""

@@ -6,6 +6,7 @@ contract is silent:
 
 * A page's number is the one in the source document (`original_page`), else, of a block without
   it, that of another block on the same processed page (`page`), else the processed page's.
+* Page numbers that count from 0 are shifted, those of a kind with all of that kind.
 * `pages` has a row for each page seen. Where all pages of the document were processed, it has
   one for each of them, unless the document is a spreadsheet, whose pages are billed by cells.
 * A page on which any box has an edge above 1 is a sheet, in units of cells: no box on it is a
@@ -57,7 +58,7 @@ from dlt_docjobs.results.columns import (
     types_of,
 )
 from dlt_docjobs.results.leftovers import Leftovers
-from dlt_docjobs.results.pages import Pages
+from dlt_docjobs.results.pages import Pages, base_of
 from dlt_docjobs.results.reading import Document, Found, Reading, read
 from dlt_docjobs.results.typed import (
     NOT_AS_DOCUMENTED,
@@ -208,8 +209,8 @@ def _document(
     sent = transposed(chain.from_iterable(filter(None, chunks["blocks"])), _Block)
     of_chunk = spread(range(len(lengths)), lengths)
     words, lines = _words_in(rest.get("ocr"))
-    places = list(map(_place_of, sent["bbox"]))
-    word_places = list(map(_place_of, words["bbox"]))
+    counts_of_pages = _page_counts(around, rest)
+    places, word_places = _places(sent["bbox"], words["bbox"], *counts_of_pages)
     numbers = _Numbers([*places, *word_places])
 
     pages = Pages()
@@ -220,7 +221,7 @@ def _document(
         pages[number]
     is_sheet = numbers.sheets
     if not is_sheet:
-        _add_empty(pages, around, rest)
+        _add_empty(pages, *counts_of_pages)
 
     owners = _owners(places, of_chunk, word_places, words["chunk_index"])
     _keep_beside(left, pages, numbers, words, word_places, owners, lines, include_ocr)
@@ -365,11 +366,41 @@ def _place_of(boxes: Boxes) -> _Place | None:
     if None not in sides:
         left, top, width, height = sides
         edges = (left, top, left + width, top + height)
-    return _Place(_positive(box.page), _positive(box.original_page), edges)
+    return _Place(_whole(box.page), _whole(box.original_page), edges)
 
 
-def _positive(number: Any) -> int | None:
-    return number if type(number) is int and number > 0 else None
+def _whole(number: Any) -> int | None:
+    return number if type(number) is int else None
+
+
+def _places(
+    boxes: Iterable[Boxes], of_words: Iterable[Boxes], processed: int | None, total: int | None
+) -> tuple[list[_Place | None], list[_Place | None]]:
+    """Where the boxes lie, on pages that count from 1: a number below that is none.
+
+    Args:
+        boxes: Those of blocks.
+        of_words: Those of words.
+        processed: How many pages were processed, where that is known.
+        total: How many pages the document has, where that is known.
+    """
+    found = list(map(_place_of, boxes)), list(map(_place_of, of_words))
+    there = [place for places in found for place in places if place is not None]
+    base = base_of({place.page for place in there if place.page is not None}, processed)
+    of_original = {place.original for place in there if place.original is not None}
+    original_base = base_of(of_original, total)
+
+    def counted(place: _Place | None) -> _Place | None:
+        if place is None:
+            return None
+        page, original = _from_one(place.page, base), _from_one(place.original, original_base)
+        return place._replace(page=page, original=original)
+
+    return list(map(counted, found[0])), list(map(counted, found[1]))
+
+
+def _from_one(number: int | None, base: int) -> int | None:
+    return None if number is None or number + base < 1 else number + base
 
 
 class _Numbers:
@@ -397,14 +428,21 @@ class _Numbers:
         return self._originals.get(place.page, place.page)
 
 
-def _add_empty(pages: Pages, around: Sequence[Mapping[str, Any]], rest: Mapping[str, Any]) -> None:
-    """Adds the pages without blocks, where the answer says that all pages were processed."""
+def _page_counts(
+    around: Sequence[Mapping[str, Any]], rest: Mapping[str, Any]
+) -> tuple[int | None, int | None]:
+    """How many pages were processed, and how many the document has, as far as an answer says."""
     levels = [*around, rest]
     usages = [level["usage"] for level in levels if isinstance(level.get("usage"), dict)]
     if any(to_int(usage.get("non_empty_cell_count")) is not None for usage in usages):
-        return
+        # a spreadsheet: its pages are billed by cells
+        return None, None
     processed = _first("num_pages", [*levels, *usages])
-    total = _first("total_pages", levels) or processed
+    return processed, _first("total_pages", levels) or processed
+
+
+def _add_empty(pages: Pages, processed: int | None, total: int | None) -> None:
+    """Adds the pages without blocks, where the answer says that all pages were processed."""
     if processed and processed == total and max(pages, default=0) <= total <= MAX_PAGE_COUNT:
         for number in range(1, total + 1):
             pages[number]

@@ -4,8 +4,8 @@ The body is the answer of `GET /parse/{job_id}`. Its chunks are the provider's o
 are flat. Where the contract is silent:
 
 * `pages` has a row for each page number seen, and for the others up to `page_count`, as long as
-  that is at most `MAX_PAGE_COUNT` and no number lies beyond it: where one does, the pages are some
-  of a longer document, and nobody has said which ones are empty.
+  that is at most `MAX_PAGE_COUNT`, no number lies beyond it, and the job was asked for no range of
+  pages: else the pages are some of a longer document, and nobody has said which ones are empty.
 * Page numbers that count from 0 are shifted with their whole document. Any other number below 1
   is none, and a segment without one belongs to no page.
 * A page's size is that of its first segment with one, and that of its segments without one.
@@ -46,7 +46,7 @@ from dlt_docjobs.results.columns import (
     types_of,
 )
 from dlt_docjobs.results.leftovers import Leftovers
-from dlt_docjobs.results.pages import Pages, base_of
+from dlt_docjobs.results.pages import Pages, base_of, is_part
 from dlt_docjobs.results.reading import Document, Found, Reading, read
 from dlt_docjobs.results.typed import (
     Box,
@@ -234,7 +234,8 @@ def _page_numbers(
         base = base_of(seen, page_count)
         numbers = [n + base if n is not None and n + base > 0 else None for n in sent]
         lost = [n if number is None else None for n, number in zip(sent, numbers, strict=True)]
-    if page_count <= MAX_PAGE_COUNT and max(filter(None, numbers), default=0) <= page_count:
+    is_whole = page_count <= MAX_PAGE_COUNT and not is_part(rest.get("configuration"))
+    if is_whole and max(filter(None, numbers), default=0) <= page_count:
         for number in range(1, page_count + 1):
             pages[number]
     return numbers, lost
