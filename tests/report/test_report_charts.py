@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlt_docjobs.report import charts
+from dlt_docjobs.report import durations
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ from dlt_docjobs.report import charts
 def test_a_scale_of_durations_ends_where_labels_do(
     seconds: list[float], ticks: list[float]
 ) -> None:
-    assert charts._ticks(seconds) == ticks
+    assert durations._ticks(seconds) == ticks

@@ -114,10 +114,10 @@ bounded AS (
     END AS longest,
     -- how long a phase may have lasted that passed unseen: since this one was seen last
     CASE
-      WHEN left_at_source = 'provider' OR left_at_earliest IS NULL
-        THEN
-          greatest(0.0, date_diff('microsecond', entered_at_earliest, left_at_latest) / 1e6)
-      ELSE greatest(0.0, date_diff('microsecond', left_at_earliest, left_at_latest) / 1e6)
+      WHEN left_at_source <> 'provider' AND left_at_earliest IS NOT NULL
+        THEN greatest(0.0, date_diff('microsecond', left_at_earliest, left_at_latest) / 1e6)
+      WHEN entered_at_earliest IS NOT NULL
+        THEN greatest(0.0, date_diff('microsecond', entered_at_earliest, left_at_latest) / 1e6)
     END AS unseen
   FROM followed
   WHERE next_phase IS NOT NULL
