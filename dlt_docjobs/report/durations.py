@@ -9,7 +9,7 @@ from typing import Any, Final
 import altair as alt
 
 from dlt_docjobs.report import words
-from dlt_docjobs.report.drawing import LOW_HEIGHT, Chart, chart_of, color_of, day_axis, spec_of
+from dlt_docjobs.report.drawing import Chart, chart_of, color_of, day_axis, spec_of
 from dlt_docjobs.report.facts import Facts, Row
 
 _PHASES: Final = {"queued": "queue", "running": "run"}
@@ -19,12 +19,6 @@ _BANDS: Final = (("p95", 0.16), ("p50", 0.34))
 _HEAD: Final = (
     *("Day", "Jobs", "Measured"),
     *("p50", "p50 at least", "p50 at most", "p95", "p95 at least", "p95 at most"),
-)
-_NOTE: Final = (
-    "The true median (p50) lies in the strong band, the true 95th percentile (p95) in the pale "
-    "one: between those of the shortest and of the longest times possible of all n jobs that have "
-    "ended. Lines are the figures of the jobs measured, p50 solid and p95 dashed, where these are "
-    "half of all or more. A band reaches the top where nothing bounds it. Logarithmic scale."
 )
 # a log scale has no 0; below a tenth of a second nobody cares
 _SHORTEST: Final = 0.1
@@ -40,6 +34,7 @@ _DURATION_LABEL: Final = (
     "datum.value < 86400 ? datum.value / 3600 + ' h' : datum.value / 86400 + ' d'"
 )
 _MOST_DAYS_WITH_POINTS: Final = 45
+_HEIGHT: Final = 170
 
 
 def duration_charts(facts: Facts) -> list[Chart]:
@@ -72,10 +67,9 @@ def _durations(facts: Facts, provider: str, phase: str, rows: list[Row]) -> Char
         id_,
         title,
         _summary(rows, name),
-        _NOTE,
-        spec_of(_drawing(facts.days, provider, name, rows), LOW_HEIGHT),
-        _HEAD,
-        [
+        spec=spec_of(_drawing(facts.days, provider, name, rows), _HEIGHT),
+        head=_HEAD,
+        rows=[
             (
                 words.day(row["day"]),
                 row["jobs"],
