@@ -91,7 +91,6 @@ def _summary(rows: list[Row], name: str) -> str:
         f"{words.count(jobs, 'job')}; of {measured:,} the {name} time is known to within an hour, "
         "or to within itself."
     )
-    # the figure of one job is an anecdote
     known = [row for row in rows if row["p95"] is not None and row["measured"] > 1]
     if known:
         longest = max(known, key=lambda row: row["p95"])
@@ -133,7 +132,9 @@ def _drawing(days: tuple[date, date], provider: str, name: str, rows: list[Row])
         )
     # a month of days has room for its points, a year has not
     is_dense = len(by_day) > _MOST_DAYS_WITH_POINTS
-    point = alt.OverlayMarkDef(size=6 if is_dense else 24, filled=True, strokeWidth=0)
+    point = alt.OverlayMarkDef(
+        size=6 if is_dense else 24, filled=True, strokeWidth=0, color=color_of(provider)
+    )
     for percentile, dash in (("p95", [5, 4]), ("p50", [1, 0])):
         # a day without a figure breaks the line
         figures = [_figure(day, by_day.get(day), percentile) for day in every]
@@ -167,7 +168,8 @@ def _band(row: Row, percentile: str, bottom: float, top: float) -> Row:
 
 
 def _figure(day: date, row: Row | None, percentile: str) -> Row:
-    seconds = None if row is None else row[percentile]
+    # the figure of one job is an anecdote
+    seconds = row[percentile] if row is not None and row["measured"] > 1 else None
     found: Row = {
         "noon": f"{day.isoformat()}T12:00:00Z",
         "seconds": None if seconds is None else max(seconds, _SHORTEST),
