@@ -89,7 +89,8 @@ def entities() -> str:
     """The tables and what joins them, as a diagram: their keys, and which belongs to which."""
     lines = ["```mermaid", "erDiagram"]
     for name, table in TABLES.items():
-        parent = "segments" if name == "segment_ocr" else "jobs"
+        is_part = "segment_index" in table.key and name != "segments"
+        parent = "segments" if is_part else "jobs"
         if table.is_job_level and name != "jobs":
             many = "o|" if table.key == JOB_KEY else "o{"
             lines.append(f"    {parent} ||--{many} {name} : has")

@@ -13,7 +13,7 @@ from pathlib import Path
 from dlt_docjobs.accounts.pipelines import Account, chosen_accounts
 from dlt_docjobs.cli.errors import explain
 from dlt_docjobs.probe import Findings, as_json, as_markdown, probe_account
-from dlt_docjobs.providers.probing import Recorder
+from dlt_docjobs.providers.recording import Recorder
 from dlt_docjobs.sources.source import resolve
 
 

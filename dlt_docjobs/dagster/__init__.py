@@ -4,5 +4,12 @@ defs = docjobs_definitions("PROVIDER", destination="postgres", start="2026-01-01
 """
 
 from dlt_docjobs.dagster.definitions import docjobs_assets, docjobs_checks, docjobs_definitions
+from dlt_docjobs.dagster.specs import DocjobsTranslator, TableData
 
-__all__ = ["docjobs_assets", "docjobs_checks", "docjobs_definitions"]
+__all__ = [
+    "DocjobsTranslator",
+    "TableData",
+    "docjobs_assets",
+    "docjobs_checks",
+    "docjobs_definitions",
+]

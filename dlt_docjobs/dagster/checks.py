@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,16 +16,26 @@ from dlt_docjobs.warehouse.connection import connect
 
 
 def account_checks(
-    of: Account, destination: str, dataset: str, open_days: float, fresh_hours: float
+    of: Account,
+    destination: str,
+    dataset: str,
+    keys: Mapping[str, dg.AssetKey],
+    open_days: float,
+    fresh_hours: float,
 ) -> list[dg.AssetChecksDefinition]:
-    """No duplicates by key, no job open for too long, freshness."""
+    """No duplicates by key, no job open for too long, freshness.
 
-    def key(table: str) -> dg.AssetKey:
-        return dg.AssetKey([dataset, of.source_name, table])
-
-    specs = [dg.AssetCheckSpec("no_duplicates", asset=key(name)) for name in TABLES]
-    specs.append(dg.AssetCheckSpec("no_job_open_for_too_long", asset=key("jobs")))
-    specs.append(dg.AssetCheckSpec("fresh", asset=key("sync_runs")))
+    Args:
+        of: The account.
+        destination: As for `docjobs_assets`.
+        dataset: The dataset.
+        keys: The asset of each table.
+        open_days: As for `docjobs_checks`.
+        fresh_hours: As for `docjobs_checks`.
+    """
+    specs = [dg.AssetCheckSpec("no_duplicates", asset=keys[name]) for name in TABLES]
+    specs.append(dg.AssetCheckSpec("no_job_open_for_too_long", asset=keys["jobs"]))
+    specs.append(dg.AssetCheckSpec("fresh", asset=keys["sync_runs"]))
 
     @dg.multi_asset_check(name=f"{of.pipeline_name}_checks", specs=specs)
     def checks() -> Iterator[dg.AssetCheckResult]:
@@ -41,7 +51,7 @@ def account_checks(
                 )
                 yield dg.AssetCheckResult(
                     passed=not count,
-                    asset_key=key(name),
+                    asset_key=keys[name],
                     check_name="no_duplicates",
                     metadata={"duplicated_keys": int(count or 0)},
                 )
@@ -55,7 +65,7 @@ def account_checks(
             )
             yield dg.AssetCheckResult(
                 passed=oldest is None or now - oldest <= timedelta(days=open_days),
-                asset_key=key("jobs"),
+                asset_key=keys["jobs"],
                 check_name="no_job_open_for_too_long",
                 severity=dg.AssetCheckSeverity.WARN,
                 metadata={"oldest": dg.MetadataValue.timestamp(oldest)} if oldest else {},
@@ -69,7 +79,7 @@ def account_checks(
             )
             yield dg.AssetCheckResult(
                 passed=last is not None and now - last <= timedelta(hours=fresh_hours),
-                asset_key=key("sync_runs"),
+                asset_key=keys["sync_runs"],
                 check_name="fresh",
                 metadata={"fresh_at": dg.MetadataValue.timestamp(last)} if last else {},
             )

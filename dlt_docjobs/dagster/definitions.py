@@ -7,14 +7,14 @@ import dagster as dg
 
 from dlt_docjobs.accounts.pipelines import Account, make_pipeline, parse_account
 from dlt_docjobs.dagster.checks import account_checks
-from dlt_docjobs.dagster.metadata import run_metadata
+from dlt_docjobs.dagster.metadata import rows_metadata, run_metadata
+from dlt_docjobs.dagster.specs import DocjobsTranslator, table_of, table_specs
 from dlt_docjobs.dagster.window import load_window, rows_written
 from dlt_docjobs.loading.run import run
 from dlt_docjobs.locks.local import SyncLocked
 from dlt_docjobs.model.outcomes import EXIT_PARTIAL, EXIT_REFUSED, UsageError
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.vocabulary import JobKind
-from dlt_docjobs.tables import TABLES
 
 Every = Literal["day", "hour"]
 
@@ -22,6 +22,7 @@ _RETRY: Final = dg.RetryPolicy(
     max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
 )
 _WAIT: Final = 60
+_AS_THEY_ARE: Final = DocjobsTranslator()
 
 
 def docjobs_assets(
@@ -34,6 +35,8 @@ def docjobs_assets(
     workers: int = 4,
     requests_per_second: float | None = None,
     retry_policy: dg.RetryPolicy = _RETRY,
+    fresh_hours: float | None = 26,
+    translator: DocjobsTranslator = _AS_THEY_ARE,
     **arguments: Any,
 ) -> list[dg.AssetsDefinition]:
     """The tables of one account as assets: kept current by a sync, and filled by partitions.
@@ -49,6 +52,9 @@ def docjobs_assets(
         workers: Partitions that run at once; the pool's limit is set to it by you.
         requests_per_second: Ceiling of the provider's account, shared evenly by the workers.
         retry_policy: Of partitions and sync.
+        fresh_hours: After how long without a sync Dagster's freshness policy calls its assets
+            stale; None sets no policy. Partitions have none.
+        translator: Changes the assets' keys, owners, tags, dependencies and so on.
         arguments: The source's own, such as `include_content=False`.
 
     Returns:
@@ -56,7 +62,7 @@ def docjobs_assets(
         `docjobs_<account>`.
 
     Raises:
-        UsageError: There is no such provider, or it can't be partitioned.
+        UsageError: There is no such provider or destination, or it can't be partitioned.
     """
     of = parse_account(account)
     if workers < 1:
@@ -66,14 +72,15 @@ def docjobs_assets(
             f"{of.provider} has no list that can be filtered by the creation, so there is nothing "
             "to partition"
         )
-    found = [_sync_asset(of, destination, dataset, retry_policy, requests_per_second, arguments)]
+    specs = table_specs(of, destination, dataset, translator, fresh_hours=fresh_hours)
+    sources = _with_rate(arguments, requests_per_second)
+    found = [_sync_asset(of, destination, dataset, specs, retry_policy, sources)]
     if start is not None:
+        specs = table_specs(of, destination, dataset, translator, is_backfill=True)
         share = None if requests_per_second is None else requests_per_second / workers
-        found.append(
-            _partitions(
-                of, destination, dataset, start, every, retry_policy, share, dict(arguments)
-            )
-        )
+        sources = {"job_kinds": _partitioned_kinds(of), **_with_rate(arguments, share)}
+        windows = _windows(start, every)
+        found.append(_partitions(of, destination, dataset, specs, windows, retry_policy, sources))
     return found
 
 
@@ -84,6 +91,7 @@ def docjobs_checks(
     dataset: str = "docjobs",
     open_days: float = 32,
     fresh_hours: float = 26,
+    translator: DocjobsTranslator = _AS_THEY_ARE,
 ) -> list[dg.AssetChecksDefinition]:
     """Checks of one account's tables.
 
@@ -93,11 +101,15 @@ def docjobs_checks(
         dataset: As for `docjobs_assets`.
         open_days: A job that is open for longer fails the check.
         fresh_hours: A last good sync that is longer ago fails the check.
+        translator: That of the assets.
 
     Returns:
         No duplicates by key in any table, no job open for too long, freshness.
     """
-    return account_checks(parse_account(account), destination, dataset, open_days, fresh_hours)
+    of = parse_account(account)
+    specs = table_specs(of, destination, dataset, translator)
+    keys = {table_of(spec): spec.key for spec in specs}
+    return account_checks(of, destination, dataset, keys, open_days, fresh_hours)
 
 
 def docjobs_definitions(
@@ -108,6 +120,8 @@ def docjobs_definitions(
     dataset: str = "docjobs",
     open_days: float = 32,
     fresh_hours: float = 26,
+    translator: DocjobsTranslator = _AS_THEY_ARE,
+    schedule_status: dg.DefaultScheduleStatus = dg.DefaultScheduleStatus.STOPPED,
     **options: Any,
 ) -> dg.Definitions:
     """Everything of one account: assets, checks, jobs, and a schedule for the sync.
@@ -118,55 +132,45 @@ def docjobs_definitions(
         destination: As for `docjobs_assets`.
         dataset: As for `docjobs_assets`.
         open_days: As for `docjobs_checks`.
-        fresh_hours: As for `docjobs_checks`.
+        fresh_hours: As for `docjobs_checks` and `docjobs_assets`.
+        translator: As for `docjobs_assets`.
+        schedule_status: Whether the schedule runs without being turned on by hand.
         options: The rest of `docjobs_assets`' arguments.
 
     Raises:
         UsageError: As `docjobs_assets`.
     """
     of = parse_account(account)
-    assets = docjobs_assets(account, destination=destination, dataset=dataset, **options)
-    checks = docjobs_checks(
-        account,
-        destination=destination,
-        dataset=dataset,
-        open_days=open_days,
-        fresh_hours=fresh_hours,
-    )
+    common: dict[str, Any] = {
+        "destination": destination,
+        "dataset": dataset,
+        "fresh_hours": fresh_hours,
+        "translator": translator,
+    }
+    assets = docjobs_assets(account, **common, **options)
+    checks = docjobs_checks(account, open_days=open_days, **common)
     names = [f"{of.pipeline_name}_sync", f"{of.pipeline_name}_backfill"]
     jobs = [
         dg.define_asset_job(name, selection=dg.AssetSelection.assets(*asset.keys))
         for name, asset in zip(names, assets, strict=False)
     ]
     schedule = dg.ScheduleDefinition(
-        name=f"{of.pipeline_name}_schedule", job=jobs[0], cron_schedule=cron
+        name=f"{of.pipeline_name}_schedule",
+        job=jobs[0],
+        cron_schedule=cron,
+        default_status=schedule_status,
     )
     return dg.Definitions(assets=assets, asset_checks=checks, jobs=jobs, schedules=[schedule])
-
-
-def _specs(of: Account, dataset: str, *more: str) -> list[dg.AssetSpec]:
-    return [
-        dg.AssetSpec(
-            [dataset, of.source_name, *more, name],
-            description=table.description,
-            group_name=of.pipeline_name,
-            kinds={"dlt"},
-            skippable=False,
-        )
-        for name, table in TABLES.items()
-    ]
 
 
 def _sync_asset(
     of: Account,
     destination: str,
     dataset: str,
+    specs: Sequence[dg.AssetSpec],
     retry_policy: dg.RetryPolicy,
-    rate: float | None,
     arguments: dict[str, Any],
 ) -> dg.AssetsDefinition:
-    specs = _specs(of, dataset)
-
     @dg.multi_asset(
         name=f"{of.pipeline_name}_load",
         specs=specs,
@@ -176,7 +180,7 @@ def _sync_asset(
     def sync(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         pipeline = make_pipeline(of, destination, dataset)
         try:
-            row = run(pipeline, of.source(**_with_rate(arguments, rate)))
+            row = run(pipeline, of.source(**arguments))
             written = rows_written(pipeline, row.run_id)
         except SyncLocked as error:
             raise dg.RetryRequested(max_retries=10, seconds_to_wait=_WAIT) from error
@@ -189,21 +193,15 @@ def _partitions(
     of: Account,
     destination: str,
     dataset: str,
-    start: str,
-    every: Every,
+    specs: Sequence[dg.AssetSpec],
+    windows: dg.TimeWindowPartitionsDefinition,
     retry_policy: dg.RetryPolicy,
-    rate: float | None,
     arguments: dict[str, Any],
 ) -> dg.AssetsDefinition:
-    specs = _specs(of, dataset, "backfill")
-    kinds = {"day": dg.DailyPartitionsDefinition, "hour": dg.HourlyPartitionsDefinition}
-    first = start if every == "day" or "-" in start[10:] else f"{start[:10]}-00:00"
-    arguments.setdefault("job_kinds", _partitioned_kinds(of))
-
     @dg.multi_asset(
         name=f"{of.pipeline_name}_load_window",
         specs=specs,
-        partitions_def=kinds[every](start_date=first),
+        partitions_def=windows,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         retry_policy=retry_policy,
         pool=of.pipeline_name,
@@ -212,18 +210,20 @@ def _partitions(
         window = context.partition_time_window
         try:
             row, written = load_window(
-                of,
-                destination,
-                dataset,
-                window.start,
-                window.end,
-                **_with_rate(arguments, rate),
+                of, destination, dataset, window.start, window.end, **arguments
             )
         except SyncLocked as error:
             raise dg.RetryRequested(max_retries=10, seconds_to_wait=_WAIT) from error
         yield from _results(context, specs, row, written)
 
     return backfill
+
+
+def _windows(start: str, every: Every) -> dg.TimeWindowPartitionsDefinition:
+    if every == "day":
+        return dg.DailyPartitionsDefinition(start_date=start)
+    first = start if "-" in start[10:] else f"{start[:10]}-00:00"
+    return dg.HourlyPartitionsDefinition(start_date=first)
 
 
 def _partitioned_kinds(of: Account) -> list[JobKind]:
@@ -247,5 +247,5 @@ def _results(
         # what is missing is fetched by the next sync: no reason to throw away what has come
         context.log.warning(row.error or "not everything could be fetched")
     for spec in specs:
-        rows = written.get(spec.key.path[-1], 0)
-        yield dg.MaterializeResult(asset_key=spec.key, metadata={"rows": rows, **run_metadata(row)})
+        rows = rows_metadata(written.get(table_of(spec), 0), context.has_partition_key)
+        yield dg.MaterializeResult(asset_key=spec.key, metadata={**rows, **run_metadata(row)})

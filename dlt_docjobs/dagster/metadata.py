@@ -24,3 +24,11 @@ def run_metadata(row: SyncRun) -> dict[str, Any]:
     if row.error is not None:
         found["problem"] = row.error
     return found
+
+
+def rows_metadata(rows: int, is_partition: bool) -> dict[str, Any]:
+    """How many rows a run wrote into a table, under the names that Dagster and dagster-dlt use."""
+    found = {"rows_loaded": rows}
+    if is_partition:
+        found["dagster/partition_row_count"] = rows
+    return found

@@ -40,6 +40,7 @@ ROUTES: Final[dict[Provider, dict[str, Handler]]] = {
         "/api/v2/parse/{job_id}": llamacloud.get_parse,
         "/api/v2/extract": llamacloud.list_extract,
         "/api/v2/extract/{job_id}": llamacloud.get_extract,
+        "/api/v2/extract/{job_id}/review": llamacloud.get_review,
         "/api/v2/classify": llamacloud.list_classify,
         "/api/v2/classify/{job_id}": llamacloud.get_classify,
         "/api/v1/split/jobs": llamacloud.list_split,

@@ -78,12 +78,24 @@ class Faults:
     ignore_page_size: bool = False
     page_size_max: int | None = None
     """422 above it."""
+    cut_page_size: bool = False
+    """A page size above the largest one is cut, not refused."""
     job_ids_max: int | None = None
     """422 above it."""
     no_paging: bool = False
     """An older deployment: everything in one answer, neither token nor size understood."""
     exclusive_bounds: bool = False
     """Bounds on the creation are not part of what a list shows."""
+    ignore_bounds: bool = False
+    """Bounds on the creation are not heeded."""
+    ids_override_bounds: bool = False
+    """LlamaCloud's lists heed no bounds beside `job_ids`."""
+    refuse_old_bounds: bool = False
+    """Contextual refuses an `uploaded_after` before its retention: 422; else it is cut."""
+    refuse_offsets: bool = False
+    """422 for dates in queries that have an offset."""
+    contextual_total: Literal["list", "page", "other"] = "list"
+    """What Contextual's `total_jobs` counts."""
     bulk_omits: set[str] = field(default_factory=set)
     """Ids that lists leave out, though asking for them one by one finds them."""
     unreadable_rows: set[Literal["not_object", "no_id", "null_id", "number_id"]] = field(
@@ -106,6 +118,10 @@ class Faults:
     """The server's clock is off: the `Date` header, all dates and the filters on them."""
     status_overrides: dict[str, str] = field(default_factory=dict)
     """Job id to the status that answers show in place of the true one."""
+    single_status: str | None = None
+    """The status that answers about one job show, whatever lists say."""
+    percent_progress: bool = False
+    """Reducto's and LandingAI's progress goes to 100, not to 1."""
     unknown_fields: bool = False
     """Unknown keys in every object, at the top and nested."""
     unknown_segment_type: bool = False
@@ -121,17 +137,39 @@ class Faults:
     """LlamaCloud serves `/api/v1/job-data-points`; otherwise 404."""
     early_result_status: int | None = None
     """How the result of a job that has not ended is answered; None: 200 without a result."""
-    comma_lists: bool = True
-    """Whether a list of words may be one value with commas; else 422."""
+    comma_lists: bool | Literal["ignored"] = True
+    """Whether a list of words may be one value with commas; else 422, or as if it were not sent."""
+    last_of_repeated: bool = False
+    """Of a parameter that is repeated the last value counts."""
+    contextual_default_output: str = "markdown-document"
+    """What Contextual's results hold where no `output_types` are asked for."""
+    contextual_percent_boxes: bool = False
+    """Contextual's boxes go to 100, not to 1."""
+    reviews: bool = False
+    """LlamaCloud serves the review of an extract job; else 404."""
     prefixed_project_id: bool = False
     """LlamaCloud's `project_id` may be asked for as its rows have it, `prj-…`."""
     limit_headers: dict[str, str] = field(default_factory=dict)
     """Headers that are added to every answer, such as `x-ratelimit-limit`."""
     unsiloed_404: Literal["text", "json"] = "text"
     """Unsiloed's 404 of `/parse`: a text in quotes, or `{"detail": …}` as older pages have it."""
+    unsiloed_always_chunks: bool = False
+    """`/parse` brings the chunks even where `include_chunks` is false."""
+    unsiloed_always_urls: bool = False
+    """`/parse` brings URLs even where `include_url` is false."""
+    unsiloed_output_key: Literal["result", "top", "other"] = "result"
+    """Where `output_file=true` puts the URL."""
+    unsiloed_cancelled_end: bool = False
+    """A cancelled job says when it ended."""
+    unsiloed_any_path: bool = False
+    """A parse job is answered at `/classify`, too."""
+    unsiloed_numbered_names: bool = False
+    """The parts of a split have names of their own, those of one category too."""
     unsiloed_header: Literal["api-key", "X-API-Key", "Authorization"] = "api-key"
     landingai_page_size: Literal["pageSize", "page_size"] = "pageSize"
     """The name of the page size that LandingAI obeys: the SDK's or the documentation's."""
+    landingai_order: Literal["creation", "end"] = "creation"
+    """By which of their dates LandingAI's jobs are newest first."""
     landingai_form: Literal["current", "old"] = "current"
     """`old`: LandingAI's answers as they were before 17 July 2026."""
     landingai_delivery: Literal["inline", "receipt", "large"] = "inline"
@@ -148,8 +186,18 @@ class Faults:
     reducto_no_response_type: bool = False
     reducto_cancelled: Literal["Failed", "Cancelled", "Idle", "Pending"] = "Failed"
     """What a single answer says of a cancelled job."""
-    reducto_no_configs: Literal["absent", "empty", "braces"] = "empty"
+    reducto_no_configs: Literal["absent", "empty", "braces", "kept"] = "empty"
     """What stands in a row in place of a `raw_config` that was excluded."""
+    reducto_own_words: bool = False
+    """Single answers use the list's words, `InProgress` among them."""
+    reducto_page_range: bool = False
+    """Only the first page of each document was processed."""
+    reducto_breakdown: bool = False
+    """Usage has a breakdown in place of credits."""
+    reducto_wrapped: bool = False
+    """Behind a result's URL lies the result with what stands around it."""
+    reducto_sheets: bool = False
+    """Boxes are in cells."""
     reducto_deleted: Literal[404, 409, 410] = 404
     """What a single answer says of a job that is gone."""
     reducto_rows_outlive: bool = False

@@ -101,11 +101,11 @@ def _reason_to_drop(
     if note.get("generation", FIRST) != generation:
         return f"rows of {source_name} were erased or renamed since"
     # what a package of an older version was allowed to hold is not known
-    allowed = note.get("policy", asdict(ContentPolicy()))
+    allowed = asdict(ContentPolicy()) | note.get("policy", {})
     stricter = [
         name
         for name, is_included in asdict(settings.policy).items()
-        if allowed.get(name, True) and not is_included
+        if allowed[name] and not is_included
     ]
     return f"{', '.join(stricter)} was set to false since" if stricter else None
 

@@ -122,7 +122,7 @@ def build_resources(
                         _LOG.warning("%s: %s", pipeline.destination.destination_name, merging.limit)
                     session = handle.begin(_new_session(handle, state_there, pipeline, created_at))
                 tables = selected if fetch_results else selected - set(RESULT_TABLES)
-                wanted = Wanted(frozenset(tables), settings.policy.include_ocr)
+                wanted = Wanted(frozenset(tables), settings.policy.empty_tables)
                 session.attach(state_there)
                 batches = _BatchQueue()
                 package = Package(

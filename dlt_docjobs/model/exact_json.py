@@ -51,7 +51,8 @@ _ENDS_IN_ZERO: Final = re.compile(r"\.[0-9]+0\Z")
 _STRUCTURE: Final = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
 
 
-def _exact_float(text: str) -> float | Exact | str:
+def exact_float(text: str) -> float | Exact | str:
+    """The value of a number that is no integer, with all of its digits."""
     number = float(text)
     written = repr(number)
     if written == text:
@@ -69,7 +70,7 @@ def _exact_int(text: str) -> int | Exact:
 
 
 _decode_plain: Final = msgspec.json.Decoder().decode
-_decode_exact: Final = msgspec.json.Decoder(float_hook=_exact_float).decode
+_decode_exact: Final = msgspec.json.Decoder(float_hook=exact_float).decode
 _encode: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=Decimal).encode
 _encode_sorted: Final = msgspec.json.Encoder(
     decimal_format="number", enc_hook=Decimal, order="deterministic"
@@ -114,7 +115,7 @@ def decode_leniently(body: bytes) -> Any:
 
 
 def _loads(body: bytes) -> Any:
-    return json.loads(body, parse_float=_exact_float, parse_int=_exact_int)
+    return json.loads(body, parse_float=exact_float, parse_int=_exact_int)
 
 
 def encode(value: Any, *, sort_keys: bool = False) -> bytes:

@@ -169,6 +169,19 @@ class JobProgress(NamedTuple):
     observed_at: Annotated[datetime, "Our clock"]
 
 
+class TableCell(NamedTuple):
+    """One cell of a table in a segment."""
+
+    segment_index: Annotated[int, "The segment"]
+    row_index: Annotated[int, "0-based; a spanning cell stands once, at its first place"]
+    column_index: Annotated[int, "0-based, likewise"]
+    text: Annotated[str | None, "Text; a number with the digits that were sent"]
+    row_span: Annotated[int, "Rows that it takes"]
+    column_span: Annotated[int, "Columns that it takes"]
+    is_header: Annotated[bool | None, "Whether it heads rows or columns; null where nobody says"]
+    source: Annotated[str, "rows, html or markdown: what the provider sent of the table"]
+
+
 class ExtractionResult(NamedTuple):
     """The result of an extract job."""
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dlt_docjobs.http import ApiError
-from dlt_docjobs.probe.questions import questions_of
+from dlt_docjobs.probe.questions import in_turn, questions_of
 from dlt_docjobs.providers.answers import UnreadableRecord
-from dlt_docjobs.providers.probing import REQUESTS, BudgetSpent, NotShown, Probe, Question, Recorder
+from dlt_docjobs.providers.probing import NotShown, Probe, Question
 from dlt_docjobs.providers.protocol import ProviderApi
+from dlt_docjobs.providers.recording import REQUESTS, BudgetSpent, Recorder
 
 Outcome = Literal["shown", "not shown", "failed"]
 
@@ -67,7 +68,9 @@ async def probe_account(
     probe = Probe(api, recorder, targets)
     async with api.client:
         refusal = await _refusal(probe)
-        answers = [await answer(probe, question) for question in questions_of(probe.provider)]
+        questions = questions_of(probe.provider)
+        found = {one.name: await answer(probe, one) for one in in_turn(questions)}
+    answers = [found[one.name] for one in questions]
     if refusal is not None and not any(one.outcome == "shown" and one.requests for one in answers):
         raise refusal
     declared = probe.provider
@@ -76,10 +79,15 @@ async def probe_account(
 
 
 async def _refusal(probe: Probe) -> ApiError | None:
-    """Why the cheapest request failed, where others may still be answered; None if it did not."""
+    """Why the first request failed, where others may still be answered; None if it did not."""
     probe.begin(1)
     try:
-        await probe.api.check()
+        listing = next(iter(probe.provider.lists), None)
+        # a first page is needed in any case
+        await (probe.api.check() if listing is None else probe.first_page(listing))
+    except UnreadableRecord:
+        # whoever answers has taken the key
+        return None
     except ApiError as error:
         if error.is_fatal:
             raise

@@ -75,6 +75,7 @@ class JobList:
         outlives_jobs: Whether its rows may outlive what they stand for. A 404 for a job that has
             succeeded then only says that its result is gone, since the list would bring the job
             back at every sync.
+        page_max: The most jobs that a page is documented to hold; more are not asked for.
     """
 
     endpoint: str
@@ -86,6 +87,7 @@ class JobList:
     is_optional: bool = False
     says_why: bool = True
     outlives_jobs: bool = False
+    page_max: int | None = None
 
     def __post_init__(self) -> None:
         """Refuses what contradicts itself."""

@@ -7,16 +7,16 @@ several jobs share. Both go through `plain_words`. Nothing else that was receive
 
 from __future__ import annotations
 
-import json
 import re
 import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from dlt_docjobs.http import ApiError
 from dlt_docjobs.http.bodies import form_of
@@ -26,14 +26,18 @@ from dlt_docjobs.model.vocabulary import SUCCEEDED, UNKNOWN, JobKind, is_termina
 from dlt_docjobs.providers.answers import UnreadableRecord
 from dlt_docjobs.providers.declaration import JobList, Provider
 from dlt_docjobs.providers.protocol import JobAnswer, JobPage, ListRange, ProviderApi
-
-REQUESTS: Final = 40
-"""How many requests an account is asked, all questions together."""
+from dlt_docjobs.providers.recording import BudgetSpent, Exchange, Recorder
 
 _SECONDS: Final = 120.0
 _NAMED: Final = 3
+_TARGETS: Final = 1000
+LARGE_PAGE: Final = 1000
+"""The size in which first pages are asked for."""
+T = TypeVar("T")
+
 _MOST_WORDS: Final = 20
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z_-]{0,39}")
+_AGES: Final = (365, 90, 30, 7, 1)
 _PREFIX: Final = re.compile(r"[A-Za-z]{1,8}[-_]")
 
 
@@ -41,79 +45,23 @@ class NotShown(Exception):
     """The account does not have what the question needs; the message, fixed text, says what."""
 
 
-class BudgetSpent(ApiError):
-    """No request is left, for this question or for all of them."""
-
-
 @dataclass(frozen=True, slots=True, repr=False)
-class Exchange:
-    """One answer, as it came.
+class _Asked:
+    """What came of asking for one job."""
 
-    Attributes:
-        status: Its HTTP status.
-        headers: Its headers, names in lower case.
-        body: Its body, of an error the beginning.
-    """
+    found: JobAnswer | ApiError | UnreadableRecord
+    exchanges: Sequence[Exchange]
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def value(self) -> Any:
-        """The body as JSON; None where it is none."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-    def fields(self) -> dict[str, Any]:
-        """The body as a JSON object; empty where it is none."""
-        value = self.value()
-        return value if isinstance(value, dict) else {}
-
-
-@dataclass(slots=True)
-class Recorder:
-    """Counts requests, lets no more than the budget through, and keeps what came.
-
-    Attributes:
-        sent: Requests so far.
-        limit: At how many the question that is asked now has to stop.
-        exchanges: The answers to that question.
-        headers: Those of all answers.
-    """
-
-    sent: int = 0
-    limit: int = REQUESTS
-    exchanges: list[Exchange] = field(default_factory=list)
-    headers: list[Mapping[str, str]] = field(default_factory=list)
-
-    def begin(self, most: int) -> None:
-        """A question begins, which may send so many requests."""
-        self.exchanges = []
-        self.limit = min(REQUESTS, self.sent + most)
-
-    def allow(self, more: int) -> None:
-        """The question may send some more, for an answer that is kept for others."""
-        self.limit = min(REQUESTS, self.limit + more)
-
-    def sending(self, endpoint: str) -> None:
-        """See `http.Watch.sending`."""
-        if self.sent >= self.limit:
-            raise BudgetSpent(endpoint, "no request is left for this question")
-        self.sent += 1
-
-    def received(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """See `http.Watch.received`."""
-        kept = {name.lower(): value for name, value in headers.items()}
-        self.headers.append(kept)
-        self.exchanges.append(Exchange(status, kept, body))
+    def reply(self) -> JobAnswer:
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
 
 
 class Probe:
     """One account, as a question sees it.
 
-    What a list or a job answers first is kept for the questions that come later.
+    What was asked for once is kept for the questions that come later (`kept`).
 
     Attributes:
         provider: What the provider declares of itself.
@@ -129,10 +77,18 @@ class Probe:
         self.api = api
         self.recorder = recorder
         self.offsets: list[float] = []
-        self._targets = list(islice(targets or (), _NAMED))
-        self._pages: dict[JobList, JobPage | ApiError | UnreadableRecord] = {}
-        self._named: dict[str, JobObservation] | None = None
+        self._targets = list(self._chosen(islice(targets or (), _TARGETS)))
+        self._kept: dict[Any, Any] = {}
         self._page_size = api.page_size
+
+    def _chosen(self, targets: Iterable[Any]) -> Iterable[tuple[str, JobKind]]:
+        """The first few of each kind."""
+        seen: Counter[JobKind] = Counter()
+        for job_id, named in targets:
+            kind = named or self.provider.kind_of(job_id)
+            seen[kind] += 1
+            if seen[kind] <= _NAMED:
+                yield job_id, kind
 
     @property
     def exchanges(self) -> Sequence[Exchange]:
@@ -143,6 +99,28 @@ class Probe:
         """A question begins, which may send so many requests and take two minutes."""
         self.recorder.begin(most)
         self.api.client.deadline = time.monotonic() + _SECONDS
+
+    async def kept(self, key: object, most: int, ask: Callable[[], Awaitable[T]]) -> T:
+        """What is asked for once and answers several questions; so does its failure.
+
+        Args:
+            key: Names it.
+            most: How many requests it may send, beside those of the question that asks first.
+            ask: Asks for it.
+        """
+        if key not in self._kept:
+            self.recorder.allow(most)
+            try:
+                self._kept[key] = await ask()
+            except BudgetSpent:
+                raise
+            except (ApiError, UnreadableRecord, NotShown) as error:
+                self._kept[key] = error
+        found = self._kept[key]
+        if isinstance(found, Exception):
+            raise found
+        value: T = found
+        return value
 
     async def list_page(
         self,
@@ -163,20 +141,21 @@ class Probe:
         return page
 
     async def first_page(self, listing: JobList) -> JobPage:
-        """The first page of a list without bounds; it is asked for once."""
-        if listing not in self._pages:
-            # with a size that is refused, another one without
-            self.recorder.allow(2)
-            try:
-                self._pages[listing] = await self.list_page(listing)
-            except BudgetSpent:
-                raise
-            except (ApiError, UnreadableRecord) as error:
-                self._pages[listing] = error
-        found = self._pages[listing]
-        if isinstance(found, Exception):
-            raise found
-        return found
+        """The first page of a list without bounds, as large as the list gives it."""
+        return (await self._first(listing))[0]
+
+    async def first_answers(self, listing: JobList) -> Sequence[Exchange]:
+        """The answers that led to the first page: one, or a refusal of its size before it."""
+        return (await self._first(listing))[1]
+
+    async def _first(self, listing: JobList) -> tuple[JobPage, list[Exchange]]:
+        async def ask() -> tuple[JobPage, list[Exchange]]:
+            count = len(self.exchanges)
+            page = await self.list_page(listing, size=LARGE_PAGE)
+            return page, list(self.exchanges[count:])
+
+        # with a size that is refused, another one without
+        return await self.kept(listing, 2, ask)
 
     async def jobs(self, kind: JobKind) -> list[JobObservation]:
         """Jobs of a kind: of the list's first page, else of those that the user names.
@@ -188,7 +167,7 @@ class Probe:
         if listing is not None:
             observed = (await self.first_page(listing)).observations
         else:
-            observed = list((await self._ask_named()).values())
+            observed = await self.kept("named", len(self._targets), self._ask_named)
         found = [job for job in observed if job.job_kind == kind]
         if not found:
             raise NotShown(
@@ -217,10 +196,46 @@ class Probe:
         raise NotShown(f"none of the first {kind} jobs is {what}")
 
     async def status(self, job: JobObservation) -> JobAnswer:
-        """One job, asked for by its id."""
-        reply = await self.api.status(job.job_kind, job.job_id)
-        self._note(reply.observation.clock_offset)
-        return reply
+        """One job, asked for by its id; it is asked for once."""
+        return (await self._status(job)).reply()
+
+    async def answer(self, job: JobObservation) -> Exchange:
+        """The answer about one job, as it came; an error is an answer.
+
+        Raises:
+            ApiError: There was no answer.
+        """
+        asked = await self._status(job)
+        if not asked.exchanges:
+            asked.reply()
+        return asked.exchanges[0]
+
+    async def result(self, kind: JobKind) -> tuple[JobAnswer, Sequence[Exchange]]:
+        """A job of a kind that has succeeded, with its result, and the answers that held both.
+
+        Raises:
+            NotShown: None of the kind's first jobs has succeeded.
+        """
+        job = await self.one(kind, "succeeded")
+        ask = partial(self.api.result, kind, job.job_id, job.tier)
+        asked = await self.kept(("result", job.ref), 3, partial(self._ask, ask))
+        return asked.reply(), asked.exchanges
+
+    async def _status(self, job: JobObservation) -> _Asked:
+        ask = partial(self.api.status, job.job_kind, job.job_id)
+        return await self.kept(("status", job.ref), 1, partial(self._ask, ask))
+
+    async def _ask(self, ask: Callable[[], Awaitable[JobAnswer]]) -> _Asked:
+        count = len(self.exchanges)
+        found: JobAnswer | ApiError | UnreadableRecord
+        try:
+            found = await ask()
+            self._note(found.observation.clock_offset)
+        except BudgetSpent:
+            raise
+        except (ApiError, UnreadableRecord) as error:
+            found = error
+        return _Asked(found, list(self.exchanges[count:]))
 
     async def get(self, path: Sequence[str], params: Sequence[tuple[str, str]] = ()) -> Exchange:
         """Asks for something of the provider's own; an error is an answer.
@@ -236,21 +251,18 @@ class Probe:
                 raise
         return self.exchanges[-1]
 
-    async def _ask_named(self) -> dict[str, JobObservation]:
-        if self._named is None:
-            self._named = {}
-            self.recorder.allow(len(self._targets))
-            for job_id, named_kind in self._targets:
-                kind = named_kind or self.provider.kind_of(job_id)
-                try:
-                    reply = await self.api.status(kind, job_id)
-                except BudgetSpent:
-                    raise
-                except (ApiError, UnreadableRecord):
-                    continue
-                self._named[job_id] = reply.observation
-                self._note(reply.observation.clock_offset)
-        return self._named
+    async def _ask_named(self) -> list[JobObservation]:
+        named: list[JobObservation] = []
+        for job_id, kind in self._targets:
+            try:
+                reply = await self.api.status(kind, job_id)
+            except BudgetSpent:
+                raise
+            except (ApiError, UnreadableRecord):
+                continue
+            named.append(reply.observation)
+            self._note(reply.observation.clock_offset)
+        return named
 
     def _note(self, offset: Any) -> None:
         if offset is not None:
@@ -273,6 +285,37 @@ class Question:
     text: str
     ask: Callable[[Probe], Awaitable[str]]
     most: int = 2
+
+
+async def old_result(kind: JobKind, probe: Probe) -> str:
+    """How long results stay, as far as the oldest job that has succeeded shows it."""
+    jobs = await probe.jobs(kind)
+    status = probe.provider.vocabulary.status
+    dated = [(job.created_at, job) for job in jobs if status(job.provider_status) == SUCCEEDED]
+    found = [(at, job) for at, job in dated if at is not None]
+    if not found:
+        raise NotShown(f"none of the first {kind} jobs has succeeded and a date")
+    at, job = min(found, key=lambda one: one[0])
+    days = (datetime.now(timezone.utc) - at).days
+    age = next((f"more than {limit} days old" for limit in _AGES if days >= limit), "of today")
+    count = len(probe.exchanges)
+    try:
+        reply = await probe.api.result(kind, job.job_id, job.tier)
+    except BudgetSpent:
+        raise
+    except ApiError:
+        if len(probe.exchanges) == count:
+            raise
+        form = form_of_error(probe.exchanges[-1], probe.provider.error_keys)
+        return f"of the oldest job, {age}: {form}"
+    return f"of the oldest job, {age}: {'a result' if reply.has_result else 'no result'}"
+
+
+def scale_of(number: object) -> str:
+    """Between which numbers a progress lies."""
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        return "null" if number is None else "no number"
+    return "a number from 0 to 1" if 0 <= number <= 1 else "a number above 1 or below 0"
 
 
 # -- what may be said ---------------------------------------------------------------------------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from dlt_docjobs.http import (
     Answer,
@@ -22,6 +22,7 @@ from dlt_docjobs.model.vocabulary import SUCCEEDED, JobKind
 from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.reader.reader import Reader
 from dlt_docjobs.results import Document, ReadAnswer, Reading
+from dlt_docjobs.tables import TABLES
 
 T = TypeVar("T")
 
@@ -102,6 +103,28 @@ class ContentPolicy:
     include_content: bool = True
     include_names: bool = True
     include_ocr: bool = True
+    include_table_cells: bool = False
+
+    @property
+    def of_results(self) -> dict[str, bool]:
+        """What `read_answer` is called with."""
+        policy = asdict(self)
+        del policy["include_names"]
+        return policy
+
+    @property
+    def empty_tables(self) -> frozenset[str]:
+        """The tables that stay empty."""
+        allowed = asdict(self)
+        return frozenset(
+            table.name
+            for table in TABLES.values()
+            if table.switch is not None and not allowed[table.switch]
+        )
+
+
+POLICY_KEYS: Final = tuple(of.name for of in fields(ContentPolicy))
+"""The configuration keys that say so."""
 
 
 @dataclass(slots=True)
@@ -156,11 +179,7 @@ class ProviderApi(ABC):
         self.policy = policy
         self.page_size = page_size
         self.settings = settings or {}
-        self.reader = Reader(
-            type(self).read_answer,
-            include_content=policy.include_content,
-            include_ocr=policy.include_ocr,
-        )
+        self.reader = Reader(type(self).read_answer, **policy.of_results)
         self._refused: set[str] = set()
 
     @property
@@ -287,12 +306,13 @@ class ProviderApi(ABC):
 
     def _read_value(self, value: dict[str, Any]) -> Reading:
         """Reads an answer that is a value already, and has no bytes."""
-        return type(self).read_answer(
-            b"",
-            lambda: value,
-            include_content=self.policy.include_content,
-            include_ocr=self.policy.include_ocr,
-        )
+        return type(self).read_answer(b"", lambda: value, **self.policy.of_results)
+
+    def _capped(self, kind: JobKind, size: int | None) -> int | None:
+        """A page size, no larger than the kind's list is documented to take."""
+        listing = self.provider.kinds[kind].list
+        most = None if listing is None else listing.page_max
+        return size if size is None or most is None else min(size, most)
 
     async def _get_sized(
         self,

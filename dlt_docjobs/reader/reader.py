@@ -27,13 +27,23 @@ class Reader:
         read_answer: The provider's way of reading.
         include_content: False: no document text in any row.
         include_ocr: False: no OCR elements.
+        include_table_cells: False: no cells of tables.
     """
 
     def __init__(
-        self, read_answer: ReadAnswer, *, include_content: bool, include_ocr: bool
+        self,
+        read_answer: ReadAnswer,
+        *,
+        include_content: bool,
+        include_ocr: bool,
+        include_table_cells: bool = False,
     ) -> None:
         self._read_answer = read_answer
-        self._policy = {"include_content": include_content, "include_ocr": include_ocr}
+        self._policy = {
+            "include_content": include_content,
+            "include_ocr": include_ocr,
+            "include_table_cells": include_table_cells,
+        }
         self._bytes_read = 0
         self._may_start = False
         self._start: asyncio.Task[None] | None = None

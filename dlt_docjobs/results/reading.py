@@ -64,7 +64,13 @@ class ReadAnswer(Protocol):
     __qualname__: str
 
     def __call__(
-        self, body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+        self,
+        body: bytes,
+        decode: Callable[[], Any],
+        *,
+        include_content: bool,
+        include_ocr: bool,
+        include_table_cells: bool = False,
     ) -> Reading:
         """Reads an answer.
 
@@ -73,6 +79,7 @@ class ReadAnswer(Protocol):
             decode: Makes a JSON value of it, for those who need one; what it raises goes through.
             include_content: False: no document text in any row.
             include_ocr: False: no OCR elements.
+            include_table_cells: False: no cells of tables.
         """
 
 

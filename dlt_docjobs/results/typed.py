@@ -26,6 +26,7 @@ from typing import (
 import msgspec
 from msgspec import Meta
 
+from dlt_docjobs.model import exact_json
 from dlt_docjobs.model.values import (
     MAX_INT,
     MIN_INT,
@@ -120,15 +121,17 @@ class Objects(Generic[R]):
     Args:
         record: What an object is.
         path: The keys that lead to the list, one or two.
+        keeps_digits: Whether numbers in fields of any type keep their digits, as `exact_json`'s do.
     """
 
-    def __init__(self, record: type[R], *path: str) -> None:
+    def __init__(self, record: type[R], *path: str, keeps_digits: bool = False) -> None:
         self._record = record
         self._path = path
         held: Any = list[record] | None  # type: ignore[valid-type]
         if len(path) > 1:
             held = msgspec.defstruct("Holder", [(path[1], held, None)]) | None
-        self._decoder = msgspec.json.Decoder(held)
+        hook = exact_json.exact_float if keeps_digits else None
+        self._decoder = msgspec.json.Decoder(held, float_hook=hook)
 
     def decode(self, raw: msgspec.Raw) -> list[R | None] | None:
         """The objects, from the JSON under the first key.

@@ -17,6 +17,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from dlt_docjobs.providers.declaration import Provider, Setting
+from dlt_docjobs.tables import TABLES
 
 # dlt reads these hints at run time, and takes no `X | None` on Python 3.10
 # ruff: noqa: UP045
@@ -57,6 +58,11 @@ class SourceConfiguration(BaseConfiguration):
     include_content: Annotated[bool, "False stores no document text."] = True
     include_names: Annotated[bool, "False stores a hash in place of `document_name`."] = True
     include_ocr: Annotated[bool, "False stores no rows in `segment_ocr`; the counts stay."] = True
+    include_table_cells: Annotated[
+        bool,
+        "True stores a row in `table_cells` for each cell of a table, of results loaded from then "
+        "on.",
+    ] = False
     job_kinds: Annotated[
         Optional[Any], "Kinds of jobs to load, a list or a text with commas; by default all."
     ] = None
@@ -178,6 +184,7 @@ def documentation_of(provider: Provider) -> str:
     kinds = [*provider.kinds]
     shown = " and ".join([", ".join(kinds[:-1]), kinds[-1]] if len(kinds) > 1 else kinds)
     named = " The user names them: it publishes no list." if not provider.lists else ""
+    tables = ", ".join(f"`{name}`" for name in TABLES)
     arguments = "\n".join(f"    {key.name}: {key.description}" for key in arguments_of(provider))
     return f"""Jobs of {provider.title}: {shown}.{named}
 
@@ -185,8 +192,7 @@ Args:
 {arguments}
 
 Returns:
-    The resources `jobs`, `job_status_history`, `job_progress`, `pages`, `chunks`, `segments`,
-    `segment_ocr`, `extraction_results`, `rejected_records`, `sync_runs`.
+    The resources {tables}.
 
 Raises:
     UsageError: A setting is missing or makes no sense.

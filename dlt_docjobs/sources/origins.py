@@ -16,6 +16,7 @@ from dlt.common.typing import TSecretStrValue
 
 from dlt_docjobs.dlt_internals import Place
 from dlt_docjobs.providers.declaration import Provider
+from dlt_docjobs.providers.protocol import POLICY_KEYS
 from dlt_docjobs.sources.names import SECTION, SOURCES
 
 _ENVIRONMENT: Final = "Environment Variables"
@@ -25,7 +26,7 @@ _IDENTITY: Final = frozenset(
     | {"job_ids", "job_ids_file"}
 )
 # a setting of privacy is believed wherever dlt finds it
-_PRIVACY: Final = frozenset({"include_content", "include_names", "include_ocr"})
+_PRIVACY: Final = frozenset(POLICY_KEYS)
 
 
 class Found(NamedTuple):

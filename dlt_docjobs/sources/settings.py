@@ -15,7 +15,7 @@ from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.times import parse_instant
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.declaration import Provider
-from dlt_docjobs.providers.protocol import ContentPolicy
+from dlt_docjobs.providers.protocol import POLICY_KEYS, ContentPolicy
 from dlt_docjobs.sources.names import ACCOUNT_NAME, SECTION, SOURCES
 from dlt_docjobs.sources.origins import usual_key
 from dlt_docjobs.sync.settings import Reload, SyncSettings
@@ -139,9 +139,7 @@ def sync_settings(
         lag=timedelta(seconds=_at_least(values, "lag_seconds", 0)),
         max_jobs_per_package=_at_least(values, "max_jobs_per_package", 1),
         max_concurrency=_at_least(values, "max_concurrency", 1),
-        policy=ContentPolicy(
-            values["include_content"], values["include_names"], values["include_ocr"]
-        ),
+        policy=ContentPolicy(**{name: values[name] for name in POLICY_KEYS}),
         gone_after=timedelta(seconds=_at_least(values, "gone_after_seconds", 0)),
         retry_results=timedelta(days=_at_least(values, "retry_results_days", 0, _MOST_DAYS)),
         believe_gone=values["believe_gone"],

@@ -270,6 +270,10 @@ class Fetching:
                 "chunk_count": document.count("chunks"),
                 "segment_count": document.count("segments"),
             }
+            assert entry.row is not None
+            if entry.row.page_count is None and document.count("pages"):
+                # no answer has told it; where a list has, not every page need be in the result
+                counts["page_count"] = document.count("pages")
         else:
             assert answer.extraction is not None
             extracted = self._extraction(entry, answer.extraction)

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from dlt_docjobs.model.vocabulary import JobKind
 from dlt_docjobs.providers.declaration import Provider
 from dlt_docjobs.providers.protocol import ContentPolicy
+from dlt_docjobs.tables import RESULT_TABLES
 
 Reload = Literal["failed", "skipped", "incomplete", "all"]
 
@@ -72,10 +73,15 @@ class SyncSettings:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which tables the run is to fill."""
+    """Which tables the run is to fill.
+
+    Attributes:
+        tables: The selected ones.
+        empty: Of all tables those that stay empty, whatever is selected.
+    """
 
     tables: frozenset[str]
-    include_ocr: bool
+    empty: frozenset[str] = frozenset()
 
     def any_result(self, kind: JobKind) -> bool:
         """Whether any table needs results of this kind: if not, none is requested."""
@@ -88,5 +94,4 @@ class Wanted:
     def _of(self, kind: JobKind) -> frozenset[str]:
         if kind != "parse":
             return frozenset({"extraction_results"})
-        tables = {"pages", "chunks", "segments"}
-        return frozenset(tables | {"segment_ocr"} if self.include_ocr else tables)
+        return frozenset(RESULT_TABLES) - {"extraction_results"} - self.empty

@@ -86,6 +86,7 @@ class Table:
             a job's rows are replaced whole, so that no orphan of an earlier result stays.
         is_job_level: Whether provider, account, job_kind, job_id and run_id are added.
         is_result: Whether the rows come from a job's result.
+        switch: The configuration key without which it stays empty; None where there is none.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Table:
     replaced_by: tuple[str, ...]
     is_job_level: bool
     is_result: bool = False
+    switch: str | None = None
 
     @property
     def description(self) -> str:
@@ -175,8 +177,8 @@ _REMOVED_COLUMN: Final = Column(
 )
 
 
-def _result(name: str, row_type: type[Any], *own_key: str) -> Table:
-    return Table(name, row_type, (*JOB_KEY, *own_key), JOB_KEY, True, True)
+def _result(name: str, row_type: type[Any], *own_key: str, switch: str | None = None) -> Table:
+    return Table(name, row_type, (*JOB_KEY, *own_key), JOB_KEY, True, True, switch)
 
 
 TABLES: Final[dict[str, Table]] = {
@@ -194,7 +196,15 @@ TABLES: Final[dict[str, Table]] = {
         _result("pages", records.Page, "page_number"),
         _result("chunks", records.Chunk, "chunk_index"),
         _result("segments", records.Segment, "segment_index"),
-        _result("segment_ocr", records.OcrElement, "segment_index", "ocr_index"),
+        _result(
+            "segment_ocr", records.OcrElement, "segment_index", "ocr_index", switch="include_ocr"
+        ),
+        _result(
+            "table_cells",
+            records.TableCell,
+            *("segment_index", "row_index", "column_index"),
+            switch="include_table_cells",
+        ),
         _result("extraction_results", records.ExtractionResult),
         Table(
             "rejected_records",

@@ -133,6 +133,7 @@ POLICIES = {
     "include_content": "SELECT count(*) FROM segments WHERE content IS NOT NULL",
     "include_names": "SELECT count(*) FROM jobs WHERE document_name = 'three.pdf'",
     "include_ocr": "SELECT count(*) FROM segment_ocr",
+    "include_table_cells": "SELECT count(*) FROM table_cells",
 }
 
 
@@ -146,7 +147,7 @@ def test_a_stricter_setting_holds_for_a_package_that_waits(
     warehouse = make_machines("duckdb", "unsiloed")
     warehouse.emulator.add_job("unsiloed", status="Succeeded", pages=2, document_name="three.pdf")
     ids = ("--job-ids-file", warehouse.place.ids_file())
-    warehouse.killed_at_load(monkeypatch, *ids)
+    warehouse.killed_at_load(monkeypatch, *ids, env={setting("unsiloed", key): "true"})
     ran = warehouse.sync(*ids, env={setting("unsiloed", key): "false"})
     assert (ran.code, warehouse.count("jobs")) == (0, 1), ran.said
     assert f"{key} was set to false since" in caplog.text

@@ -51,6 +51,11 @@ CONTRACT = {
         "provider job_kind job_id segment_index ocr_index",
         f"{JOB} segment_index ocr_index text confidence provider_bbox run_id",
     ),
+    "table_cells": (
+        "provider job_kind job_id segment_index row_index column_index",
+        f"""{JOB} segment_index row_index column_index text row_span column_span is_header source
+        run_id""",
+    ),
     "extraction_results": (
         "provider job_kind job_id",
         f"{JOB} result field_metadata schema_id document_id loaded_at run_id",

@@ -21,8 +21,9 @@ import dlt_docjobs
 from dlt_docjobs.model.vocabulary import SUCCEEDED
 from dlt_docjobs.probe import probe_account
 from dlt_docjobs.providers.declaration import Provider
-from dlt_docjobs.providers.probing import REQUESTS, NotShown, Probe, Recorder
+from dlt_docjobs.providers.probing import NotShown, Probe
 from dlt_docjobs.providers.protocol import ProviderApi
+from dlt_docjobs.providers.recording import REQUESTS, Recorder
 from dlt_docjobs.providers.registry import provider, provider_names
 from dlt_docjobs.sources.source import resolve
 

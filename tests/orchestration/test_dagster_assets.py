@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,46 +17,20 @@ import pytest
 dg = pytest.importorskip("dagster", reason="pip install -e '.[dagster]'")
 
 from conformance_destinations import install_extensions  # noqa: E402
-from orchestration_support import jobs_by_day, partitions  # noqa: E402
+from dagster_support import KEYS, Warehouse  # noqa: E402
 
 from dlt_docjobs import UsageError  # noqa: E402
 from dlt_docjobs.accounts.pipelines import make_pipeline, parse_account  # noqa: E402
-from dlt_docjobs.dagster import docjobs_assets, docjobs_checks, docjobs_definitions  # noqa: E402
-from dlt_docjobs.emulator import Emulator  # noqa: E402
+from dlt_docjobs.dagster import (  # noqa: E402
+    DocjobsTranslator,
+    TableData,
+    docjobs_assets,
+    docjobs_checks,
+    docjobs_definitions,
+)
 from dlt_docjobs.locks.gate import alone, shared  # noqa: E402
 from dlt_docjobs.locks.local import SyncLocked  # noqa: E402
 from dlt_docjobs.tables import TABLES  # noqa: E402
-
-KEYS = partitions(2)
-
-
-class Warehouse:
-    """A DuckDB file, and a Dagster instance."""
-
-    def __init__(self, file: Path, emulator: Emulator, instance: Any) -> None:
-        self.file = file
-        self.emulator = emulator
-        self.instance = instance
-
-    def materialize(self, assets: list[Any], partition: str | None = None) -> Any:
-        return dg.materialize(assets, partition_key=partition, instance=self.instance)
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.file), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    with Emulator(jobs=0) as emulator, dg.DagsterInstance.ephemeral() as instance:
-        jobs_by_day(emulator, KEYS, 5)
-        monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "data"))
-        monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "warehouse.duckdb"))
-        monkeypatch.setenv("SOURCES__DOCJOBS__LLAMACLOUD__API_KEY", emulator.api_key)
-        monkeypatch.setenv(
-            "SOURCES__DOCJOBS__LLAMACLOUD__BASE_URL", emulator.base_urls["llamacloud"]
-        )
-        yield Warehouse(tmp_path / "warehouse.duckdb", emulator, instance)
 
 
 def test_partitions_and_sync_fill_the_tables_and_leave_nothing_else(warehouse: Warehouse) -> None:
@@ -76,8 +49,8 @@ def test_partitions_and_sync_fill_the_tables_and_leave_nothing_else(warehouse: W
         for event in result.get_asset_materialization_events()
     }
     assert set(rows) == set(TABLES)
-    assert rows["jobs"]["rows"].value == rows["jobs"]["jobs_new"].value == 5
-    assert rows["segments"]["rows"].value == rows["segments"]["segments"].value > 0
+    assert rows["jobs"]["rows_loaded"].value == rows["jobs"]["jobs_new"].value == 5
+    assert rows["segments"]["rows_loaded"].value == rows["segments"]["segments"].value > 0
     assert rows["jobs"]["requests"].value > 0
     assert rows["jobs"]["rejected"].value == 0
     assert "fresh_at" in rows["jobs"]
@@ -239,6 +212,73 @@ def test_definitions_are_whole() -> None:
     assert job.partitions_def.get_partition_keys()[:2] == ["2026-01-01-00:00", "2026-01-01-01:00"]
     pools = {node.definition.pool for node in job.graph.nodes}
     assert pools == {"docjobs_contextual_eu"}
+
+
+def test_an_asset_says_where_its_table_stands_and_what_is_in_it() -> None:
+    sync, backfill = docjobs_assets("llamacloud", destination="postgres", start="2026-01-01")
+    assert {len(sync.keys), len(backfill.keys)} == {len(TABLES)}
+    for spec in (*sync.specs, *backfill.specs):
+        table = TABLES[spec.key.path[-1]]
+        assert spec.kinds == {"dlt", "postgres"}
+        assert spec.metadata["dagster/table_name"] == f"docjobs.{table.name}"
+        columns = spec.metadata["dagster/column_schema"].columns
+        assert [(one.name, one.description) for one in columns] == [
+            (one.name, one.description) for one in table.columns
+        ]
+        keys = {one.name for one in columns if "primary_key" in one.constraints.other}
+        assert keys == set(table.key)
+        assert not any(one.constraints.nullable for one in columns if one.name in keys)
+
+
+def test_assets_of_the_sync_are_stale_after_a_while_and_partitions_never() -> None:
+    sync, backfill = docjobs_assets("llamacloud", start="2026-01-01", fresh_hours=3)
+    windows = {spec.freshness_policy.fail_window.to_timedelta() for spec in sync.specs}
+    assert windows == {timedelta(hours=3)}
+    assert {spec.freshness_policy for spec in backfill.specs} == {None}
+    (without,) = docjobs_assets("llamacloud", fresh_hours=None)
+    assert {spec.freshness_policy for spec in without.specs} == {None}
+
+
+class Ours(DocjobsTranslator):
+    def get_asset_spec(self, data: TableData) -> Any:
+        assert (data.provider, data.account, data.dataset) == ("llamacloud", "default", "docjobs")
+        return data.default.replace_attributes(
+            key=["ours", "past" if data.is_backfill else "now", f"of_{data.table}"],
+            owners=["team:documents"],
+            deps=["uploads"],
+            tags={"domain": data.destination_type},
+        )
+
+
+def test_a_translator_decides_on_keys_owners_tags_and_dependencies(warehouse: Warehouse) -> None:
+    definitions = docjobs_definitions("llamacloud", start=KEYS[0], translator=Ours())
+    definitions.get_repository_def()
+    sync, backfill = docjobs_assets("llamacloud", start=KEYS[0], translator=Ours())
+    (checks,) = docjobs_checks("llamacloud", translator=Ours())
+    result = warehouse.materialize([sync, checks])
+    assert result.success
+    rows = {
+        event.asset_key.path[-1]: event.materialization.metadata["rows_loaded"].value
+        for event in result.get_asset_materialization_events()
+    }
+    assert (set(rows), rows["of_jobs"]) == ({f"of_{name}" for name in TABLES}, 10)
+    assert all(one.passed for one in result.get_asset_check_evaluations())
+    assert warehouse.materialize([backfill], KEYS[0]).success
+    for spec in (*sync.specs, *backfill.specs):
+        assert spec.owners == ["team:documents"]
+        assert [dep.asset_key.path for dep in spec.deps] == [["uploads"]]
+        assert spec.tags["domain"] == "duckdb"
+
+
+def test_the_schedule_waits_to_be_turned_on_unless_told_otherwise() -> None:
+    def status(**options: Any) -> Any:
+        definitions = docjobs_definitions("llamacloud", **options)
+        (schedule,) = definitions.get_repository_def().schedule_defs
+        return schedule.default_status
+
+    assert status() is dg.DefaultScheduleStatus.STOPPED
+    running = dg.DefaultScheduleStatus.RUNNING
+    assert status(schedule_status=running) is running
 
 
 def test_what_has_no_list_is_not_partitioned() -> None:

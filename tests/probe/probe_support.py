@@ -12,8 +12,9 @@ from dlt_docjobs.probe import Finding, Findings, probe_account
 from dlt_docjobs.probe.account import answer
 from dlt_docjobs.probe.questions import questions_of
 from dlt_docjobs.providers.declaration import Provider
-from dlt_docjobs.providers.probing import Probe, Recorder
+from dlt_docjobs.providers.probing import Probe
 from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
+from dlt_docjobs.providers.recording import Recorder
 from dlt_docjobs.providers.registry import provider
 
 
@@ -28,6 +29,7 @@ def api_of(
         secrets=[key],
         error_form=ErrorForm(declared.error_keys, declared.error_text),
         transport=transport,
+        result_hosts=declared.result_hosts,
         watch=recorder,
     )
     return declared.api_class()(client, ContentPolicy(), 100, own)
@@ -42,13 +44,13 @@ def ask(emulator: Emulator, name: str, transport: Any = None) -> Findings:
 
 
 def targets_of(emulator: Emulator, name: str) -> Iterable[Any]:
-    """Ids to name where there is no list: of each kind one that has succeeded, one that is open."""
+    """Ids to name where there is no list: parse jobs in three statuses, others that are done."""
     found: dict[Any, Any] = {}
     for job in emulator.jobs(name):  # type: ignore[arg-type]
-        if job.job_kind == "parse":
-            found.setdefault(job.status, (job.job_id, job.job_kind))
+        if job.job_kind == "parse" or job.status == "succeeded":
+            found.setdefault((job.job_kind, job.status), (job.job_id, job.job_kind))
     wanted = ("succeeded", "running", "cancelled")
-    return [found[status] for status in wanted if status in found]
+    return [found[ref] for ref in found if ref[1] in wanted]
 
 
 def answers(found: Findings) -> dict[str, Finding]:

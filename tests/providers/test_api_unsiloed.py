@@ -128,9 +128,10 @@ def test_a_result_asks_for_chunks_and_the_urls_of_images() -> None:
     assert seen.payload.keys() == sent.keys() - {"chunks"}
 
 
-def test_pages_are_counted_where_the_answer_does_not() -> None:
+def test_no_page_count_is_made_up_that_an_earlier_answer_may_have_told() -> None:
     answer = got(always(body(chunks=[{"segments": [SEGMENT, SEGMENT | {"page_number": 2}]}])))
-    assert answer.observation.page_count == 2
+    assert answer.observation.page_count is None
+    assert answer.document is not None and answer.document.count("pages") == 2
 
 
 @pytest.mark.parametrize("word", ["Starting", "Processing", "Failed", "Cancelled", "Odd"])

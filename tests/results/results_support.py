@@ -9,15 +9,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from dlt_docjobs.model.records import Chunk, OcrElement, Page, Segment
+from dlt_docjobs.model.records import Chunk, OcrElement, Page, Segment, TableCell
 from dlt_docjobs.results import Document, Reading
 from dlt_docjobs.results.typed import UnreadableResult
 from dlt_docjobs.tables import TABLES
 
 MODULES: dict[str, ModuleType] = {
     name: import_module(f"dlt_docjobs.providers.{name}.results")
-    for name in ("llamacloud", "contextual", "unsiloed")
+    for name in ("llamacloud", "contextual", "unsiloed", "reducto", "landingai")
 }
+ANSWERS = Path(__file__).parents[1] / "providers" / "fixtures"
+"""Whole answers of the younger providers, as their pages and SDKs have them."""
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.json"))
 JSON_COLUMNS = frozenset({"metadata", "provider_bbox"})
 
@@ -29,6 +31,7 @@ class Rows(NamedTuple):
     chunks: list[Chunk]
     segments: list[Segment]
     ocr: list[OcrElement]
+    cells: list[TableCell]
 
 
 def rows_of(document: Document) -> Rows:
@@ -37,7 +40,7 @@ def rows_of(document: Document) -> Rows:
         rows.validate(full=True)
     rows = Rows(*(
         [TABLES[name].row_type(**row) for row in document.tables[name].to_pylist()]
-        for name in ("pages", "chunks", "segments", "segment_ocr")
+        for name in ("pages", "chunks", "segments", "segment_ocr", "table_cells")
     ))  # fmt: skip
     assert document.failed_page_count == sum(page.is_failed for page in rows.pages)
     return rows
@@ -50,6 +53,7 @@ def read(
     *,
     include_content: bool = True,
     include_ocr: bool = True,
+    include_table_cells: bool = False,
 ) -> Reading:
     """An answer as a provider's module reads it."""
     reading: Reading = MODULES[provider].read_answer(
@@ -57,6 +61,7 @@ def read(
         decode or (lambda: json.loads(body)),
         include_content=include_content,
         include_ocr=include_ocr,
+        include_table_cells=include_table_cells,
     )
     return reading
 
@@ -102,4 +107,4 @@ def parse(provider: str, body: Any, **options: bool) -> Rows:
     if reading.error is not None:
         assert reading.document is None
         raise UnreadableResult(reading.error)
-    return Rows([], [], [], []) if reading.document is None else rows_of(reading.document)
+    return Rows([], [], [], [], []) if reading.document is None else rows_of(reading.document)

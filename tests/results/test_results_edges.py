@@ -71,7 +71,7 @@ def test_an_absent_result_is_no_document(provider: str, body: Any) -> None:
 def test_an_empty_result_is_a_document_without_pages(provider: str, body: Any) -> None:
     reading = read_in_all_ways(provider, body)
     assert reading.document is not None and reading.error is None
-    assert parse(provider, body) == Rows([], [], [], [])
+    assert parse(provider, body) == Rows([], [], [], [], [])
 
 
 def nested_list(levels: int, innermost: Any) -> Any:

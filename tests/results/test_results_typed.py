@@ -13,7 +13,7 @@ from test_results_properties import DOCUMENTED, INPUTS, MUTATIONS, RELAXED, SCOP
 
 from dlt_docjobs.results import columns
 
-POLICIES = [(True, True), (True, False), (False, True), (False, False)]
+POLICIES = [(True, True, True), (True, False, False), (False, True, False), (False, False, True)]
 ANSWERS = [(provider, body) for provider, bodies in DOCUMENTED.items() for body in bodies]
 # Fields that are numbers or truth values, and may be spelled out
 SPELLED = frozenset(
@@ -22,8 +22,8 @@ SPELLED = frozenset(
 )
 
 
-def options(policy: tuple[bool, bool]) -> dict[str, bool]:
-    return {"include_content": policy[0], "include_ocr": policy[1]}
+def options(policy: tuple[bool, bool, bool]) -> dict[str, bool]:
+    return dict(zip(("include_content", "include_ocr", "include_table_cells"), policy, strict=True))
 
 
 def in_scopes(provider: str, body: Any, change: Any) -> Any:
@@ -32,7 +32,7 @@ def in_scopes(provider: str, body: Any, change: Any) -> Any:
     for *path, last in SCOPES[provider]:
         holder = body
         for key in path:
-            holder = holder.get(key) or {}
+            holder = (holder.get(key) or {}) if isinstance(holder, dict) else {}
         if last in holder:
             holder[last] = change(holder[last])
     return body
@@ -45,8 +45,19 @@ def with_new_field(value: Any) -> Any:
         return value
     # boxes are stored as sent, and so are the rest of those that are no records
     plain = {"bbox", "bounding_box", "rows", "revisions", "color", "parse_concerns", "references"}
+    plain |= {"box", "extra"}
     kept = {key: value[key] if key in plain else with_new_field(value[key]) for key in value}
     return {**kept, "brand_new": 1}
+
+
+def without_new_field(value: Any) -> Any:
+    """A value without that field, and without what would be empty without it."""
+    if isinstance(value, list):
+        return [without_new_field(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: without_new_field(value[key]) for key in value if key != "brand_new"}
+    return {key: entry for key, entry in kept.items() if entry != {}}
 
 
 def spelled(value: Any) -> Any:
@@ -68,7 +79,7 @@ def without(rows: Rows, *columns: str) -> list[list[Any]]:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize(("provider", "body"), ANSWERS)
 def test_a_documented_answer_is_never_decoded_as_values(
-    provider: str, body: dict[str, Any], policy: tuple[bool, bool]
+    provider: str, body: dict[str, Any], policy: tuple[bool, bool, bool]
 ) -> None:
     sent = json.dumps({"id": "1", "status": "done", **body}).encode()
     reading = read(provider, sent, lambda: pytest.fail("it is as documented"), **options(policy))
@@ -80,19 +91,16 @@ def test_a_documented_answer_is_never_decoded_as_values(
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize(("provider", "body"), ANSWERS)
 def test_a_new_field_in_every_object_changes_metadata_only(
-    provider: str, body: dict[str, Any], policy: tuple[bool, bool]
+    provider: str, body: dict[str, Any], policy: tuple[bool, bool, bool]
 ) -> None:
     documented = parse(provider, body, **options(policy))
     odd = parse(provider, in_scopes(provider, body, with_new_field), **options(policy))
     assert without(odd, "metadata") == without(documented, "metadata")
     for before, after in zip(documented.segments, odd.segments, strict=True):
         metadata = json.loads(after.metadata or "")
-        assert metadata.pop("brand_new") == 1
-        elements = metadata.pop("ocr", {})
-        assert all(element.pop("brand_new") == 1 for element in elements.values())
-        if any(elements.values()):
-            metadata["ocr"] = {place: element for place, element in elements.items() if element}
-        assert metadata == json.loads(before.metadata or "{}")
+        assert metadata["brand_new"] == 1
+        assert all(element["brand_new"] == 1 for element in metadata.get("ocr", {}).values())
+        assert without_new_field(metadata) == without_new_field(json.loads(before.metadata or "{}"))
 
 
 @pytest.mark.parametrize(("provider", "body"), ANSWERS)
@@ -108,7 +116,7 @@ def test_a_number_that_is_spelled_out_is_that_number(provider: str, body: dict[s
 @RELAXED
 @given(which=st.integers(0, 19), mutations=MUTATIONS, policy=st.sampled_from(POLICIES))
 def test_every_way_of_reading_makes_the_same_rows(
-    provider: str, which: int, mutations: Any, policy: tuple[bool, bool]
+    provider: str, which: int, mutations: Any, policy: tuple[bool, bool, bool]
 ) -> None:
     body = mutated(INPUTS[provider][which % len(INPUTS[provider])], mutations)
     read_in_all_ways(provider, body, **options(policy))
@@ -151,7 +159,7 @@ BOX = {"left": 1, "top": 2.5, "width": 3, "height": 4}
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("policy", POLICIES)
-def test_corners_are_read_alike(more: dict[str, Any], policy: tuple[bool, bool]) -> None:
+def test_corners_are_read_alike(more: dict[str, Any], policy: tuple[bool, bool, bool]) -> None:
     chunk = {"embed": None, "segments": [SEGMENT, {**SEGMENT, **more}, SEGMENT]}
     body = {"chunks": [chunk, {"embed": "e", "segments": None}]}
     assert len(parse("unsiloed", body, **options(policy)).segments) == 3
@@ -171,7 +179,7 @@ def test_corners_are_read_alike(more: dict[str, Any], policy: tuple[bool, bool])
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("policy", POLICIES)
-def test_documents_are_read_alike(body: dict[str, Any], policy: tuple[bool, bool]) -> None:
+def test_documents_are_read_alike(body: dict[str, Any], policy: tuple[bool, bool, bool]) -> None:
     reading = read_in_all_ways("unsiloed", {**body, "job_id": "j"}, **options(policy))
     assert reading.document is not None
     assert reading.rest == {key: of for key, of in body.items() if key != "chunks"} | {

@@ -34,6 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "include_content": True,
     "include_names": True,
     "include_ocr": True,
+    "include_table_cells": False,
     "include_extract": True,
     "job_kinds": None,
     "gone_after_seconds": 600,

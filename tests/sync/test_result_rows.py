@@ -24,7 +24,7 @@ def rows_for(emit: Emit) -> ResultRows:
     context = SimpleNamespace(
         request=RunRequest(run_id="run-1"), key=lambda ref: ("unsiloed", "default", *ref)
     )
-    wanted = Wanted(frozenset(RESULT_TABLES), include_ocr=True)
+    wanted = Wanted(frozenset(RESULT_TABLES))
     return ResultRows(cast(RunContext, context), wanted, emit, replaces=True, by_row=False)
 
 

@@ -140,6 +140,17 @@ CONTRACT: dict[str, dict[str, str]] = {
         "provider_bbox": J + "?",
         "run_id": T,
     },
+    "table_cells": {
+        "segment_index": I,
+        "row_index": I,
+        "column_index": I,
+        "text": T + "?",
+        "row_span": I,
+        "column_span": I,
+        "is_header": B + "?",
+        "source": T,
+        "run_id": T,
+    },
     "extraction_results": {
         "result": J + "?",
         "field_metadata": J + "?",
@@ -196,6 +207,10 @@ KEYS: dict[str, tuple[str, ...]] = {
     "chunks": ("provider", "job_kind", "job_id", "chunk_index"),
     "segments": ("provider", "job_kind", "job_id", "segment_index"),
     "segment_ocr": ("provider", "job_kind", "job_id", "segment_index", "ocr_index"),
+    "table_cells": (
+        *("provider", "job_kind", "job_id"),
+        *("segment_index", "row_index", "column_index"),
+    ),
     "extraction_results": ("provider", "job_kind", "job_id"),
     "rejected_records": ("rejection_id",),
     "sync_runs": ("run_id",),
@@ -218,6 +233,7 @@ def test_every_table_of_the_contract_is_there() -> None:
         "chunks",
         "segments",
         "segment_ocr",
+        "table_cells",
         "extraction_results",
     }
 

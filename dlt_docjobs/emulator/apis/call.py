@@ -62,6 +62,16 @@ class Call:
             raise invalid("query", name, message, "less_than_equal", text)
         return number
 
+    def size(self, name: str, default: int, most: int) -> int:
+        """A page size, which may be cut at the most that there is.
+
+        Raises:
+            Refusal: 422.
+        """
+        if self.faults.cut_page_size:
+            return min(self.integer(name, default, 1, None), most)
+        return self.integer(name, default, 1, most)
+
     def instant(self, name: str) -> datetime | None:
         """A date-time, naive meaning UTC. A `+` that was not quoted has become a space: 422.
 
@@ -70,6 +80,8 @@ class Call:
         """
         text = self.text(name)
         try:
+            if self.faults.refuse_offsets and text is not None and "+" in text:
+                raise ValueError("an offset")
             return parse_instant(text)
         except ValueError:
             raise invalid(
@@ -96,6 +108,10 @@ class Call:
         given = self.many(name)
         if not self.faults.comma_lists:
             given = [value for key, value in self.query if key == name]
+        elif self.faults.comma_lists == "ignored":
+            given = [value for key, value in self.query if key == name and "," not in value]
+        if self.faults.last_of_repeated:
+            given = given[-1:]
         for word in given:
             if word not in allowed:
                 raise invalid("query", name, f"Input should be one of {allowed}", "enum", word)
@@ -152,7 +168,14 @@ class Call:
 
     def status(self, job: Job) -> str:
         """A job's status as answers show it."""
+        if self.faults.single_status is not None and self.path:
+            return self.faults.single_status
         return self.faults.status_overrides.get(job.job_id, job.provider_status)
+
+    def progress(self, job: Job) -> float:
+        """How far a job is: a share, or a percentage."""
+        done = job.progress(self.world.clock.virtual)
+        return round(100 * done, 1) if self.faults.percent_progress else round(done, 2)
 
     def date(self, at: datetime | None, style: DateStyle = "zulu") -> str | None:
         """An instant as text, in the provider's style or in that of a fault."""

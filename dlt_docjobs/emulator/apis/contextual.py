@@ -19,7 +19,7 @@ _STEPS: Final = ("queued", "parsing document", "extracting fields", "validating"
 
 def _limit(call: Call, default: int, most: int) -> int:
     allowed = min(most, call.faults.page_size_max or most)
-    limit = call.integer("limit", min(default, allowed), 1, allowed)
+    limit = call.size("limit", min(default, allowed), allowed)
     return default if call.faults.ignore_page_size else limit
 
 
@@ -30,7 +30,10 @@ def list_parse(call: Call) -> Answer:
     after = call.instant("uploaded_after")
     if call.faults.exclusive_bounds:
         after = next_instant(after, 1)
-    after = oldest if after is None else max(after, oldest)
+    if call.faults.refuse_old_bounds and after is not None and after < oldest:
+        message = "Input should be within the last 30 days"
+        raise invalid("query", "uploaded_after", message, "value_error", after.isoformat())
+    after = oldest if after is None or call.faults.ignore_bounds else max(after, oldest)
     jobs = [
         job
         for job in visible(call, call.world.listed(("contextual", "parse"), "newest"))
@@ -42,7 +45,8 @@ def list_parse(call: Call) -> Answer:
         {"id": job.job_id, "status": call.status(job), "file_name": job.document_name}
         for job in page.jobs
     ]
-    body: dict[str, Any] = {"total_jobs": len(jobs), "jobs": rows}
+    totals = {"list": len(jobs), "page": len(rows), "other": len(jobs) + 7 * len(rows)}
+    body: dict[str, Any] = {"total_jobs": totals[call.faults.contextual_total], "jobs": rows}
     put_token(call, body, "next_cursor", page.next_token, null_at_end=False)
     drift(call, ("contextual", "parse"))
     return Answer(body, rows=rows, first_page=page.number == 0)
@@ -67,7 +71,8 @@ def parse_status(call: Call) -> Answer:
 
 def parse_results(call: Call) -> Answer:
     """`GET /parse/jobs/{job_id}/results`; 200 without pages while the job is not completed."""
-    output_types = call.words("output_types", _OUTPUT_TYPES) or ["markdown-document"]
+    default = call.faults.contextual_default_output
+    output_types = call.words("output_types", _OUTPUT_TYPES) or [default]
     job = _parse_job(call)
     call.refuse_early(job)
     body: dict[str, Any] = {"file_name": job.document_name, "status": call.status(job)}
@@ -76,7 +81,17 @@ def parse_results(call: Call) -> Answer:
         return broken
     if job.has_result:
         body |= results_body(content(job), output_types)
+        if call.faults.contextual_percent_boxes:
+            body["pages"] = [_in_percent(page) for page in body.get("pages") or ()]
     return Answer(body)
+
+
+def _in_percent(page: dict[str, Any]) -> dict[str, Any]:
+    blocks = [
+        block | {"bounding_box": {side: 100 * at for side, at in block["bounding_box"].items()}}
+        for block in page.get("blocks") or ()
+    ]
+    return page | {"blocks": blocks}
 
 
 def _config(job: Job) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ _MOST: Final = 100
 def _size(call: Call) -> int:
     """The page size; the other of its two names is not understood."""
     most = min(_MOST, call.faults.page_size_max or _MOST)
-    size = call.integer(call.faults.landingai_page_size, min(_DEFAULT_SIZE, most), 1, most)
+    size = call.size(call.faults.landingai_page_size, min(_DEFAULT_SIZE, most), most)
     return _DEFAULT_SIZE if call.faults.ignore_page_size else size
 
 
@@ -64,6 +64,8 @@ def _list(call: Call, kind: JobKind) -> Answer:
         for job in visible(call, call.world.listed(("landingai", kind), "newest"))
         if wanted is None or call.status(job) == wanted
     ]
+    if call.faults.landingai_order == "end":
+        jobs.sort(key=lambda job: job.finished_at or call.world.clock.read(), reverse=True)
     taken, has_more = _take(call, jobs, size, number)
     rows = [
         {
@@ -103,7 +105,7 @@ def _job_body(call: Call, job: Job) -> dict[str, Any]:
     }
     if job.status == RUNNING:
         # an estimate, which never reaches 1
-        body["progress"] = round(job.progress(call.world.clock.virtual), 2)
+        body["progress"] = call.progress(job)
     if job.finished_at is not None:
         body["completed_at"] = call.date(job.finished_at)
     if job.status == "failed":

@@ -78,6 +78,8 @@ def _filtered(call: Call, kind: JobKind, order: str) -> list[Job]:
         message = f"List should have at most {most} items"
         raise invalid("query", "job_ids", message, "too_long", len(ids))
     wanted = set() if call.faults.ignore_job_ids else set(ids)
+    if call.faults.ignore_bounds or (wanted and call.faults.ids_override_bounds):
+        after = before = None
     jobs = visible(call, call.world.listed(("llamacloud", kind), order))
     return [
         job
@@ -90,7 +92,12 @@ def _filtered(call: Call, kind: JobKind, order: str) -> list[Job]:
 
 
 def _page_size(call: Call) -> int:
-    size = call.integer("page_size", _DEFAULT_PAGE, 1, call.faults.page_size_max)
+    most = call.faults.page_size_max
+    size = _DEFAULT_PAGE
+    if most is None:
+        size = call.integer("page_size", size, 1, None)
+    else:
+        size = call.size("page_size", min(size, most), most)
     return _DEFAULT_PAGE if call.faults.ignore_page_size else size
 
 
@@ -336,6 +343,18 @@ def get_extract(call: Call) -> Answer:
     result = row["extract_result"]
     mine = result if isinstance(result, list) else [result]
     return Answer(row, free_form=[part for part in mine if isinstance(part, dict)])
+
+
+def get_review(call: Call) -> Answer:
+    """`GET /api/v2/extract/{job_id}/review`: of whom it is served a review that waits."""
+    _check_scope(call)
+    job = call.job("extract")
+    if not call.faults.reviews or not job.has_result:
+        raise Refusal(refuse("llamacloud", 404, "No review"))
+    begun = call.date(job.finished_at)
+    decided = {"decided_at": None, "decided_by": None, "decided_reason": None}
+    body = {"id": f"rev-{job.job_id}", "confidence_threshold": 0.8, "created_at": begun}
+    return Answer(body | decided | {"field_actions": {}, "revision": 1, "flags": []})
 
 
 def _short_list(call: Call, kind: JobKind, row: Callable[[Call, Job], dict[str, Any]]) -> Answer:

@@ -28,7 +28,7 @@ _PLAIN_SHARE: Final = 0.3
 def list_jobs(call: Call) -> Answer:
     """`GET /jobs`: all kinds in one list, without a filter."""
     most = min(500, call.faults.page_size_max or 500)
-    limit = call.integer("limit", min(100, most), 1, most)
+    limit = call.size("limit", min(100, most), most)
     if call.faults.ignore_page_size:
         limit = min(100, most)
     order = call.faults.parse_order
@@ -59,7 +59,7 @@ def _row(call: Call, job: Job) -> dict[str, Any]:
     if call.flag("exclude_configs", False):
         if call.faults.reducto_no_configs == "absent":
             del row["raw_config"]
-        else:
+        elif call.faults.reducto_no_configs != "kept":
             row["raw_config"] = "" if call.faults.reducto_no_configs == "empty" else "{}"
     return row
 
@@ -74,7 +74,7 @@ def _facts(call: Call, job: Job) -> dict[str, Any]:
         "raw_config": json.dumps(_config(call, job)),
         "created_at": call.date(job.created_at),
         "source": None,
-        "num_pages": pages,
+        "num_pages": min(pages, 1) if pages and call.faults.reducto_page_range else pages,
         "total_pages": pages,
         "duration": duration,
         "bucket": None,
@@ -101,9 +101,9 @@ def get_job(call: Call) -> Answer:
     job = _job(call)
     word = call.status(job)
     body: dict[str, Any] = {
-        "status": _VAGUE.get(word, word),
+        "status": word if call.faults.reducto_own_words else _VAGUE.get(word, word),
         "result": None,
-        "progress": round(job.progress(call.world.clock.virtual), 3),
+        "progress": call.progress(job),
         "reason": None,
     }
     rng = job.random("form")
@@ -156,7 +156,9 @@ def _result(call: Call, job: Job) -> dict[str, Any]:
     whole = content(job)
     pages = _pages(job)
     usage: dict[str, Any] = {"num_pages": pages}
-    if not call.faults.usage_never:
+    if call.faults.reducto_breakdown:
+        usage["usage_breakdown"] = {"type": "standard_parse", "num_pages": pages}
+    elif not call.faults.usage_never:
         usage["credits"] = job.price
     if job.job_kind == "extract":
         usage |= {"num_fields": 4}
@@ -192,6 +194,9 @@ def _parsed(call: Call, job: Job) -> dict[str, Any]:
         chunk | {"blocks": [_block(call, block) for block in chunk["blocks"]]}
         for chunk in whole["chunks"]
     ]
+    if call.faults.reducto_sheets:
+        for chunk in chunks:
+            chunk["blocks"] = [_on_sheet(block) for block in chunk["blocks"]]
     return {"type": "full", "chunks": chunks, "ocr": whole.get("ocr"), "custom": None}
 
 
@@ -202,6 +207,14 @@ def _block(call: Call, block: dict[str, Any]) -> dict[str, Any]:
     # signed anew at every call, as storage does it
     path = url.partition("?")[0].partition(".com/")[2]
     return block | {"image_url": words.signed_url(call.world.signatures, path)}
+
+
+def _on_sheet(block: dict[str, Any]) -> dict[str, Any]:
+    box = block["bbox"]
+    return block | {
+        "bbox": dict.fromkeys(("left", "top", "width", "height"), 1)
+        | {key: box[key] for key in ("page", "original_page") if key in box}
+    }
 
 
 def _url(call: Call, job: Job, part: str) -> dict[str, Any]:
@@ -222,5 +235,7 @@ def get_stored(call: Call) -> Answer:
     if job.job_kind == "parse":
         return Answer(_parsed(call, job))
     value = content(job)[part]
+    if call.faults.reducto_wrapped and part == "result":
+        return Answer({"response_type": job.job_kind, "usage": {}, "result": value})
     entries = value if isinstance(value, list) else [value]
     return Answer(value, free_form=entries if job.job_kind == "extract" else [])

@@ -20,7 +20,7 @@ def _exact_date(call: Call, at: Any) -> str | None:
 def get_parse(call: Call) -> Answer:
     """`GET /parse/{job_id}`: fields that do not apply are null or 0 and not absent."""
     job = call.job("parse")
-    urls = call.flag("include_url", False)
+    urls = call.flag("include_url", False) or call.faults.unsiloed_always_urls
     running = job.started_at is not None
     done = job.has_result
     whole = content(job) if done else {}
@@ -31,7 +31,8 @@ def get_parse(call: Call) -> Answer:
         return words.signed_url(call.world.signatures, path) if urls else None
 
     # A cancelled job's end is not known to be shown.
-    ended = job.finished_at if job.status in ("succeeded", "failed") else None
+    shown = ("succeeded", "failed", "cancelled" if call.faults.unsiloed_cancelled_end else "")
+    ended = job.finished_at if job.status in shown else None
     message = {"succeeded": "Task succeeded", "failed": job.failure}.get(job.status, "")
     body: dict[str, Any] = {
         "job_id": job.job_id,
@@ -64,8 +65,13 @@ def get_parse(call: Call) -> Answer:
         body["exports"] = {"docx": docx}
     if call.flag("output_file", False) and done:
         signed = words.signed_url(call.world.signatures, f"{job.job_id}/output.json")
-        return Answer(body | {"result": {"output_file_url": signed}})
-    if call.flag("include_chunks", True):
+        places: dict[str, dict[str, Any]] = {
+            "result": {"result": {"output_file_url": signed}},
+            "top": {"output_file_url": signed},
+            "other": {"output": {"url": signed}},
+        }
+        return Answer(body | places[call.faults.unsiloed_output_key])
+    if call.flag("include_chunks", True) or call.faults.unsiloed_always_chunks:
         call.refuse_early(job)
         broken = call.broken(job, body | {"chunks": {"garbage": True}})
         if broken is not None:
@@ -129,6 +135,9 @@ def _no_metadata(job: Job) -> dict[str, Any]:
 
 def get_classify(call: Call) -> Answer:
     """`GET /classify/{job_id}`: no dates."""
+    job = call.world.find(("unsiloed", "parse"), call.path["job_id"])
+    if job is not None and call.faults.unsiloed_any_path:
+        return Answer({"job_id": job.job_id, "status": call.status(job), "result": None})
     job = call.job("classify")
     return _short_answer(call, job, _short_body(call, job))
 
@@ -147,14 +156,11 @@ def get_split(call: Call) -> Answer:
         },
     }
     if isinstance(body["result"], dict) and isinstance(body["result"].get("files"), list):
-        links = (
-            words.signed_url(call.world.signatures, f"{job.job_id}/{place}.pdf")
-            for place in range(len(body["result"]["files"]))
-        )
-        files = [
-            one | {"full_path": link}
-            for one, link in zip(body["result"]["files"], links, strict=True)
-        ]
+        files = []
+        for place, one in enumerate(body["result"]["files"]):
+            link = words.signed_url(call.world.signatures, f"{job.job_id}/{place}.pdf")
+            number = f"{place}-" if call.faults.unsiloed_numbered_names else ""
+            files.append(one | {"full_path": link, "name": f"{number}{one['name']}"})
         body["result"] = body["result"] | {"files": files}
     return _short_answer(call, job, body)
 

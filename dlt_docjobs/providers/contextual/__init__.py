@@ -51,10 +51,11 @@ PROVIDER: Final = Provider(
     kinds={
         # rows without a date; asked for from any instant on
         "parse": Kind(
-            JobList("/parse/jobs", is_dated=False, filters=frozenset({"since"})), retention_days=30
+            JobList("/parse/jobs", is_dated=False, filters=frozenset({"since"}), page_max=1000),
+            retention_days=30,
         ),
         # no filter: the whole list at every sync, all open jobs in it
-        "extract": Kind(JobList("/extract/jobs", covers_open=True)),
+        "extract": Kind(JobList("/extract/jobs", covers_open=True, page_max=100)),
     },
     key_headers=_key_headers,
     settings=(

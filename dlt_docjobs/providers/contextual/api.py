@@ -26,7 +26,6 @@ from dlt_docjobs.providers.protocol import (
     ProviderApi,
 )
 
-_MAX_EXTRACT_PAGE = 100
 _EXTRACT_KEYS = frozenset(
     {"job_id", "status", "created_at", "progress", "current_activity"}
     | {"schema_id", "document_id", "config"}
@@ -81,15 +80,13 @@ class ContextualApi(ProviderApi):
         writes it: an offset's `+` has bitten others.
         """
         params: list[tuple[str, str]] = []
-        size = self.page_size
-        if kind == "parse":
-            if wanted.lower is not None:
-                params.append(("uploaded_after", _naive(wanted.lower)))
-        elif size is not None:
-            size = min(size, _MAX_EXTRACT_PAGE)
+        if kind == "parse" and wanted.lower is not None:
+            params.append(("uploaded_after", _naive(wanted.lower)))
         if token is not None:
             params.append(("cursor", token))
-        answer, body = await self._get_sized(_path(kind), params, "limit", size)
+        answer, body = await self._get_sized(
+            _path(kind), params, "limit", self._capped(kind, self.page_size)
+        )
         reader = RecordReader("/" + "/".join(_path(kind)), kind)
         for row in answers.records_of(body, "jobs", reader.endpoint):
             reader.read(row, lambda record: _observe_row(kind, record, answer), "id", "job_id")

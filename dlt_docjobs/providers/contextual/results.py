@@ -32,6 +32,7 @@ from msgspec.structs import asdict
 
 from dlt_docjobs.model.values import MAX_INT, to_int, to_text
 from dlt_docjobs.providers.contextual import PROVIDER
+from dlt_docjobs.results.cells import table_cells
 from dlt_docjobs.results.columns import (
     Columns,
     chunk_contents,
@@ -103,11 +104,18 @@ _type_of = PROVIDER.vocabulary.segment_type
 
 
 def read_answer(
-    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+    body: bytes,
+    decode: Callable[[], Any],
+    *,
+    include_content: bool,
+    include_ocr: bool,
+    include_table_cells: bool = False,
 ) -> Reading:
     """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
     left = Leftovers(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
-    return read(body, decode, {"pages": _PAGES}, RESULT_KEYS, partial(_document, left))
+    return read(
+        body, decode, {"pages": _PAGES}, RESULT_KEYS, partial(_document, left, include_table_cells)
+    )
 
 
 def with_markdown(answer: dict[str, Any], more: Any) -> dict[str, Any]:
@@ -141,7 +149,7 @@ def _placed(answer: Any) -> list[tuple[int, Any]]:
     return placed
 
 
-def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
+def _document(left: Leftovers, with_cells: bool, found: Found, rest: dict[str, Any]) -> Document:
     numbered = number_pages(found["pages"] or (), _page_number)
     pages = Pages()
     blocks: list[_Block] = []
@@ -199,6 +207,7 @@ def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
         "chunks": page_chunks(left, numbers, contents, counts),
         "segments": segments_batch(left, columns, boxes, sizes, kept, others, extent=False),
         "segment_ocr": no_rows("segment_ocr"),
+        "table_cells": table_cells(left, columns) if with_cells else no_rows("table_cells"),
     }
     return Document(tables, failed_page_count=0)
 

@@ -37,8 +37,12 @@ PROVIDER: Final = Provider(
     ),
     # "the caller's jobs, newest first"; no filter on dates
     kinds={
-        "parse": Kind(JobList("/v2/parse/jobs", newest_first=True), status_has_result=True),
-        "extract": Kind(JobList("/v2/extract/jobs", newest_first=True), status_has_result=True),
+        "parse": Kind(
+            JobList("/v2/parse/jobs", newest_first=True, page_max=100), status_has_result=True
+        ),
+        "extract": Kind(
+            JobList("/v2/extract/jobs", newest_first=True, page_max=100), status_has_result=True
+        ),
     },
     settings=(
         Setting("page_size", 100, "Jobs a list page, at most 100; if refused, the server's own."),
@@ -54,4 +58,5 @@ PROVIDER: Final = Provider(
     ),
     # where large results of v1 are put; that it is S3 is inferred from the region's name
     result_hosts=("*.amazonaws.com",),
+    probe="dlt_docjobs.providers.landingai.probe:QUESTIONS",
 )

@@ -34,7 +34,6 @@ from dlt_docjobs.providers.protocol import (
 )
 from dlt_docjobs.results.leftovers import put
 
-_MAX_PAGE: Final = 100
 _EXTRACTED: Final = frozenset({"extraction", "extraction_metadata", "markdown"})
 _OF_V1: Final = frozenset({"data", "received_at"})
 # What a URL of the user's own may answer: it was signed for a PUT
@@ -95,7 +94,7 @@ class LandingaiApi(ProviderApi):
         go out, and only `has_more` says whether there is another page.
         """
         path, number = _path(kind), int(token or 0)
-        size = self.page_size and min(self.page_size, _MAX_PAGE)
+        size = self._capped(kind, self.page_size)
         params = [("page", str(number))]
         answer, body = await self._get_sized(path, params, ("page_size", "pageSize"), size)
         reader = RecordReader("/" + "/".join(path), kind)
@@ -134,8 +133,6 @@ class LandingaiApi(ProviderApi):
                 reply.document = answers.document_of(reading)
         if self._has_succeeded(reply.observation):
             await self._look_elsewhere(reply, reading.rest, answer)
-        if reply.document is not None and reply.observation.page_count is None:
-            reply.observation.page_count = reply.document.count("pages")
         return reply
 
     async def _look_elsewhere(self, reply: JobAnswer, body: Any, answer: Answer) -> None:

@@ -31,6 +31,8 @@ from dlt_docjobs.results.typed import (
 MARKS: Final = re.compile(r"\s*<!-- (?:PAGE BREAK|doc_id=[^>]*) -->\s*")
 """The comments that end a page and name the document."""
 
+# what the second tree of an older answer repeats of each page
+_OF_PAGES: Final = frozenset({"type", "page", "span", "width", "height", "dpi", "status"})
 _BREAK: Final = "<!-- PAGE BREAK -->"
 
 
@@ -148,7 +150,12 @@ def pages_of(result: Result, lost: dict[str, Any]) -> list[Node | None]:
     if isinstance(result.structure, dict):
         root = lenient(Node, result.structure)
         pages += map(_as_page, root.children or ())
-        lost |= root.kept or {}
+        said = {**to_builtins(root), "children": None, "kept": None, **(root.kept or {})}
+        if root.markdown == result.markdown:
+            said["markdown"] = None
+        if root.type == "document":
+            said["type"] = None
+        lost |= {key: part for key, part in said.items() if part is not None}
     elif result.structure is not None:
         lost["structure"] = result.structure
     if result.chunks is not None:
@@ -187,12 +194,15 @@ def _join(pages: Iterable[Node | None], grounding: Any, lost: dict[str, Any]) ->
         lost["grounding"] = grounding
         return
     places: dict[str, Node] = {}
+    unmatched: list[dict[str, Any]] = []
     waiting = [lenient(Node, grounding)]
     while waiting:
         node = waiting.pop()
         waiting += node.children or ()
-        if node.id is not None:
-            places.setdefault(node.id, node)
+        if node.id is not None and node.id not in places:
+            places[node.id] = node
+        else:
+            unmatched.append({**to_builtins(node), "children": None})
     waiting = [page for page in pages if page is not None]
     while waiting:
         node = waiting.pop()
@@ -206,8 +216,11 @@ def _join(pages: Iterable[Node | None], grounding: Any, lost: dict[str, Any]) ->
             node.keep("grounding", other.kept)
         if isinstance(node.parts, list) and node.atomic_grounding is None:
             node.atomic_grounding, node.parts = _atoms(node.parts), None
-    if places:
-        lost["grounding"] = to_builtins(list(places.values()))
+    unmatched += [{**to_builtins(node), "children": None} for node in places.values()]
+    # of the nodes that only hold others nothing is left
+    said = [{name: part for name, part in one.items() if part is not None} for one in unmatched]
+    if said := [one for one in said if one.keys() - _OF_PAGES]:
+        lost["grounding"] = said
 
 
 def _atoms(parts: Iterable[Any]) -> list[Grounding]:
@@ -247,7 +260,9 @@ def _pages_of_chunks(result: Result, lost: dict[str, Any]) -> list[Node | None]:
         box: Any = place.box
         node.grounding = Grounding(box=box, confidence=score)
         if isinstance(more, dict):
-            said = {"page", "box"} if score is None else {"page", "box", "confidence"}
+            own = chunk.grounding if isinstance(chunk.grounding, dict) else {}
+            said = {key for key in ("page", "box") if more.get(key) == own.get(key)}
+            said |= {"confidence"} if score is not None else set()
             more = {key: value for key, value in more.items() if key not in said}
         if more:
             node.keep("grounding_entry", more)

@@ -44,6 +44,7 @@ from dlt_docjobs.providers.landingai.forms import (
     pages_of,
     place_of,
 )
+from dlt_docjobs.results.cells import table_cells
 from dlt_docjobs.results.columns import (
     Columns,
     batch,
@@ -57,7 +58,7 @@ from dlt_docjobs.results.columns import (
     transposed,
     types_of,
 )
-from dlt_docjobs.results.leftovers import Leftovers
+from dlt_docjobs.results.leftovers import Leftovers, put
 from dlt_docjobs.results.pages import Pages, base_of, number_pages
 from dlt_docjobs.results.reading import Document, Found, Reading, read
 from dlt_docjobs.results.typed import (
@@ -89,11 +90,16 @@ _RESULTS: Final = {key: OneObject(Result, key) for key in ("result", "data")}
 
 
 def read_answer(
-    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+    body: bytes,
+    decode: Callable[[], Any],
+    *,
+    include_content: bool,
+    include_ocr: bool,
+    include_table_cells: bool = False,
 ) -> Reading:
     """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
     left = Leftovers(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
-    document = partial(_document, left, include_ocr)
+    document = partial(_document, left, include_ocr, include_table_cells)
     try:
         reading = read(body, decode, _RESULTS, RESULT_KEYS, document)
         rest = reading.rest
@@ -130,6 +136,36 @@ class _Elements:
         if start is None or end is None or not 0 <= start <= end <= len(self._markdown):
             return None
         return self._markdown[start:end]
+
+    def odd_range(self, span: Any) -> Any:
+        """What a range says beside its ends; all of it where it does not lie in the Markdown."""
+        if span is not None and self.slice(span) is None:
+            return span
+        if isinstance(span, dict):
+            return {key: part for key, part in span.items() if key not in ("start", "end")} or None
+        return None
+
+    def unplaced(self, spans: Iterable[Any]) -> list[str]:
+        """The texts of the Markdown that lie in none of these ranges, nor are an element's."""
+        ends: list[tuple[int, int]] = []
+        at = 0
+        for span in chain(spans, (place.range for place in self.places)):
+            start, end = ends_of(span)
+            if start is not None and end is not None and self.slice(span):
+                ends.append((start, end))
+        for node in self.nodes:
+            # of v1, which has no ranges
+            found_at = self._markdown.find(node.markdown, at) if node.markdown else -1
+            if node.markdown and found_at >= 0:
+                at = found_at + len(node.markdown)
+                ends.append((found_at, at))
+        found, reached = [], 0
+        for start, end in sorted(ends):
+            found.append(self._markdown[reached:start])
+            reached = max(reached, end)
+        found.append(self._markdown[reached:])
+        texts = (MARKS.sub("\n\n", text).strip() for text in found)
+        return [text for text in texts if text]
 
     def add(
         self, nodes: Iterable[Node], number: int, parent: int | None = None, depth: int = 0
@@ -169,7 +205,9 @@ def _children(node: Node) -> tuple[list[Node], list[Node]]:
     return cells, [child for child in children if child.type != "table_cell"]
 
 
-def _document(left: Leftovers, include_ocr: bool, found: Found, rest: dict[str, Any]) -> Document:
+def _document(
+    left: Leftovers, include_ocr: bool, with_cells: bool, found: Found, rest: dict[str, Any]
+) -> Document:
     key = "result" if found.get("result") else "data"
     result: Result = (found[key] or [])[0]
     lost: dict[str, Any] = {}
@@ -196,7 +234,10 @@ def _document(left: Leftovers, include_ocr: bool, found: Found, rest: dict[str, 
         draft.fill("page_width", page.width)
         draft.fill("page_height", page.height)
         draft.fill("error_message", page.reason)
-        draft.keep(left.of(_unread(page)))
+        unread = _unread(page)
+        if page.markdown is not None and page.markdown != text:
+            unread["markdown"] = page.markdown
+        draft.keep(left.of(unread))
         size = (page.width, page.height)
         sizes += [size] * count
         # before 17 July 2026 boxes were in pixels
@@ -208,6 +249,11 @@ def _document(left: Leftovers, include_ocr: bool, found: Found, rest: dict[str, 
             made = "\n\n".join(one for parent, one in tops if parent is None and one)
             content = MARKS.sub("\n\n", text or "").strip("\n")
             chunks.append((number, content or made, count))
+    if result.structure is not None or result.chunks is not None:
+        # of pages that were cut out of it all is there
+        unplaced = elements.unplaced(place_of(page).range for _, page in numbered)
+        if unplaced:
+            put(lost, "markdown", unplaced)
     if lost:
         pages[numbered[0][0] if numbered else 1].keep(left.of(lost))
     good = {number for number, _, _ in chunks}
@@ -217,12 +263,15 @@ def _document(left: Leftovers, include_ocr: bool, found: Found, rest: dict[str, 
 
     counts = [count for _, _, count in chunks]
     contents = [content for _, content, _ in chunks]
-    segments, ocr = _segments(left, include_ocr, elements, chunk_of, sizes, units)
+    segments, ocr, cells = _segments(
+        left, include_ocr, with_cells, elements, chunk_of, sizes, units
+    )
     tables = {
         "pages": pages.batch(left),
         "chunks": page_chunks(left, [number for number, _, _ in chunks], contents, counts),
         "segments": segments,
         "segment_ocr": ocr,
+        "table_cells": cells,
     }
     return Document(tables, failed_page_count=sum(page.is_failed for page in pages.values()))
 
@@ -270,12 +319,13 @@ def _unread(page: Node) -> dict[str, Any]:
 def _segments(
     left: Leftovers,
     include_ocr: bool,
+    with_cells: bool,
     elements: _Elements,
     chunk_of: Sequence[int | None],
     sizes: Sequence[tuple[float | None, float | None]],
     units: Sequence[tuple[float | None, float | None]],
-) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """The segments, and the OCR elements in them."""
+) -> tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]:
+    """The segments, and the OCR elements and cells of tables in them."""
     places = elements.places
     sent = transposed(elements.nodes, Node)
     types = types_of(_type_of, cleaned(sent["type"]).values)
@@ -314,7 +364,7 @@ def _segments(
         one if of_one else None for of_one, one in zip(scores, own, strict=True)
     ]
     if include_ocr:
-        others["ocr"] = [_extras(left, of_one) for of_one in atoms]
+        others["ocr"] = [_extras(left, elements, of_one) for of_one in atoms]
     boxes: list[Any] = [place.box for place in places]
     segments = segments_batch(
         left,
@@ -325,7 +375,8 @@ def _segments(
         others,
         extent=False,
     )
-    return segments, _ocr(left, elements, atoms) if include_ocr else no_rows("segment_ocr")
+    ocr = _ocr(left, elements, atoms) if include_ocr else no_rows("segment_ocr")
+    return segments, ocr, table_cells(left, columns) if with_cells else no_rows("table_cells")
 
 
 def _ocr(
@@ -343,9 +394,18 @@ def _ocr(
     return batch(left, "segment_ocr", sum(counts), columns)
 
 
-def _extras(left: Leftovers, atoms: Sequence[Grounding]) -> dict[str, Any] | None:
+def _extras(
+    left: Leftovers, elements: _Elements, atoms: Sequence[Grounding]
+) -> dict[str, Any] | None:
     """What no column takes of OCR elements, by their index."""
-    return {str(at): left.of(atom.kept) for at, atom in enumerate(atoms) if atom.kept} or None
+    extras: dict[str, Any] = {}
+    for at, atom in enumerate(atoms):
+        kept = dict(atom.kept or {})
+        if (odd := elements.odd_range(atom.range)) is not None:
+            kept["range"] = odd
+        if kept:
+            extras[str(at)] = left.of(kept)
+    return extras or None
 
 
 def _extent(cells: Sequence[Node], start: str, span: str) -> int | None:

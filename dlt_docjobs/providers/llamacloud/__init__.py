@@ -60,7 +60,7 @@ PROVIDER: Final = Provider(
         ),
         # younger than the other two, and not on every server
         "classify": Kind(
-            JobList("/api/v2/classify", filters=_FILTERS, is_optional=True),
+            JobList("/api/v2/classify", filters=_FILTERS, is_optional=True, page_max=100),
             poll_batch=_IDS_AT_ONCE,
         ),
         "split": Kind(

@@ -154,7 +154,8 @@ class LlamaCloudApi(ProviderApi):
 
         async def read(*expanded: tuple[str, str]) -> JobPage:
             sent = [*params, *expanded]
-            answer, body = await self._get_sized(_PATHS[kind], sent, "page_size", size)
+            most = self._capped(kind, size)
+            answer, body = await self._get_sized(_PATHS[kind], sent, "page_size", most)
             return self._read_list(kind, answer, body)
 
         if kind != "extract":

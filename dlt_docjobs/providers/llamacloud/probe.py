@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import Final
 
-from dlt_docjobs.providers.probing import NotShown, Probe, Question
+from dlt_docjobs.model.times import format_instant
+from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.providers.probing import NotShown, Probe, Question, old_result
 
 _PARSE: Final = ("api", "v2", "parse")
+_RESULT_KEYS: Final[tuple[tuple[JobKind, str], ...]] = (
+    ("extract", "extract_result"),
+    ("classify", "result"),
+    ("split", "result"),
+)
+# what the documentation shows of a review
+_REVIEW: Final = frozenset(
+    {"id", "confidence_threshold", "created_at", "decided_at", "decided_by", "decided_reason"}
+    | {"field_actions", "revision"}
+)
 
 
 async def _data_points(probe: Probe) -> str:
@@ -32,14 +46,34 @@ async def _project(probe: Probe) -> str:
     return "accepted" if answer.status == 200 else f"refused (status {answer.status})"
 
 
-async def _list_results(probe: Probe) -> str:
-    await probe.one("extract", "succeeded")
-    answer = await probe.get(("api", "v2", "extract"), [("page_size", "50")])
-    rows = [row for row in _rows(answer.fields()) if row.get("status") == "COMPLETED"]
-    if not rows:
-        raise NotShown("its first extract jobs have not succeeded")
-    have = sum(row.get("extract_result") is not None for row in rows)
+async def _list_results(kind: JobKind, key: str, probe: Probe) -> str:
+    await probe.one(kind, "succeeded")
+    listing = probe.provider.kinds[kind].list
+    assert listing is not None
+    answer = (await probe.first_answers(listing))[-1]
+    rows = [row for row in answer.rows("items") if str(row.get("status")).lower() == "completed"]
+    have = sum(row.get(key) is not None for row in rows)
     return f"{have} of {len(rows)} succeeded jobs in the list carry it"
+
+
+async def _ids_and_dates(probe: Probe) -> str:
+    job = await probe.one("parse", "any")
+    future = format_instant(datetime.now(timezone.utc) + timedelta(days=1))
+    params = [("job_ids", job.job_id), ("created_at_on_or_after", future)]
+    answer = await probe.get(_PARSE, params)
+    if answer.status != 200:
+        return f"refused together (status {answer.status})"
+    both = "both are heeded" if not answer.rows("items") else "the bound is not heeded beside ids"
+    return f"taken together: {both}"
+
+
+async def _review(probe: Probe) -> str:
+    job = await probe.one("extract", "succeeded")
+    answer = await probe.get(("api", "v2", "extract", job.job_id, "review"))
+    if answer.status != 200:
+        return f"none is served (status {answer.status})"
+    fields = answer.fields()
+    return f"one is served, with {len(set(fields) - _REVIEW)} fields that no page names"
 
 
 async def _update(probe: Probe) -> str:
@@ -49,17 +83,21 @@ async def _update(probe: Probe) -> str:
     return f"{len(both)} of {len(jobs)} jobs have both; of {moved} the update is another moment"
 
 
-def _rows(body: dict[str, Any]) -> list[dict[str, Any]]:
-    items = body.get("items")
-    return [row for row in items if isinstance(row, dict)] if isinstance(items, list) else []
-
-
 QUESTIONS: Final = (
     Question("data-points", "Is `job-data-points` served?", _data_points, 1),
     Question("comma", "Are values of `expand` that commas join understood?", _comma, 1),
     Question("project", "Is `prj-…` accepted as `project_id`?", _project, 1),
-    Question(
-        "list-results", "Do extract jobs in the list carry `extract_result`?", _list_results, 1
+    *(
+        Question(
+            f"list-results-{kind}",
+            f"Do {kind} jobs in the list carry `{key}`?",
+            partial(_list_results, kind, key),
+            0,
+        )
+        for kind, key in _RESULT_KEYS
     ),
     Question("update", "Do parse jobs say when they were updated?", _update, 0),
+    Question("ids-and-dates", "Do `job_ids` and bounds go together?", _ids_and_dates, 1),
+    Question("review", "Is the review of an extract job served?", _review, 1),
+    Question("old-result", "What is the result of an old parse job?", partial(old_result, "parse")),
 )

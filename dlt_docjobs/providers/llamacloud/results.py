@@ -40,6 +40,7 @@ from dlt_docjobs.model.vocabulary import OTHER
 from dlt_docjobs.providers.llamacloud import PROVIDER
 from dlt_docjobs.providers.llamacloud.forms import FormPage, form_pages
 from dlt_docjobs.results.boxes import boxes_of
+from dlt_docjobs.results.cells import table_cells
 from dlt_docjobs.results.columns import (
     Columns,
     chunk_contents,
@@ -178,16 +179,26 @@ class _PageMetadata(Record):
     confidence: Confidence = None
 
 
-_PAGES: Final = {key: Objects(_Page, key, "pages") for key in ("items", "text", "markdown")}
+_KEYS: Final = ("items", "text", "markdown")
+_PAGES: Final = {key: Objects(_Page, key, "pages") for key in _KEYS}
+# where the numbers in `rows` become text
+_EXACT_PAGES: Final = {key: Objects(_Page, key, "pages", keeps_digits=True) for key in _KEYS}
 
 
 def read_answer(
-    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+    body: bytes,
+    decode: Callable[[], Any],
+    *,
+    include_content: bool,
+    include_ocr: bool,
+    include_table_cells: bool = False,
 ) -> Reading:
     """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
     left = Leftovers(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
     # forms alone are no result: they say again what items say
-    return read(body, decode, _PAGES, RESULT_KEYS - {"forms"}, partial(_document, left))
+    pages = _EXACT_PAGES if include_table_cells else _PAGES
+    document = partial(_document, left, include_table_cells)
+    return read(body, decode, pages, RESULT_KEYS - {"forms"}, document)
 
 
 def with_text(answer: dict[str, Any], more: Any) -> dict[str, Any]:
@@ -195,7 +206,7 @@ def with_text(answer: dict[str, Any], more: Any) -> dict[str, Any]:
     return {"text": more["text"]} if isinstance(more, dict) and more.get("text") else {}
 
 
-def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
+def _document(left: Leftovers, with_cells: bool, found: Found, rest: dict[str, Any]) -> Document:
     described, with_forms = _described(rest), list(form_pages(rest))
     sent_pages = [found.get(key) or [] for key in _PAGES]
     told = chain(described, with_forms, *sent_pages)
@@ -258,6 +269,7 @@ def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
         "chunks": page_chunks(left, [n for n, _ in chunks], contents, [n for _, n in chunks]),
         "segments": segments,
         "segment_ocr": no_rows("segment_ocr"),
+        "table_cells": items.cells(left, columns) if with_cells else no_rows("table_cells"),
     }
     return Document(tables, failed_page_count=sum(page.is_failed for page in pages.values()))
 
@@ -393,6 +405,11 @@ class _Items:
         batch = segments_batch(left, columns, boxes, sizes, sent["kept"], others, extent=True)
         texts = zip(self._parents, markdown.values, content, strict=True)
         return batch, [one or other if parent is None else None for parent, one, other in texts]
+
+    def cells(self, left: Leftovers, columns: Columns) -> pa.RecordBatch:
+        """The cells of tables; `columns` are those that the segments have."""
+        rows = [item.rows for item in self._sent]
+        return table_cells(left, columns, kinds=self._kinds, rows=rows)
 
     def _only(self, kind: str, values: Sequence[Any]) -> list[Any]:
         """The values of one kind of item."""

@@ -9,7 +9,7 @@ from dlt_docjobs.providers.declaration import JobList, Kind, Provider, Setting
 
 # one list of all kinds, without filter or promised order: it is read whole; nobody says whether it
 # shows jobs that were purged
-_JOBS: Final = JobList("/jobs", covers_open=True, says_why=False, outlives_jobs=True)
+_JOBS: Final = JobList("/jobs", covers_open=True, says_why=False, outlives_jobs=True, page_max=500)
 # status and result are one answer
 _KIND: Final = Kind(_JOBS, status_has_result=True)
 
@@ -71,4 +71,5 @@ PROVIDER: Final = Provider(
     deleting_words=frozenset({"JOB_DELETION_IN_PROGRESS"}),
     # signed URLs, on hosts that no documentation names
     result_hosts=("*",),
+    probe="dlt_docjobs.providers.reducto.probe:QUESTIONS",
 )

@@ -80,6 +80,9 @@ class ReductoApi(ProviderApi):
     document_keys = frozenset(
         {"job_id", "status", "type", "created_at", "reason", "name", "message"}
     )
+    known_keys = frozenset(
+        {"raw_config", "num_pages", "total_pages", "duration", "source", "bucket"}
+    )
     link_keys = frozenset(
         {"url", "pdf_url", "image_url", "document_url", "reconstruction_url", "chart_data"}
     )
@@ -90,7 +93,8 @@ class ReductoApi(ProviderApi):
         params = [("exclude_configs", "false" if has_configs else "true")]
         if token is not None:
             params.append(("cursor", token))
-        answer, body = await self._get_sized(("jobs",), params, "limit", self.page_size)
+        size = self._capped(kind, self.page_size)
+        answer, body = await self._get_sized(("jobs",), params, "limit", size)
         reader = RecordReader("/jobs", None)
         for row in answers.records_of(body, "jobs", reader.endpoint):
             reader.read(row, lambda record: _observe_row(record, answer, has_configs), "job_id")
@@ -151,9 +155,6 @@ class ReductoApi(ProviderApi):
             reply.size += len(answer.body)
         with answers.kept_whole(answer):
             reply.document = answers.document_of(reading)
-        pages = reply.document.count("pages") if reply.document is not None else 0
-        if observed.page_count is None and pages:
-            observed.page_count = pages
         return reply
 
     async def _read_valued(

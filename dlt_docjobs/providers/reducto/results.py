@@ -40,6 +40,7 @@ from dlt_docjobs.model import exact_json
 from dlt_docjobs.model.values import to_confidence, to_int
 from dlt_docjobs.providers.reducto import PROVIDER
 from dlt_docjobs.results.boxes import boxes_of
+from dlt_docjobs.results.cells import table_cells
 from dlt_docjobs.results.columns import (
     Columns,
     batch,
@@ -49,6 +50,7 @@ from dlt_docjobs.results.columns import (
     image_urls,
     mean,
     metadata,
+    no_rows,
     segments_batch,
     spread,
     transposed,
@@ -88,6 +90,7 @@ _DEEPEST: Final = 4
 # what summing a left edge and a width makes of 1
 _ROUNDING: Final = 1e-3
 _HTML: Final = re.compile(r"\s*<table", re.IGNORECASE)
+_JSON: Final = re.compile(r"\s*\[\s*\[")
 _MARKDOWN: Final = re.compile(r"\s*\||[^\n]*\|[^\n]*\n\s*:?-+:?\s*\|")
 _type_of = PROVIDER.vocabulary.segment_type
 
@@ -139,11 +142,16 @@ _split: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def read_answer(
-    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+    body: bytes,
+    decode: Callable[[], Any],
+    *,
+    include_content: bool,
+    include_ocr: bool,
+    include_table_cells: bool = False,
 ) -> Reading:
     """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
     left = Leftovers(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
-    document = partial(_document, left, include_ocr)
+    document = partial(_document, left, include_ocr, include_table_cells)
     try:
         return _read_parts(body, document, [])
     except NOT_AS_DOCUMENTED:
@@ -190,6 +198,7 @@ def _is_object(part: msgspec.Raw) -> bool:
 def _document(
     left: Leftovers,
     include_ocr: bool,
+    with_cells: bool,
     around: list[dict[str, Any]],
     found: Found,
     rest: dict[str, Any],
@@ -255,6 +264,7 @@ def _document(
             left, columns, sent["bbox"], (unit, unit), sent["kept"], others, extent=True
         ),
         "segment_ocr": elements,
+        "table_cells": _cells(left, columns) if with_cells else no_rows("table_cells"),
     }
     return Document(tables, failed_page_count=0)
 
@@ -303,6 +313,23 @@ def _forms(kind: str, content: str | None) -> tuple[str | None, str | None]:
     if _HTML.match(content):
         return None, content
     return (content, None) if _MARKDOWN.match(content) else (None, None)
+
+
+def _cells(left: Leftovers, columns: Columns) -> pa.RecordBatch:
+    """The cells of tables, of those in JSON as well."""
+    pairs = zip(columns["segment_type"], columns["content"], strict=True)
+    rows = [_rows_in(text) if kind == "table" else None for kind, text in pairs]
+    return table_cells(left, columns, rows=rows)
+
+
+def _rows_in(content: str | None) -> Any:
+    """The rows of a table whose content is JSON."""
+    if content is None or not _JSON.match(content):
+        return None
+    try:
+        return exact_json.decode_leniently(content.encode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _graded(sent: Any) -> tuple[float | None, Any]:

@@ -110,9 +110,6 @@ class UnsiloedApi(ProviderApi):
             # no chunks are a result, if the answer says that there are none
             reading = self._read_value({**reading.rest, "chunks": []})
         reply.document = answers.document_of(reading)
-        pages = reply.document.count("pages") if reply.document is not None else 0
-        if observed.page_count is None and pages:
-            observed.page_count = pages
         return reply
 
     async def check(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dlt_docjobs.model.vocabulary import CANCELLED
-from dlt_docjobs.providers.probing import NotShown, Probe, Question
+from dlt_docjobs.providers.probing import NotShown, Probe, Question, form_of_error
 
 
 async def _without_chunks(probe: Probe) -> str:
@@ -36,8 +36,35 @@ async def _cancelled(probe: Probe) -> str:
     return f"{dated} of {len(jobs)} cancelled jobs say when they ended"
 
 
+async def _without_urls(probe: Probe) -> str:
+    answer = await probe.answer(await probe.one("parse", "succeeded"))
+    found = [key for key in ("pdf_url", "file_url", "output_file_url") if answer.fields().get(key)]
+    return f"{len(found)} of 3 come nevertheless" if found else "none comes"
+
+
+async def _other_path(probe: Probe) -> str:
+    job = await probe.one("parse", "any")
+    answer = await probe.get(("classify", job.job_id))
+    if answer.status == 200:
+        return "it is answered there, too"
+    return form_of_error(answer, probe.provider.error_keys)
+
+
+async def _part_names(probe: Probe) -> str:
+    reply, _ = await probe.result("split")
+    result = reply.extraction.result if reply.extraction is not None else None
+    files = result.get("files") if isinstance(result, dict) else None
+    names = [one.get("name") for one in files if isinstance(one, dict)] if files else []
+    if len(names) < 2:
+        raise NotShown("the split that was asked for has less than two parts")
+    return f"{len(set(map(str, names)))} names for {len(names)} parts"
+
+
 QUESTIONS: Final = (
     Question("without-chunks", "Is `include_chunks=false` heeded?", _without_chunks, 1),
     Question("output-key", "Where does `output_file=true` put the URL?", _output_key, 1),
+    Question("without-urls", "Do URLs come where none is asked for?", _without_urls, 0),
+    Question("other-path", "How is a parse job answered at `/classify`?", _other_path, 1),
+    Question("part-names", "Do the parts of a split have names of their own?", _part_names, 0),
     Question("cancelled", "Does a cancelled job say when it ended?", _cancelled, 0),
 )

@@ -29,6 +29,7 @@ import pyarrow as pa
 
 from dlt_docjobs.model.values import to_int
 from dlt_docjobs.providers.unsiloed import PROVIDER
+from dlt_docjobs.results.cells import table_cells
 from dlt_docjobs.results.columns import (
     Columns,
     batch,
@@ -135,15 +136,23 @@ _type_of = PROVIDER.vocabulary.segment_type
 
 
 def read_answer(
-    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+    body: bytes,
+    decode: Callable[[], Any],
+    *,
+    include_content: bool,
+    include_ocr: bool,
+    include_table_cells: bool = False,
 ) -> Reading:
     """Reads an answer; see `dlt_docjobs.results.reading.ReadAnswer`."""
     left = Leftovers(include_content=include_content, keep=KEEP, content_keys=CONTENT_KEYS)
     objects = {"chunks": _WITH_OCR if include_ocr else _WITH_COUNTS}
-    return read(body, decode, objects, RESULT_KEYS, partial(_document, left, include_ocr))
+    document = partial(_document, left, include_ocr, include_table_cells)
+    return read(body, decode, objects, RESULT_KEYS, document)
 
 
-def _document(left: Leftovers, include_ocr: bool, found: Found, rest: dict[str, Any]) -> Document:
+def _document(
+    left: Leftovers, include_ocr: bool, with_cells: bool, found: Found, rest: dict[str, Any]
+) -> Document:
     chunks = transposed(filter(None, found["chunks"] or ()), _Chunk)
     lengths = [len(segments or ()) for segments in chunks["segments"]]
     sent = transposed(chain.from_iterable(filter(None, chunks["segments"])), _Segment)
@@ -208,6 +217,7 @@ def _document(left: Leftovers, include_ocr: bool, found: Found, rest: dict[str, 
         "chunks": batch(left, "chunks", len(lengths), chunk_columns),
         "segments": segments_batch(left, columns, boxes, sizes, kept, others, extent=True),
         "segment_ocr": elements,
+        "table_cells": table_cells(left, columns) if with_cells else no_rows("table_cells"),
     }
     return Document(tables, failed_page_count=0)
 

@@ -8,9 +8,10 @@ from itertools import repeat
 from typing import Any, Final
 
 from acme_docjobs import PROVIDER
+from dlt_docjobs.results.cells import table_cells
 from dlt_docjobs.results.columns import (
-    batch,
     chunk_contents,
+    no_rows,
     page_chunks,
     segments_batch,
     spread,
@@ -59,7 +60,12 @@ _PAGES: Final = Objects(_Page, "pages")
 
 
 def read_answer(
-    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+    body: bytes,
+    decode: Callable[[], Any],
+    *,
+    include_content: bool,
+    include_ocr: bool,
+    include_table_cells: bool = False,
 ) -> Reading:
     """Splits an answer into what it says of the job and the rows of its result."""
     left = Leftovers(
@@ -67,10 +73,11 @@ def read_answer(
         keep=frozenset({"id", "kind"}),
         content_keys=frozenset({"text", "elements"}),
     )
-    return read(body, decode, {"pages": _PAGES}, {"pages"}, partial(_document, left))
+    document = partial(_document, left, include_table_cells)
+    return read(body, decode, {"pages": _PAGES}, {"pages"}, document)
 
 
-def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
+def _document(left: Leftovers, with_cells: bool, found: Found, rest: dict[str, Any]) -> Document:
     numbered = number_pages(found["pages"] or (), lambda page: page.number)
     pages = Pages()
     elements: list[_Element] = []
@@ -105,6 +112,7 @@ def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
         "pages": pages.batch(left),
         "chunks": page_chunks(left, numbers, contents, counts),
         "segments": segments_batch(left, columns, boxes, sizes, kept, {}, extent=False),
-        "segment_ocr": batch(left, "segment_ocr", 0, {}),
+        "segment_ocr": no_rows("segment_ocr"),
+        "table_cells": table_cells(left, columns) if with_cells else no_rows("table_cells"),
     }
     return Document(tables, failed_page_count=0)

@@ -19,8 +19,9 @@ from dlt_docjobs.providers.protocol import (
     ListRange,
     ProviderApi,
 )
+from dlt_docjobs.results.cells import table_cells
 from dlt_docjobs.results.columns import (
-    batch,
+    no_rows,
     page_chunks,
     segments_batch,
     transposed,
@@ -52,15 +53,21 @@ class _Job(envelopes.Envelope):
 
 
 def read_answer(
-    body: bytes, decode: Callable[[], Any], *, include_content: bool, include_ocr: bool
+    body: bytes,
+    decode: Callable[[], Any],
+    *,
+    include_content: bool,
+    include_ocr: bool,
+    include_table_cells: bool = False,
 ) -> Reading:
     """An answer's rest, and its pages as rows."""
     keep, content = frozenset({"type"}), frozenset({"text"})
     left = Leftovers(include_content=include_content, keep=keep, content_keys=content)
-    return read(body, decode, {"pages": _PAGES}, {"pages"}, partial(_document, left))
+    document = partial(_document, left, include_table_cells)
+    return read(body, decode, {"pages": _PAGES}, {"pages"}, document)
 
 
-def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
+def _document(left: Leftovers, with_cells: bool, found: Found, rest: dict[str, Any]) -> Document:
     numbered = number_pages(found["pages"] or (), lambda page: None)
     pages = Pages()
     for number, _ in numbered:
@@ -80,7 +87,8 @@ def _document(left: Leftovers, found: Found, rest: dict[str, Any]) -> Document:
         "pages": pages.batch(left),
         "chunks": page_chunks(left, numbers, sent["text"], [1] * count),
         "segments": segments_batch(left, columns, boxes, sizes, kept, {}, extent=False),
-        "segment_ocr": batch(left, "segment_ocr", 0, {}),
+        "segment_ocr": no_rows("segment_ocr"),
+        "table_cells": table_cells(left, columns) if with_cells else no_rows("table_cells"),
     }
     return Document(tables, failed_page_count=0)
 
