@@ -7,13 +7,14 @@ drawing stays the same. Widths are those of the container, but for what a chart 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final
 
 import altair as alt
 
 from dlt_docjobs.report import words
+from dlt_docjobs.report.drawing import LOW_HEIGHT, Chart, chart_of, color_of, day_axis, spec_of
+from dlt_docjobs.report.durations import duration_charts
 from dlt_docjobs.report.facts import Facts, Row
 
 _STATUSES: Final = (
@@ -28,26 +29,7 @@ _STATUSES: Final = (
 )
 _STAYS: Final = "still there"
 _LEVELS: Final = ("low", "medium", "high")
-_PHASES: Final = {"queued": "queue", "running": "run"}
 _LOW: Final = 0.5
-# a log scale has no 0; below a tenth of a second nobody cares
-_SHORTEST: Final = 0.1
-# seconds, minutes, hours, days: few where the times differ much, more where they lie together
-_FAR_TICKS: Final = (0.1, 1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800)
-_NEAR_TICKS: Final = (
-    *(0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1_800),
-    *(3_600, 10_800, 21_600, 43_200, 86_400, 259_200, 604_800),
-)
-_FAR: Final = 1_000
-_DURATION_LABEL: Final = (
-    "datum.value < 60 ? datum.value + ' s' : datum.value < 3600 ? datum.value / 60 + ' min' : "
-    "datum.value < 86400 ? datum.value / 3600 + ' h' : datum.value / 86400 + ' d'"
-)
-_HEIGHT: Final = 220
-_LOW_HEIGHT: Final = 130
-# as many as a phone has room for
-_MOST_DAY_LABELS: Final = 6
-_MOST_DAYS_WITH_POINTS: Final = 45
 
 CONFIG: Final[dict[str, Any]] = {
     "background": None,
@@ -75,38 +57,11 @@ CONFIG: Final[dict[str, Any]] = {
 """What all charts share; handed to Vega-Embed once."""
 
 
-@dataclass(frozen=True)
-class Chart:
-    """One chart with all that stands around it.
-
-    Attributes:
-        id: Unique on the page.
-        title: Its heading.
-        summary: What it shows, in words: the text alternative.
-        note: How to read it; may be empty.
-        spec: The Vega-Lite specification; None where there is nothing to draw.
-        head: Column titles of the same data as a table.
-        rows: Its rows; numbers are numbers.
-        is_tall: Whether it stands beside all others of its part.
-        providers: Whose colours it shows: the legend, which stands outside the drawing.
-    """
-
-    id: str
-    title: str
-    summary: str
-    note: str = ""
-    spec: dict[str, Any] | None = None
-    head: Sequence[str] = ()
-    rows: Sequence[Sequence[Any]] = ()
-    is_tall: bool = False
-    providers: Sequence[str] = ()
-
-
 def all_charts(facts: Facts) -> dict[str, list[Chart]]:
     """Every chart by the part of the page that it belongs to."""
     return {
         "days": [_jobs_by_day(facts), _failures_by_day(facts)],
-        "durations": [_durations(facts, "queued"), _durations(facts, "running")],
+        "durations": duration_charts(facts),
         "flow": [_flow(facts)],
         "segments": [_mix(facts), *_confidence(facts)],
     }
@@ -142,10 +97,10 @@ def _daily(facts: Facts, figure: str, title: str, what: str) -> Chart:
         for row in rows
     ]
     chart = (
-        _chart(data)
+        chart_of(data)
         .mark_bar(cornerRadiusEnd=1)
         .encode(
-            x=_day_axis(facts, binned=True),
+            x=day_axis(facts.days),
             y=alt.Y(f"{figure}:Q", stack=True, axis=_count_axis(by_day.values())),
             color=_provider_color(rows),
             tooltip=[
@@ -160,122 +115,13 @@ def _daily(facts: Facts, figure: str, title: str, what: str) -> Chart:
         title,
         f"{what} from {words.day(facts.days[0])} to {words.day(facts.days[1])}; the most, "
         f"{by_day[worst]:,}, on {words.day(worst)}.",
-        spec=_spec(chart),
+        spec=spec_of(chart),
         head=("Day", "Provider", figure.capitalize()),
         rows=[
             (words.day(row["day"]), words.provider(row["provider"]), row[figure]) for row in rows
         ],
         providers=_ids(rows),
     )
-
-
-def _durations(facts: Facts, phase: str) -> Chart:
-    name = _PHASES[phase]
-    title = f"{name.capitalize()} time by day"
-    id_ = f"{phase}-by-day"
-    rows = [row for row in facts.durations if row["phase"] == phase]
-    if not rows:
-        return Chart(id_, title, f"No {name} time is known well enough in these days.")
-    data = [
-        {
-            "day": row["day"].isoformat(),
-            "provider": words.provider(row["provider"]),
-            "percentile": percentile,
-            "seconds": max(row[percentile], _SHORTEST),
-            "shown": words.duration(row[percentile]),
-            "jobs": row["jobs"],
-        }
-        for row in rows
-        for percentile in ("p50", "p95")
-    ]
-    x = _day_axis(facts)
-    ticks = _ticks(row["seconds"] for row in data)
-    longest = max(rows, key=lambda row: row["p95"])
-    # a month of days has room for its points, a year has not
-    is_dense = len({row["day"] for row in data}) > _MOST_DAYS_WITH_POINTS
-    point = alt.OverlayMarkDef(size=6 if is_dense else 28, filled=True, strokeWidth=0)
-    chart = (
-        _chart(data)
-        .mark_line(point=point, strokeWidth=1.25 if is_dense else 2)
-        .encode(
-            x=x,
-            y=alt.Y(
-                "seconds:Q",
-                scale=alt.Scale(type="log", domain=[ticks[0], max(ticks[-1], longest["p95"])]),
-                axis=alt.Axis(values=ticks, labelExpr=_DURATION_LABEL),
-            ),
-            color=_provider_color(rows),
-            strokeDash=alt.StrokeDash(
-                "percentile:N",
-                scale=alt.Scale(domain=["p50", "p95"], range=[[1, 0], [5, 4]]),
-                legend=None,
-            ),
-            tooltip=[
-                alt.Tooltip("day:T", format="%Y-%m-%d", title="day"),
-                alt.Tooltip("provider:N", title="provider"),
-                alt.Tooltip("percentile:N", title="percentile"),
-                alt.Tooltip("shown:N", title=f"{name} time"),
-                alt.Tooltip("jobs:Q", format=",", title="jobs measured"),
-            ],
-        )
-    )
-    return Chart(
-        id_,
-        title,
-        f"Median and 95th percentile of {name} time. The longest p95, "
-        f"{words.duration(longest['p95'])}, is {words.provider(longest['provider'])}'s of "
-        f"{words.day(longest['day'])}.",
-        "Solid: the median (p50); dashed: the 95th percentile (p95). Logarithmic scale; only times "
-        "that are known to within an hour, or to within themselves.",
-        _spec(chart),
-        ("Day", "Provider", "Jobs measured", "p50", "p95"),
-        [
-            (
-                words.day(row["day"]),
-                words.provider(row["provider"]),
-                row["jobs"],
-                words.duration(row["p50"]),
-                words.duration(row["p95"]),
-            )
-            for row in rows
-        ],
-        providers=_ids(rows),
-    )
-
-
-def _day_axis(facts: Facts, binned: bool = False) -> alt.X:
-    """The axis of days; `binned` for bars, each as wide as its day."""
-    assert facts.days is not None
-    first, last = facts.days
-    step = (last - first).days // _MOST_DAY_LABELS + 1
-    labelled = [last - timedelta(days=back) for back in range(0, (last - first).days + 1, step)]
-    ends = (first, last + timedelta(days=1)) if binned else (first, last)
-    return alt.X(
-        "utcyearmonthdate(day):T" if binned else "day:T",
-        scale=alt.Scale(type="utc", domain=[_midnight(day) for day in ends]),
-        axis=alt.Axis(
-            format="%-d %b",
-            grid=False,
-            labelOverlap=True,
-            # beneath the middle of the bar
-            values=[_midnight(day, hours=12 if binned else 0) for day in reversed(labelled)],
-        ),
-    )
-
-
-def _midnight(day: date, hours: int = 0) -> alt.DateTime:
-    return alt.DateTime(year=day.year, month=day.month, date=day.day, hours=hours, utc=True)
-
-
-def _ticks(values: Iterable[float]) -> list[float]:
-    """The ticks from the one below the values to the one above: the scale ends where labels do."""
-    found = list(values)
-    low, high = min(found), max(found)
-    every = _FAR_TICKS if high > _FAR * low else _NEAR_TICKS
-    first = max((place for place, tick in enumerate(every) if tick <= low), default=0)
-    last = next((place for place, tick in enumerate(every) if tick >= high), len(every) - 1)
-    # where all are the same, a tick beside them
-    return list(every[min(first, len(every) - 2) : max(last, first + 1) + 1])
 
 
 # -- how jobs go --------------------------------------------------------------------------------
@@ -297,7 +143,7 @@ def _flow(facts: Facts) -> Chart:
     sources = [status for status in _STATUSES if any(row["from"] == status for row in data)]
     targets = [status for status in _STATUSES if any(row["to"] == status for row in data)]
     targets.append(_STAYS)
-    base = _chart(data).encode(
+    base = chart_of(data).encode(
         x=alt.X(
             "to:N",
             sort=targets,
@@ -342,7 +188,7 @@ def _flow(facts: Facts) -> Chart:
         summary,
         "A row is the status that was left, a column the one that followed. What passed between "
         "two looks is not in it.",
-        _spec(alt.layer(cells, numbers), height=44 * len(sources)),
+        spec_of(alt.layer(cells, numbers), height=44 * len(sources)),
         ("From", "To", "Times"),
         [(row["from"], row["to"], row["stays"]) for row in data],
     )
@@ -371,7 +217,7 @@ def _mix(facts: Facts) -> Chart:
     types = sorted(by_type, key=lambda name: (-by_type[name], name))
     providers = [words.provider(name) for name in _ids(facts.segment_mix)]
     chart = (
-        _chart(data)
+        chart_of(data)
         .mark_bar(cornerRadiusEnd=1)
         .encode(
             x=alt.X(
@@ -402,7 +248,7 @@ def _mix(facts: Facts) -> Chart:
         f"{words.percent(by_type[types[0]], total)}.",
         "Share of each provider's own segments.",
         # thinner bars for many providers, not a chart that a page of paper can't hold
-        _spec(chart, height=len(types) * (11 * min(len(providers), 3) + 13)),
+        spec_of(chart, height=len(types) * (11 * min(len(providers), 3) + 13)),
         ("Type", "Provider", "Segments", "Share"),
         [
             (
@@ -448,8 +294,8 @@ def _confidence_steps(provider: str, rows: list[Row], total: int) -> Chart:
         for start, count in sorted(steps.items())
     ]
     bars = (
-        _chart(data)
-        .mark_bar(color=_color(provider), stroke="var(--card)", strokeWidth=1)
+        chart_of(data)
+        .mark_bar(color=color_of(provider), stroke="var(--card)", strokeWidth=1)
         .encode(
             x=alt.X(
                 "from:Q",
@@ -466,7 +312,7 @@ def _confidence_steps(provider: str, rows: list[Row], total: int) -> Chart:
             ],
         )
     )
-    limit = _chart([{"limit": _LOW}]).mark_rule(strokeDash=[4, 4]).encode(x=alt.X("limit:Q"))
+    limit = chart_of([{"limit": _LOW}]).mark_rule(strokeDash=[4, 4]).encode(x=alt.X("limit:Q"))
     scored = sum(steps.values())
     low = sum(count for start, count in steps.items() if start < _LOW)
     return _of_confidence(
@@ -474,7 +320,7 @@ def _confidence_steps(provider: str, rows: list[Row], total: int) -> Chart:
         f"{words.count(low, 'segment')} of {scored:,} below {_LOW}, the dashed line "
         f"({words.percent(low, scored)}).",
         total - scored,
-        _spec(alt.layer(bars, limit), _LOW_HEIGHT),
+        spec_of(alt.layer(bars, limit), LOW_HEIGHT),
         ("Confidence from", "To", "Segments"),
         [(f"{row['from']:.2f}", f"{row['to']:.2f}", row["segments"]) for row in data],
     )
@@ -488,8 +334,8 @@ def _confidence_levels(provider: str, rows: list[Row], total: int) -> Chart:
     names = [*(name for name in _LEVELS), *sorted(set(levels) - set(_LEVELS))]
     data = [{"level": name, "segments": levels.get(name, 0)} for name in names]
     chart = (
-        _chart(data)
-        .mark_bar(color=_color(provider), cornerRadiusEnd=1)
+        chart_of(data)
+        .mark_bar(color=color_of(provider), cornerRadiusEnd=1)
         .encode(
             x=alt.X(
                 "level:N",
@@ -510,7 +356,7 @@ def _confidence_levels(provider: str, rows: list[Row], total: int) -> Chart:
         provider,
         f"{words.count(low, 'segment')} of {rated:,} rated low ({words.percent(low, rated)}).",
         total - rated,
-        _spec(chart, _LOW_HEIGHT),
+        spec_of(chart, LOW_HEIGHT),
         ("Confidence", "Segments"),
         [(row["level"], row["segments"]) for row in data],
     )
@@ -537,17 +383,12 @@ def _ids(rows: Iterable[Row]) -> list[str]:
     return sorted({row["provider"] for row in rows})
 
 
-def _color(provider: str) -> str:
-    """The style sheet's colour of a provider."""
-    return f"var(--{words.series(provider)})"
-
-
 def _provider_color(rows: Iterable[Row]) -> alt.Color:
     ids = _ids(rows)
     return alt.Color(
         "provider:N",
         scale=alt.Scale(
-            domain=[words.provider(name) for name in ids], range=[_color(name) for name in ids]
+            domain=[words.provider(name) for name in ids], range=[color_of(name) for name in ids]
         ),
         legend=None,
     )
@@ -562,20 +403,3 @@ def _count_axis(values: Iterable[int], ticks: int = 5) -> alt.Axis:
         tickCount=min(ticks, most),
         tickMinStep=1,
     )
-
-
-def _chart(rows: list[Row]) -> alt.Chart:
-    return alt.Chart(alt.InlineData(values=rows))
-
-
-def _spec(chart: Any, height: int = _HEIGHT) -> dict[str, Any]:
-    sized = chart.properties(
-        width="container",
-        height=height,
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
-    )
-    # Altair's own theme is for notebooks
-    spec: dict[str, Any] = sized.to_dict()
-    spec.pop("config", None)
-    spec.pop("$schema", None)
-    return spec

@@ -43,9 +43,11 @@ class Facts:
         first_day: The day of the oldest job; None without any.
         jobs_without_day: Jobs whose creation is not known: in no chart by day.
         outcomes: A row a provider: how its jobs stand.
-        total_duration: `jobs`, `p50` and `p95` of the time from creation to end, in seconds.
+        total_duration: Percentiles of the time from creation to end, in seconds: `jobs` that have
+            ended, how many of these are `measured`, and for `p50` and `p95` the figure and the
+            bounds, `…_min` and `…_max`, null as in the view `job_daily`.
         by_day: Jobs and failures by day and provider.
-        durations: Percentiles of the phases `queued` and `running` by day and provider.
+        durations: The same of the phases `queued` and `running`, by day and provider.
         flow: How often each status followed each other one; `next_status` null: still in it.
         segment_mix: Segments by provider and type.
         confidence: Segments by provider and step, or level, of confidence.
@@ -132,9 +134,9 @@ def read_facts(
         first_day=first,
         jobs_without_day=found["jobs_without_day"] or 0,
         outcomes=_in_order(ask.all(questions.OUTCOMES)),
-        total_duration=ask.one(questions.TOTAL_DURATION),
+        total_duration=_total(ask.all(questions.TOTAL_DURATION)),
         by_day=ask.all(questions.BY_DAY),
-        durations=ask.all(questions.DURATIONS_BY_DAY),
+        durations=[_proven(row) for row in ask.all(questions.DURATIONS_BY_DAY)],
         flow=ask.all(questions.FLOW),
         segment_mix=ask.all(questions.SEGMENT_MIX),
         confidence=_in_order(ask.all(questions.CONFIDENCE)),
@@ -179,6 +181,27 @@ class _Asker:
 
     def _path(self, name: str) -> Sequence[str]:
         return self._client.make_qualified_table_name_path(name, quote=False)
+
+
+def _total(rows: list[Row]) -> Row:
+    """The only row of an answer about all jobs; one without figures where no job has ended."""
+    if rows:
+        return _proven(rows[0])
+    ends = ("", "_min", "_max")
+    nothing = {f"{name}{end}": None for name in ("p50", "p95") for end in ends}
+    return {"jobs": 0, "measured": 0, **nothing}
+
+
+def _proven(row: Row) -> Row:
+    """Percentiles without what nothing bounds, and without figures that can't speak for all."""
+    for name in ("p50", "p95"):
+        if row.pop(f"{name}_unbounded"):
+            row[f"{name}_max"] = None
+        figure, low, high = (row[f"{name}{end}"] for end in ("", "_min", "_max"))
+        is_few = 2 * row["measured"] < row["jobs"]
+        if figure is not None and (is_few or figure < low or (high is not None and figure > high)):
+            row[name] = None
+    return row
 
 
 def _in_order(rows: list[Row]) -> list[Row]:

@@ -2,11 +2,12 @@
 
 Everything is counted there, so that what comes back does not grow with the number of segments.
 `{since}` is the first day that is shown by day, `{limit}` the longest table. Percentiles are made
-as in the view `job_daily`, from sums that every warehouse has, over the durations that it takes.
+as in the view `job_daily`, from sums that every warehouse has, over the same jobs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 OUTCOMES: Final = """
@@ -23,23 +24,6 @@ SELECT
 FROM job_timeline
 GROUP BY provider
 ORDER BY provider
-"""
-
-TOTAL_DURATION: Final = """
-WITH placed AS (
-  SELECT
-    total_seconds AS seconds,
-    row_number() OVER (ORDER BY total_seconds) - 1 AS place,
-    count(*) OVER () - 1 AS last_place
-  FROM job_timeline
-  WHERE total_seconds IS NOT NULL
-    AND total_seconds_uncertainty <= greatest(3600.0, total_seconds)
-)
-SELECT
-  count(*) AS jobs,
-  sum(seconds * greatest(0.0, 1.0 - abs(place - 0.5 * last_place))) AS p50,
-  sum(seconds * greatest(0.0, 1.0 - abs(place - 0.95 * last_place))) AS p95
-FROM placed
 """
 
 DAYS: Final = """
@@ -62,48 +46,107 @@ GROUP BY day, provider
 ORDER BY day, provider
 """
 
-DURATIONS_BY_DAY: Final = """
+# as in the view job_daily: percentiles of the durations known well enough, and of the shortest and
+# the longest possible of all jobs that have ended. `{keys}` is what a row is of
+_DURATIONS: Final = """
 WITH phases AS (
+  {phases}
+),
+lengths AS (
   SELECT
-    CAST(created_at AT TIME ZONE 'UTC' AS DATE) AS day,
-    provider,
-    'queued' AS phase,
-    queued_seconds AS seconds
-  FROM job_timeline
-  WHERE queued_seconds IS NOT NULL
-    AND queued_seconds_uncertainty <= greatest(3600.0, queued_seconds)
-  UNION ALL
+    CAST(t.created_at AT TIME ZONE 'UTC' AS DATE) AS day,
+    t.provider,
+    p.phase,
+    CASE p.phase
+      WHEN 'queued' THEN t.queued_seconds
+      WHEN 'running' THEN t.running_seconds
+      ELSE t.total_seconds
+    END AS seconds,
+    CASE p.phase
+      WHEN 'queued' THEN t.queued_seconds_uncertainty
+      WHEN 'running' THEN t.running_seconds_uncertainty
+      ELSE t.total_seconds_uncertainty
+    END AS doubt,
+    CASE p.phase
+      WHEN 'queued' THEN coalesce(t.queued_seconds_min, 0.0)
+      WHEN 'running' THEN coalesce(t.running_seconds_min, 0.0)
+      ELSE coalesce(t.total_seconds_min, 0.0)
+    END AS shortest,
+    CASE p.phase
+      WHEN 'queued' THEN t.queued_seconds_max
+      WHEN 'running' THEN t.running_seconds_max
+      ELSE t.total_seconds_max
+    END AS longest
+  FROM job_timeline AS t
+  CROSS JOIN phases AS p
+  WHERE NOT t.is_open AND (p.phase <> 'running' OR t.has_run)
+),
+measured AS (
   SELECT
-    CAST(created_at AT TIME ZONE 'UTC' AS DATE) AS day,
-    provider,
-    'running' AS phase,
-    running_seconds AS seconds
-  FROM job_timeline
-  WHERE running_seconds IS NOT NULL
-    AND running_seconds_uncertainty <= greatest(3600.0, running_seconds)
+    *,
+    CASE WHEN doubt <= greatest(3600.0, seconds) THEN seconds END AS figure
+  FROM lengths
+  WHERE {which}
 ),
 placed AS (
   SELECT
-    day,
-    provider,
-    phase,
-    seconds,
-    row_number() OVER (PARTITION BY day, provider, phase ORDER BY seconds) - 1 AS place,
-    count(*) OVER (PARTITION BY day, provider, phase) - 1 AS last_place
-  FROM phases
-  WHERE day >= CAST('{since}' AS DATE)
+    *,
+    100 * (
+      row_number() OVER (
+        PARTITION BY {keys} ORDER BY CASE WHEN figure IS NULL THEN 1 ELSE 0 END, figure
+      ) - 1
+    ) AS figure_place,
+    100 * (row_number() OVER (PARTITION BY {keys} ORDER BY shortest) - 1) AS shortest_place,
+    100 * (
+      row_number() OVER (
+        PARTITION BY {keys} ORDER BY CASE WHEN longest IS NULL THEN 1 ELSE 0 END, longest
+      ) - 1
+    ) AS longest_place,
+    count(figure) OVER (PARTITION BY {keys}) - 1 AS last_figure,
+    count(*) OVER (PARTITION BY {keys}) - 1 AS last_job
+  FROM measured
 )
 SELECT
-  day,
-  provider,
-  phase,
+  {keys},
   count(*) AS jobs,
-  sum(seconds * greatest(0.0, 1.0 - abs(place - 0.5 * last_place))) AS p50,
-  sum(seconds * greatest(0.0, 1.0 - abs(place - 0.95 * last_place))) AS p95
+  count(figure) AS measured,
+  {percentiles}
 FROM placed
-GROUP BY day, provider, phase
-ORDER BY day, provider, phase
+GROUP BY {keys}
+ORDER BY {keys}
 """
+
+_PERCENTILE: Final = """sum(
+    figure * greatest(0, 100 - abs(figure_place - {q} * last_figure))
+  ) / 100.0 AS p{q},
+  sum(
+    shortest * greatest(0, 100 - abs(shortest_place - {q} * last_job))
+  ) / 100.0 AS p{q}_min,
+  sum(
+    longest * greatest(0, 100 - abs(longest_place - {q} * last_job))
+  ) / 100.0 AS p{q}_max,
+  count(
+    CASE WHEN longest IS NULL AND abs(longest_place - {q} * last_job) < 100 THEN 1 END
+  ) AS p{q}_unbounded"""
+
+
+def _durations(phases: Sequence[str], keys: str, which: str) -> str:
+    # {since} is left to be filled in
+    sql = _DURATIONS.replace(
+        "{phases}",
+        " UNION ALL ".join(f"SELECT CAST('{one}' AS VARCHAR) AS phase" for one in phases),
+    )
+    sql = sql.replace("{keys}", keys).replace("{which}", which)
+    return sql.replace(
+        "{percentiles}", ",\n  ".join(_PERCENTILE.replace("{q}", q) for q in ("50", "95"))
+    )
+
+
+TOTAL_DURATION: Final = _durations(("total",), "phase", "1 = 1")
+
+DURATIONS_BY_DAY: Final = _durations(
+    ("queued", "running"), "day, provider, phase", "day >= CAST('{since}' AS DATE)"
+)
 
 FLOW: Final = """
 SELECT
@@ -264,8 +307,6 @@ SELECT
   last_run_ok,
   last_run_error,
   last_ok_run_at,
-  seconds_since_last_run,
-  seconds_since_last_ok_run,
   listed_until,
   jobs,
   open_jobs,

@@ -61,6 +61,16 @@ def duration(seconds: float | None) -> str:
     return f"{sign}{_short(seconds)} s"
 
 
+def between(least: float | None, most: float | None) -> str:
+    """`2 s to 3 h`, `2 s or more`: between which durations something lies."""
+    if least is None:
+        return NONE
+    if most is None:
+        return f"{duration(least)} or more"
+    low, high = duration(least), duration(most)
+    return low if low == high else f"{low} to {high}"
+
+
 def _short(value: float) -> str:
     return f"{value:.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
 

@@ -1,10 +1,14 @@
-"""How the charts are scaled."""
+"""How the charts of durations are scaled, and what they do not claim."""
 
 from __future__ import annotations
 
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from dlt_docjobs.report import charts
+from dlt_docjobs.report import durations
 
 
 @pytest.mark.parametrize(
@@ -26,4 +30,55 @@ from dlt_docjobs.report import charts
 def test_a_scale_of_durations_ends_where_labels_do(
     seconds: list[float], ticks: list[float]
 ) -> None:
-    assert charts._ticks(seconds) == ticks
+    assert durations._ticks(seconds) == ticks
+
+
+DAYS = (date(2026, 9, 1), date(2026, 9, 4))
+
+
+def row(day: int, jobs: int, measured: int, **values: Any) -> dict[str, Any]:
+    """A row of the facts: a p95 as p50, but for what is given."""
+    figures = {"p50": 20.0, "p50_min": 10.0, "p50_max": 30.0}
+    figures = {**figures, "p95": 200.0, "p95_min": 100.0, "p95_max": 300.0, **values}
+    of_day = {"day": date(2026, 9, day), "provider": "llamacloud", "phase": "queued"}
+    return {**of_day, "jobs": jobs, "measured": measured, **figures}
+
+
+def drawn(*rows: dict[str, Any]) -> durations.Chart:
+    facts: Any = SimpleNamespace(durations=list(rows), days=DAYS)
+    queued, running = durations.duration_charts(facts)
+    assert running.spec is None and "known to have run" in running.summary
+    return queued
+
+
+def values_of(chart: durations.Chart, mark: str) -> list[list[dict[str, Any]]]:
+    assert chart.spec is not None
+    layers = [layer for layer in chart.spec["layer"] if layer["mark"]["type"] == mark]
+    return [layer["data"]["values"] for layer in layers]
+
+
+def test_lines_break_at_days_without_jobs_and_bands_end_there() -> None:
+    chart = drawn(row(1, 5, 4), row(2, 5, 4), row(4, 5, 4))
+    for line in values_of(chart, "line"):
+        assert [one["seconds"] is None for one in line] == [False, False, True, False]
+    for band in values_of(chart, "bar"):
+        assert [one["begins"][8:10] for one in band] == ["01", "02", "04"]
+
+
+def test_a_band_that_nothing_bounds_reaches_the_top() -> None:
+    chart = drawn(row(1, 5, 4, p95_max=None), row(2, 5, 4))
+    pale, strong = values_of(chart, "bar")
+    assert [one["high"] for one in pale] == [300, 300]
+    assert [(one["low"], one["high"]) for one in strong] == [(10, 30), (10, 30)]
+    assert pale[0]["between"] == "1.7 min or more"
+    assert pale[0]["n"] == "4 of 5"
+    assert chart.rows[0][-3:] == ("3.3 min", "1.7 min", "–")
+
+
+def test_the_figure_of_one_job_is_neither_drawn_nor_announced() -> None:
+    chart = drawn(row(1, 1, 1, p95=9_000.0, p95_max=9_000.0), row(2, 9, 8))
+    assert "2.5 h" not in chart.summary
+    assert "The longest p95, 3.3 min, is that of 2026-09-02 (8 of 9 jobs measured)" in chart.summary
+    for line in values_of(chart, "line"):
+        assert [one["seconds"] is None for one in line] == [True, False, True, True]
+    assert "longest" not in drawn(row(1, 1, 1)).summary

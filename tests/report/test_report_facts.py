@@ -32,15 +32,20 @@ def test_every_figure_of_rows_made_by_hand(nasty: Warehouse) -> None:
     assert [unsiloed[name] for name in figures[:5]] == [1, 0, 0, 1, 0]
     assert llamacloud["jobs_without_credits"] == 3
     # 40, 50, 60 and 1 seconds
-    assert facts.total_duration["jobs"] == 4
+    total = facts.total_duration
+    assert (total["jobs"], total["measured"]) == (4, 4)
+    assert (total["p50_min"], total["p50_max"]) == (pytest.approx(20.5), pytest.approx(45))
     assert facts.total_duration["p50"] == pytest.approx(45)
     assert facts.total_duration["p95"] == pytest.approx(58.5)
     assert facts.days == (DAY, DAY)
     by_day = [(row["day"], row["provider"], row["jobs"], row["failures"]) for row in facts.by_day]
     assert by_day == [(DAY, "llamacloud", 4, 1), (DAY, "unsiloed", 1, 0)]
     queued = next(row for row in facts.durations if row["phase"] == "queued")
-    # 10, 20 and 5 seconds; the fourth job was not seen to begin running
-    assert (queued["jobs"], queued["p50"], queued["p95"]) == (3, 10, pytest.approx(19))
+    # 10 and 20 seconds; the third job was not seen to begin running, the fourth has not ended
+    assert (queued["jobs"], queued["measured"]) == (3, 2)
+    assert (queued["p50"], queued["p95"]) == (15, pytest.approx(19.5))
+    assert (queued["p50_min"], queued["p50_max"]) == (10, 20)
+    assert (queued["p95_min"], queued["p95_max"]) == (pytest.approx(19), pytest.approx(110))
     flow = {(row["status"], row["next_status"]): row["stays"] for row in facts.flow}
     assert flow[("queued", "running")] == 3
     assert flow[("queued", "cancelled")] == 1

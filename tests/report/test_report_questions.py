@@ -16,7 +16,7 @@ from dlt_docjobs.views.render import DIALECTS
 QUESTIONS = {
     name: text.replace("{limit}", "20").replace("{since}", "2026-01-31")
     for name, text in vars(questions).items()
-    if name.isupper()
+    if name.isupper() and not name.startswith("_")
 }
 # the views are not written for these, and the report is refused there; the questions would pass
 OTHERS = ("clickhouse", "tsql", "fabric", "athena", "trino", "dremio")
@@ -85,15 +85,15 @@ def test_nothing_that_a_dialect_lacks(dialect: str) -> None:
 
 def test_days_are_those_of_utc_and_windows_leave_the_order_of_nulls() -> None:
     day = {
-        "duckdb": "CAST(created_at AT TIME ZONE 'UTC' AS DATE) AS day",
-        "postgres": "CAST(created_at AT TIME ZONE 'UTC' AS DATE) AS day",
-        "snowflake": "CAST(CONVERT_TIMEZONE('UTC', created_at) AS DATE) AS day",
-        "bigquery": "DATE(created_at, 'UTC') AS day",
-        "databricks": "CAST(CONVERT_TIMEZONE('UTC', created_at) AS DATE) AS day",
-        "redshift": "CAST(created_at AT TIME ZONE 'UTC' AS DATE) AS day",
+        "duckdb": "CAST(t.created_at AT TIME ZONE 'UTC' AS DATE) AS day",
+        "postgres": "CAST(t.created_at AT TIME ZONE 'UTC' AS DATE) AS day",
+        "snowflake": "CAST(CONVERT_TIMEZONE('UTC', t.created_at) AS DATE) AS day",
+        "bigquery": "DATE(t.created_at, 'UTC') AS day",
+        "databricks": "CAST(CONVERT_TIMEZONE('UTC', t.created_at) AS DATE) AS day",
+        "redshift": "CAST(t.created_at AT TIME ZONE 'UTC' AS DATE) AS day",
     }
     assert set(day) == set(DIALECTS)
     for dialect, wanted in day.items():
         sql = rendered("DURATIONS_BY_DAY", dialect)
-        assert sql.count(wanted) == 2
+        assert sql.count(wanted) == 1
         assert "NULLS" not in "".join(re.findall(r"OVER \(.*?\)", sql, re.DOTALL))

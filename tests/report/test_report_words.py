@@ -58,3 +58,11 @@ def test_accounts() -> None:
     assert words.provider("llamacloud", "default") == "LlamaCloud"
     assert words.provider("llamacloud", "eu") == "LlamaCloud (eu)"
     assert words.provider("another") == "another"
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "said"),
+    [(2, 10_800, "2 s to 3 h"), (2, None, "2 s or more"), (60, 60.2, "1 min"), (None, None, "–")],
+)
+def test_bounds(least: float | None, most: float | None, said: str) -> None:
+    assert words.between(least, most) == said

@@ -201,7 +201,7 @@ LIVES = {
     "expired while open": [(10, 10, 10), (50, 40, 60), (60, 50, 70)],
     "expired later": [(10, 10, 10), (60, 60, 60), (70, 70, 70)],
     "strange": [(None, 10, 20), (None, None, None), (None, None, None)],
-    "strange then done": [(None, 10, 70), (None, 0, 60), (60, 50, 90)],
+    "strange then done": [(None, 10, 60), (None, 0, 50), (60, 50, 90)],
     "open": [(..., ..., ...), (None, None, None), (None, None, None)],
     "no events": [(None, None, None)] * 3,
 }

@@ -10,6 +10,9 @@
 -- - is_open: True while the last event is not terminal
 -- - is_expired: True where the provider answers 404 for the job by now
 -- - is_given_up: True where the job is open and not asked for any more
+-- - has_run: True where the job is known to have been processed: it was seen running, a timestamp
+--   proves that it ran, or it succeeded. One that failed or was cancelled without that may never
+--   have run
 -- - running_at: Best estimate of the first start of processing; null where nobody saw it
 -- - ended_at: Best estimate of the last end; null while the job is open
 -- - ended_at_earliest: It ended at or after this
@@ -108,7 +111,14 @@ bounded AS (
     CASE
       WHEN entered_at_earliest IS NOT NULL
         THEN greatest(0.0, date_diff('microsecond', entered_at_earliest, left_at_latest) / 1e6)
-    END AS longest
+    END AS longest,
+    -- how long a phase may have lasted that passed unseen: since this one was seen last
+    CASE
+      WHEN left_at_source <> 'provider' AND left_at_earliest IS NOT NULL
+        THEN greatest(0.0, date_diff('microsecond', left_at_earliest, left_at_latest) / 1e6)
+      WHEN entered_at_earliest IS NOT NULL
+        THEN greatest(0.0, date_diff('microsecond', entered_at_earliest, left_at_latest) / 1e6)
+    END AS unseen
   FROM followed
   WHERE next_phase IS NOT NULL
 ),
@@ -120,25 +130,27 @@ spent AS (
     count(*) AS stays,
     sum(CASE WHEN phase = 'queued' THEN seconds END) AS queued,
     sum(CASE WHEN phase = 'queued' THEN shortest ELSE 0.0 END) AS queued_min,
-    sum(
-      CASE WHEN phase = 'queued' THEN longest WHEN hides_queue THEN longest - shortest ELSE 0.0 END
-    ) AS queued_max,
+    sum(CASE WHEN phase = 'queued' THEN longest WHEN hides_queue THEN unseen ELSE 0.0 END)
+      AS queued_max,
     -- a sum leaves out what has no bound
-    count(CASE WHEN (phase = 'queued' OR hides_queue) AND longest IS NULL THEN 1 END)
-      AS queued_unbounded,
+    count(
+      CASE
+        WHEN phase = 'queued' AND longest IS NULL THEN 1
+        WHEN hides_queue AND unseen IS NULL THEN 1
+      END
+    ) AS queued_unbounded,
     count(CASE WHEN (phase = 'queued' AND hides_running) OR hides_queue THEN 1 END)
       AS queued_unclear,
     sum(CASE WHEN phase = 'running' THEN seconds END) AS running,
     sum(CASE WHEN phase = 'running' THEN shortest ELSE 0.0 END) AS running_min,
-    sum(
+    sum(CASE WHEN phase = 'running' THEN longest WHEN hides_running THEN unseen ELSE 0.0 END)
+      AS running_max,
+    count(
       CASE
-        WHEN phase = 'running' THEN longest
-        WHEN hides_running THEN longest - shortest
-        ELSE 0.0
+        WHEN phase = 'running' AND longest IS NULL THEN 1
+        WHEN hides_running AND unseen IS NULL THEN 1
       END
-    ) AS running_max,
-    count(CASE WHEN (phase = 'running' OR hides_running) AND longest IS NULL THEN 1 END)
-      AS running_unbounded,
+    ) AS running_unbounded,
     count(CASE WHEN hides_running THEN 1 END) AS running_unclear,
     count(CASE WHEN phase = 'ended' AND next_phase <> 'ended' THEN 1 END) AS times_reopened
   FROM bounded
@@ -187,6 +199,7 @@ seen AS (
     job_kind,
     job_id,
     count(CASE WHEN status = 'retrying' THEN 1 END) AS retries,
+    count(CASE WHEN status IN ('running', 'retrying', 'succeeded') THEN 1 END) > 0 AS has_run,
     max(sequence) = max(CASE WHEN status = 'expired' THEN sequence END) AS is_expired
   FROM job_status_history
   GROUP BY provider, job_kind, job_id
@@ -234,6 +247,7 @@ SELECT
   coalesce(e.phase <> 'ended', NOT j.is_terminal) AS is_open,
   coalesce(n.is_expired, FALSE) AS is_expired,
   coalesce(e.phase <> 'ended', NOT j.is_terminal) AND j.given_up_at IS NOT NULL AS is_given_up,
+  coalesce(n.has_run, FALSE) OR j.status IN ('running', 'retrying', 'succeeded') AS has_run,
   j.created_at,
   j.created_at_precision,
   j.created_at_earliest,
