@@ -102,7 +102,7 @@ def _summary(rows: list[Row], name: str) -> str:
     return said
 
 
-def _drawing(days: tuple[date, date], provider: str, name: str, rows: list[Row]) -> alt.LayerChart:
+def _drawing(days: tuple[date, date], provider: str, name: str, rows: list[Row]) -> Any:
     values = [
         row[f"{percentile}{end}"]
         for row in rows

@@ -54,7 +54,7 @@ def drawn(*rows: dict[str, Any]) -> durations.Chart:
 def values_of(chart: durations.Chart, mark: str) -> list[list[dict[str, Any]]]:
     assert chart.spec is not None
     layers = [layer for layer in chart.spec["layer"] if layer["mark"]["type"] == mark]
-    return [layer["data"]["values"] for layer in layers]
+    return [chart.spec["datasets"][layer["data"]["name"]] for layer in layers]
 
 
 def test_lines_break_at_days_without_jobs_and_bands_end_there() -> None:
