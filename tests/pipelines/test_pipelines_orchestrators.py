@@ -46,6 +46,35 @@ def test_airflow_reads_the_dags() -> None:
     assert {task.pool for dag in module.dags for task in dag.tasks} == {module.POOL}
 
 
+PREFECT = """
+import datetime, sys
+import prefect_flow
+
+# a retry after no time at all
+prefect_flow.load.retry_delay_seconds = [0]
+print("found", prefect_flow.sync())
+since, until = map(datetime.datetime.fromisoformat, sys.argv[1:])
+print("found", prefect_flow.load_window(since, until))
+"""
+
+
+def test_prefect_runs_both_flows_and_tries_again(scripts: Scripts) -> None:
+    pytest.importorskip("prefect", reason="prefect is not installed; `.ci/prefect` runs this")
+    end = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(days=4)
+    start = end - timedelta(days=5)
+    env = {"PREFECT_HOME": str(scripts.folder / "prefect"), "HOME": str(scripts.folder)}
+    env["SOURCES__DOCJOBS__LLAMACLOUD__MAX_RETRIES"] = "0"
+    env["DESTINATION__DUCKDB__CREDENTIALS"] = "warehouse.duckdb"
+    # the first try gets no list at all, the second all four
+    faults = scripts.emulator.faults
+    faults.error_fraction, faults.error_status, faults.budget = 1.0, 503, 4
+    said = scripts.run("-c", PREFECT, start.isoformat(), end.isoformat(), **env)
+    assert scripts.known("llamacloud") == scripts.true("llamacloud")
+    runs = scripts.rows("SELECT ok, exit_code, jobs_new FROM docjobs.sync_runs ORDER BY started_at")
+    assert [code for _, code, _ in runs] == [3, 0, 0], said
+    assert [new for *_, new in runs] == [0, len(scripts.true("llamacloud")), 0]
+
+
 def test_the_workflow_runs_a_command_that_there_is() -> None:
     text = (PIPELINES / "github_action.yml").read_text("utf-8")
     (command,) = re.findall(r"- run: docjobs (.*)$", text, re.MULTILINE)
