@@ -222,7 +222,7 @@ SELECT
   confidence_level,
   excerpt
 FROM review_queue
-ORDER BY sort_confidence, provider, job_id, segment_index
+ORDER BY rated_by, sort_confidence, severity, provider, job_id, segment_index
 LIMIT {limit}
 """
 

@@ -17,7 +17,7 @@ SELECT
   t.account,
   t.job_kind,
   t.job_id,
-  coalesce(t.document_name, p.document_name) AS document_name,
+  t.document_name,
   t.project_id,
   t.tier,
   t.provider_status,
@@ -32,10 +32,4 @@ SELECT
   t.error_message,
   count(*) OVER (PARTITION BY t.provider, t.job_kind, t.error_message) AS jobs_with_this_message
 FROM job_timeline AS t
-JOIN jobs AS j
-  ON j.provider = t.provider AND j.job_kind = t.job_kind AND j.job_id = t.job_id
-LEFT JOIN jobs AS p
-  ON p.provider = j.provider
-  AND p.job_kind = 'parse'
-  AND p.job_id = coalesce(j.parse_job_id, j.document_id)
 WHERE t.status = 'failed' AND NOT t.is_open

@@ -6,6 +6,8 @@
 -- no timestamp proves when the one turned into the other. The true duration lies between
 -- …_seconds_min and …_seconds_max even then; …_seconds_uncertainty is the width of that range.
 --
+-- - document_name: Name of the document, for an extract job that of the parse job that it reads;
+--   its hash with include_names=false
 -- - status: Canonical status as the provider last sent it; is_expired tells more
 -- - is_open: True while the last event is not terminal
 -- - is_expired: True where the provider answers 404 for the job by now
@@ -239,7 +241,7 @@ SELECT
   j.account,
   j.job_kind,
   j.job_id,
-  j.document_name,
+  coalesce(j.document_name, r.document_name) AS document_name,
   j.project_id,
   j.tier,
   j.status,
@@ -298,3 +300,7 @@ LEFT JOIN seen AS n
   ON n.provider = j.provider AND n.job_kind = j.job_kind AND n.job_id = j.job_id
 LEFT JOIN counted AS c
   ON c.provider = j.provider AND c.job_kind = j.job_kind AND c.job_id = j.job_id
+LEFT JOIN jobs AS r
+  ON r.provider = j.provider
+  AND r.job_kind = 'parse'
+  AND r.job_id = coalesce(j.parse_job_id, j.document_id)
