@@ -91,7 +91,7 @@ def day_axis(
         label = {"labelExpr": f"[{shown}, {{{found}}}[utcFormat(datum.value, '%Y%m%d')]]"}
     return alt.X(
         field,
-        scale=alt.Scale(type="utc", domain=[_midnight(first), _midnight(last + timedelta(days=1))]),
+        scale=alt.Scale(type="utc", domain=[_epoch(first), _epoch(last + timedelta(days=1))]),
         axis=alt.Axis(
             grid=False,
             labelOverlap=True,
@@ -104,3 +104,8 @@ def day_axis(
 
 def _midnight(day: date, hours: int = 0) -> alt.DateTime:
     return alt.DateTime(year=day.year, month=day.month, date=day.day, hours=hours, utc=True)
+
+
+def _epoch(day: date) -> int:
+    """Milliseconds; of a date written out, Vega warns where layers share it."""
+    return (day - date(1970, 1, 1)).days * 86_400_000

@@ -116,6 +116,8 @@ def _drawing(days: tuple[date, date], provider: str, name: str, rows: list[Row])
     scale = alt.Scale(type="log", domain=[ticks[0], top])
     axis = alt.Axis(values=ticks, labelExpr=_DURATION_LABEL)
     counts = {day: row["jobs"] for day, row in by_day.items()}
+    # of layers that share an axis one alone says what it is; Vega would warn of a conflict
+    x = day_axis(days, "begins:T", counts)
     layers = []
     for percentile, opacity in _BANDS:
         bands = [_band(by_day[day], percentile, ticks[0], top) for day in every if day in by_day]
@@ -123,7 +125,7 @@ def _drawing(days: tuple[date, date], provider: str, name: str, rows: list[Row])
             chart_of(bands)
             .mark_bar(color=color_of(provider), opacity=opacity)
             .encode(
-                x=day_axis(days, "begins:T", counts),
+                x=x if not layers else _more("begins:T"),
                 x2="ends:T",
                 y=alt.Y("low:Q", scale=scale, axis=axis),
                 y2="high:Q",
@@ -148,12 +150,16 @@ def _drawing(days: tuple[date, date], provider: str, name: str, rows: list[Row])
                 invalid="break-paths-filter-domains",
             )
             .encode(
-                x=day_axis(days, "noon:T", counts),
+                x=_more("noon:T"),
                 y=alt.Y("seconds:Q", scale=scale, axis=axis),
                 tooltip=_tooltip(name),
             )
         )
     return alt.layer(*layers)
+
+
+def _more(field: str) -> alt.X:
+    return alt.X(field, scale=alt.Scale(type="utc"), title=None)
 
 
 def _band(row: Row, percentile: str, bottom: float, top: float) -> Row:
