@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -69,43 +69,32 @@ def color_of(provider: str) -> str:
     return f"var(--{words.series(provider)})"
 
 
-def day_axis(
-    days: tuple[date, date],
-    field: str = "utcyearmonthdate(day):T",
-    counts: Mapping[date, int] | None = None,
-) -> alt.X:
+def day_axis(days: tuple[date, date]) -> alt.X:
     """The axis of days, each as wide as its bar.
 
     Args:
         days: The first and the last, both included.
-        field: What stands on it.
-        counts: How many jobs stand behind a day, written beneath its label.
     """
     first, last = days
-    step = (last - first).days // _MOST_DAY_LABELS + 1
-    labelled = [last - timedelta(days=back) for back in range(0, (last - first).days + 1, step)]
-    label: dict[str, Any] = {"format": "%-d %b"}
-    if counts is not None:
-        found = ", ".join(f"'{day:%Y%m%d}': 'n {counts.get(day, 0):,}'" for day in labelled)
-        shown = "utcFormat(datum.value, '%-d %b')"
-        label = {"labelExpr": f"[{shown}, {{{found}}}[utcFormat(datum.value, '%Y%m%d')]]"}
     return alt.X(
-        field,
-        scale=alt.Scale(type="utc", domain=[_epoch(first), _epoch(last + timedelta(days=1))]),
+        "utcyearmonthdate(day):T",
+        scale=alt.Scale(type="utc", domain=[_moment(first), _moment(last + timedelta(days=1))]),
         axis=alt.Axis(
+            format="%-d %b",
             grid=False,
             labelOverlap=True,
             # beneath the middle of the bar
-            values=[_midnight(day, hours=12) for day in reversed(labelled)],
-            **label,
+            values=[_moment(day, hours=12) for day in labelled_days(days)],
         ),
     )
 
 
-def _midnight(day: date, hours: int = 0) -> alt.DateTime:
+def labelled_days(days: tuple[date, date]) -> list[date]:
+    """The days that have a label: the last, and as many before it as there is room for."""
+    first, last = days
+    step = (last - first).days // _MOST_DAY_LABELS + 1
+    return [last - timedelta(days=back) for back in range(0, (last - first).days + 1, step)][::-1]
+
+
+def _moment(day: date, hours: int = 0) -> alt.DateTime:
     return alt.DateTime(year=day.year, month=day.month, date=day.day, hours=hours, utc=True)
-
-
-def _epoch(day: date) -> int:
-    """Milliseconds; of a date written out, Vega warns where layers share it."""
-    return (day - date(1970, 1, 1)).days * 86_400_000

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any, Final
 
 import altair as alt
 
 from dlt_docjobs.report import words
-from dlt_docjobs.report.drawing import Chart, chart_of, color_of, day_axis, spec_of
+from dlt_docjobs.report.drawing import Chart, chart_of, color_of, labelled_days, spec_of
 from dlt_docjobs.report.facts import Facts, Row
 
 _PHASES: Final = {"queued": "queue", "running": "run"}
@@ -116,8 +116,6 @@ def _drawing(days: tuple[date, date], provider: str, name: str, rows: list[Row])
     scale = alt.Scale(type="log", domain=[ticks[0], top])
     axis = alt.Axis(values=ticks, labelExpr=_DURATION_LABEL)
     counts = {day: row["jobs"] for day, row in by_day.items()}
-    # of layers that share an axis one alone says what it is; Vega would warn of a conflict
-    x = day_axis(days, "begins:T", counts)
     layers = []
     for percentile, opacity in _BANDS:
         bands = [_band(by_day[day], percentile, ticks[0], top) for day in every if day in by_day]
@@ -125,8 +123,8 @@ def _drawing(days: tuple[date, date], provider: str, name: str, rows: list[Row])
             chart_of(bands)
             .mark_bar(color=color_of(provider), opacity=opacity)
             .encode(
-                x=x if not layers else _more("begins:T"),
-                x2="ends:T",
+                x=_day_axis(days, "begins:Q", counts),
+                x2="ends:Q",
                 y=alt.Y("low:Q", scale=scale, axis=axis),
                 y2="high:Q",
                 tooltip=_tooltip(name),
@@ -150,7 +148,7 @@ def _drawing(days: tuple[date, date], provider: str, name: str, rows: list[Row])
                 invalid="break-paths-filter-domains",
             )
             .encode(
-                x=_more("noon:T"),
+                x=_day_axis(days, "noon:Q", counts),
                 y=alt.Y("seconds:Q", scale=scale, axis=axis),
                 tooltip=_tooltip(name),
             )
@@ -158,15 +156,39 @@ def _drawing(days: tuple[date, date], provider: str, name: str, rows: list[Row])
     return alt.layer(*layers)
 
 
-def _more(field: str) -> alt.X:
-    return alt.X(field, scale=alt.Scale(type="utc"), title=None)
+def _day_axis(days: tuple[date, date], field: str, counts: Mapping[date, int]) -> alt.X:
+    """The axis of days in milliseconds, with the number of jobs beneath a day's label.
+
+    Of days as dates Vega-Lite would make a domain for each layer, and warn that they conflict.
+    """
+    first, last = days
+    labelled = labelled_days(days)
+    found = ", ".join(f"'{day:%Y%m%d}': 'n {counts.get(day, 0):,}'" for day in labelled)
+    day_of = "utcFormat(datum.value, '%-d %b')"
+    return alt.X(
+        field,
+        scale=alt.Scale(
+            domain=[_epoch(first), _epoch(last + timedelta(days=1))], nice=False, zero=False
+        ),
+        axis=alt.Axis(
+            grid=False,
+            labelOverlap=True,
+            labelExpr=f"[{day_of}, {{{found}}}[utcFormat(datum.value, '%Y%m%d')]]",
+            # beneath the middle of the bar
+            values=[_epoch(day, hours=12) for day in labelled],
+        ),
+    )
+
+
+def _epoch(day: date, hours: int = 0) -> int:
+    return ((day - date(1970, 1, 1)).days * 24 + hours) * 3_600_000
 
 
 def _band(row: Row, percentile: str, bottom: float, top: float) -> Row:
     low, high = row[f"{percentile}_min"], row[f"{percentile}_max"]
     return {
-        "begins": f"{row['day'].isoformat()}T00:00:00Z",
-        "ends": f"{(row['day'] + timedelta(days=1)).isoformat()}T00:00:00Z",
+        "begins": _epoch(row["day"]),
+        "ends": _epoch(row["day"] + timedelta(days=1)),
         "low": max(low, bottom),
         "high": top if high is None else max(high, bottom),
         **_said(row, percentile),
@@ -177,7 +199,7 @@ def _figure(day: date, row: Row | None, percentile: str) -> Row:
     # the figure of one job is an anecdote
     seconds = row[percentile] if row is not None and row["measured"] > 1 else None
     found: Row = {
-        "noon": f"{day.isoformat()}T12:00:00Z",
+        "noon": _epoch(day, hours=12),
         "seconds": None if seconds is None else max(seconds, _SHORTEST),
     }
     return found if row is None else {**found, **_said(row, percentile)}
