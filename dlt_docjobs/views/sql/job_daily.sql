@@ -112,7 +112,10 @@ measured AS (
   SELECT
     *,
     CASE WHEN is_behind AND doubt <= greatest(3600.0, seconds) THEN seconds END AS figure,
-    CASE WHEN is_behind AND doubt <= greatest(3600.0, seconds) THEN doubt END AS figure_doubt,
+    -- the greatest of 3600 and nothing is 3600 in some databases
+    CASE
+      WHEN is_behind AND seconds IS NOT NULL AND doubt <= greatest(3600.0, seconds) THEN doubt
+    END AS figure_doubt,
     -- where no event of a job is loaded, any duration is possible
     CASE WHEN is_behind THEN coalesce(least_seconds, 0.0) END AS shortest,
     CASE WHEN is_behind THEN most_seconds END AS longest
