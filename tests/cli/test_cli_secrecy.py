@@ -31,7 +31,8 @@ from dlt_docjobs.accounts.pipelines import Account, make_pipeline
 DESTINATIONS = ("duckdb", "postgres")
 DOCUMENTED = {
     "llamacloud": (
-        r"/api/v2/(parse|extract|classify)(/[^/]+)?|/api/v1/(job-data-points|split/jobs(/[^/]+)?)"
+        r"/api/v2/(parse|extract|classify)(/[^/]+)?|/api/v2/extract/[^/]+/review"
+        r"|/api/v1/(job-data-points|split/jobs(/[^/]+)?)"
     ),
     "contextual": r"/v1/(parse|extract)/jobs(/[^/]+(/status|/results)?)?",
     "unsiloed": r"/(parse|extract|classify|splitter)/[^/]+",

@@ -15,7 +15,8 @@ from dlt_docjobs.emulator import Emulator
 # What the engine does alike for every provider. With the younger two it is repeated at night, with
 # `-m slow`: the suite has to end while somebody waits for it.
 _ENGINE: Final = (
-    *("clocks", "days", "drift", "intervals", "packages", "records", "torn_loads", "warehouses"),
+    *("clocks", "days", "doubt", "drift", "intervals", "network", "packages", "records"),
+    *("refusals", "torn_loads", "warehouses", "windows"),
 )
 _YOUNGER: Final = ("reducto", "landingai")
 

@@ -30,6 +30,8 @@ def without_installing(script: str) -> str:
 RUN = [block for block in blocks("sh") if without_installing(block.text)]
 
 
+# a block has up to eight commands, each for every account
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("block", RUN, ids=str)
 def test_commands(
     block: Block,
