@@ -98,7 +98,7 @@ def test_a_worker_has_its_share_of_the_rate(warehouse: Warehouse) -> None:
     warehouse.emulator.clear_requests()
     assert warehouse.materialize([backfill], KEYS[0]).success
     sent = sorted(record.at for record in warehouse.emulator.requests)
-    assert len(sent) == 9
+    assert len(sent) >= 9
     # 4 a second
     assert (sent[-1] - sent[0]).total_seconds() >= (len(sent) - 1) / 4 - 0.2
 
