@@ -42,7 +42,8 @@ def _model(view: View) -> Yaml:
     key = VIEW_KEYS.get(view.name)
     if key is not None:
         made["data_tests"] = [unique(key)]
-    never_null = {column.name for column in TABLES["jobs"].columns if not column.nullable}
+    columns_of_jobs = (*TABLES["jobs"].columns, *TABLES["job_status_history"].columns)
+    never_null = {column.name for column in columns_of_jobs if not column.nullable}
     columns: list[Yaml] = []
     for name, description in view.columns:
         column: Yaml = {"name": name, "description": description}

@@ -22,7 +22,7 @@ RETENTION: Final[dict[Combination, timedelta]] = {
 BILLING: Final = "billing"
 """The step of a plan that is no status: billing records what the job cost."""
 
-REVIEW: Final = "review"
+REVIEW: Final = "decision on a review"
 """Another one: a person decides what the result should have been."""
 
 

@@ -46,7 +46,7 @@ def test_docjobs_finds_what_is_installed(installed: Installed, tmp_path: Path) -
     assert (tmp_path / "warehouse.duckdb").exists()
     found = {one["name"]: one for one in probed["answers"]}
     assert found["failure"]["answer"] == "it has the field"
-    assert found["result-parse"]["outcome"] == found["missing-classify"]["outcome"] == "shown"
+    assert found["result-parse"]["outcome"] == found["missing-parse"]["outcome"] == "shown"
     assert probed["requests"] <= 40
 
 

@@ -47,8 +47,8 @@ from dlt_docjobs.warehouse.state import (
 
 BASE = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
 JSON_COLUMNS = ("config", "user_metadata", "payload")
-NO_RESULTS = Wanted(frozenset({"jobs", "job_status_history", "rejected_records"}), True)
-EVERYTHING = Wanted(frozenset(TABLES), True)
+NO_RESULTS = Wanted(frozenset({"jobs", "job_status_history", "rejected_records"}))
+EVERYTHING = Wanted(frozenset(TABLES))
 
 
 def at(seconds: float) -> datetime:
@@ -248,6 +248,16 @@ class Warehouse:
             and row.last_observed_at <= asked_before
         )
 
+    def jobs_to_review(self, *_: Any) -> list[JobRef]:
+        """None: what is asked of reviews has tests of its own."""
+        return []
+
+    def holds_reviews(self) -> bool:
+        return False
+
+    def reviews(self, _: Iterable[JobRef]) -> dict[JobRef, Any]:
+        return {}
+
     def recent_jobs(self, kind: JobKind, since: datetime) -> list[str]:
         return [
             ref[1]
@@ -445,6 +455,9 @@ class FakeApi(ProviderApi):
     async def status(self, kind: JobKind, job_id: str) -> JobAnswer:
         self.server.asked.append((kind, job_id))
         return JobAnswer(self._observe(self._found(kind, job_id)))
+
+    async def review(self, kind: JobKind, job_id: str) -> None:
+        """Nobody reviews anything here."""
 
     async def result(
         self, kind: JobKind, job_id: str, tier: str | None = None, *, is_retry: bool = False
