@@ -52,13 +52,15 @@ def load(since: datetime | None = None, until: datetime | None = None) -> dict[s
 @flow(name="docjobs_sync")
 def sync() -> dict[str, int]:
     """The usual sync."""
-    return load()
+    found: dict[str, int] = load()
+    return found
 
 
 @flow(name="docjobs_window")
 def load_window(since: datetime, until: datetime) -> dict[str, int]:
     """The jobs of a window; since ≤ `created_at` < until."""
-    return load(since, until)
+    found: dict[str, int] = load(since, until)
+    return found
 
 
 if __name__ == "__main__":
