@@ -14,6 +14,7 @@ from dlt_docjobs.providers.probing import (
     Probe,
     form_of_error,
     plain_words,
+    result_or_refusal,
     unlike,
 )
 from dlt_docjobs.providers.recording import BudgetSpent
@@ -111,15 +112,9 @@ async def _result(kind: JobKind, probe: Probe) -> str:
 
 async def _early_result(kind: JobKind, probe: Probe) -> str:
     job = await probe.one(kind, "open")
-    count = len(probe.exchanges)
-    try:
-        reply = await probe.api.result(kind, job.job_id, job.tier)
-    except BudgetSpent:
-        raise
-    except ApiError:
-        if len(probe.exchanges) == count:
-            raise
-        return form_of_error(probe.exchanges[-1], probe.provider.error_keys)
+    reply = await result_or_refusal(kind, job, probe)
+    if isinstance(reply, str):
+        return reply
     has = "a result" if reply.has_result else "no result"
     return f"an answer about the job, with {has}"
 

@@ -298,17 +298,28 @@ async def old_result(kind: JobKind, probe: Probe) -> str:
     at, job = min(found, key=lambda one: one[0])
     days = (datetime.now(timezone.utc) - at).days
     age = next((f"more than {limit} days old" for limit in _AGES if days >= limit), "of today")
+    reply = await result_or_refusal(kind, job, probe)
+    if isinstance(reply, str):
+        return f"of the oldest job, {age}: {reply}"
+    return f"of the oldest job, {age}: {'a result' if reply.has_result else 'no result'}"
+
+
+async def result_or_refusal(kind: JobKind, job: JobObservation, probe: Probe) -> JobAnswer | str:
+    """What a job's result is answered with; of a refusal, its form.
+
+    Raises:
+        BudgetSpent: No request is left.
+        ApiError: No answer came.
+    """
     count = len(probe.exchanges)
     try:
-        reply = await probe.api.result(kind, job.job_id, job.tier)
+        return await probe.api.result(kind, job.job_id, job.tier)
     except BudgetSpent:
         raise
     except ApiError:
         if len(probe.exchanges) == count:
             raise
-        form = form_of_error(probe.exchanges[-1], probe.provider.error_keys)
-        return f"of the oldest job, {age}: {form}"
-    return f"of the oldest job, {age}: {'a result' if reply.has_result else 'no result'}"
+        return form_of_error(probe.exchanges[-1], probe.provider.error_keys)
 
 
 def scale_of(number: object) -> str:
