@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 import dagster as dg
 
+from dlt_docjobs.accounts.destinations import make_destination
 from dlt_docjobs.accounts.pipelines import Account, make_pipeline, parse_account
 from dlt_docjobs.dagster.checks import account_checks
 from dlt_docjobs.dagster.metadata import rows_metadata, run_metadata
@@ -15,6 +16,7 @@ from dlt_docjobs.locks.local import SyncLocked
 from dlt_docjobs.model.outcomes import EXIT_PARTIAL, EXIT_REFUSED, UsageError
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.warehouse.kind import kind_of
 
 Every = Literal["day", "hour"]
 
@@ -72,11 +74,12 @@ def docjobs_assets(
             f"{of.provider} has no list that can be filtered by the creation, so there is nothing "
             "to partition"
         )
-    specs = table_specs(of, destination, dataset, translator, fresh_hours=fresh_hours)
+    kind = kind_of(make_destination(destination, dataset))
+    specs = table_specs(of, kind, dataset, translator, fresh_hours=fresh_hours)
     sources = _with_rate(arguments, requests_per_second)
     found = [_sync_asset(of, destination, dataset, specs, retry_policy, sources)]
     if start is not None:
-        specs = table_specs(of, destination, dataset, translator, is_backfill=True)
+        specs = table_specs(of, kind, dataset, translator, is_backfill=True)
         share = None if requests_per_second is None else requests_per_second / workers
         sources = {"job_kinds": _partitioned_kinds(of), **_with_rate(arguments, share)}
         windows = _windows(start, every)
@@ -107,7 +110,8 @@ def docjobs_checks(
         No duplicates by key in any table, no job open for too long, freshness.
     """
     of = parse_account(account)
-    specs = table_specs(of, destination, dataset, translator)
+    kind = kind_of(make_destination(destination, dataset))
+    specs = table_specs(of, kind, dataset, translator)
     keys = {table_of(spec): spec.key for spec in specs}
     return account_checks(of, destination, dataset, keys, open_days, fresh_hours)
 

@@ -8,7 +8,6 @@ from typing import Final
 
 import dagster as dg
 
-from dlt_docjobs.accounts.destinations import make_destination
 from dlt_docjobs.accounts.pipelines import Account
 from dlt_docjobs.tables import TABLES
 from dlt_docjobs.tables.schema import Table
@@ -62,7 +61,7 @@ class DocjobsTranslator:
 
 def table_specs(
     of: Account,
-    destination: str,
+    destination_type: str,
     dataset: str,
     translator: DocjobsTranslator,
     *,
@@ -73,17 +72,12 @@ def table_specs(
 
     Args:
         of: The account.
-        destination: As for `docjobs_assets`.
+        destination_type: dlt's name of the kind of destination.
         dataset: The dataset.
         translator: May change each spec.
         fresh_hours: After how long an asset that is not materialised again is stale; None: never.
         is_backfill: Whether they are filled by partitions.
-
-    Raises:
-        UsageError: There is no such destination.
     """
-    made = make_destination(destination, dataset)
-    kind = made.destination_type.rpartition(".")[2]
     policy = None
     if fresh_hours is not None:
         policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=fresh_hours))
@@ -94,7 +88,7 @@ def table_specs(
             [*prefix, name],
             description=table.description,
             group_name=of.pipeline_name,
-            kinds={"dlt", kind},
+            kinds={"dlt", destination_type},
             skippable=False,
             freshness_policy=policy,
             metadata={
@@ -102,7 +96,9 @@ def table_specs(
                 "dagster/table_name": f"{dataset}.{name}",
             },
         )
-        data = TableData(of.provider, of.name, name, dataset, kind, is_backfill, default)
+        data = TableData(
+            of.provider, of.name, name, dataset, destination_type, is_backfill, default
+        )
         spec = translator.get_asset_spec(data)
         specs.append(spec.merge_attributes(metadata={TABLE: name}))
     return specs

@@ -34,6 +34,7 @@ from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.connection import connect
 from dlt_docjobs.warehouse.generations import FIRST, generation_of
+from dlt_docjobs.warehouse.kind import kind_of
 from dlt_docjobs.warehouse.migration import dropped_tables
 
 # statements that a load makes for itself: they may be run twice
@@ -142,8 +143,7 @@ def mend_broken_packages(pipeline: Pipeline) -> None:
 
 
 def _rewind(pipeline: Pipeline, load_id: str, table: str) -> None:
-    assert pipeline.destination is not None
-    if pipeline.destination.destination_type.endswith(".filesystem"):
+    if kind_of(pipeline.destination) == "filesystem":
         # a file that is copied again takes its own place
         return
     schema = dlt_internals.package_schema(pipeline, load_id)

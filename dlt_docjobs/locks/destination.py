@@ -30,6 +30,7 @@ from dlt_docjobs.locks.beside import FileLock
 from dlt_docjobs.locks.lease import RENEWED_SECONDS, Lease
 from dlt_docjobs.locks.local import SyncLocked, wait_until
 from dlt_docjobs.warehouse.connection import prepare
+from dlt_docjobs.warehouse.kind import kind_of
 
 _LOG = logging.getLogger(__name__)
 # DuckDB has a lock of its own; Athena's tables take no DELETE unless they are Iceberg's
@@ -69,8 +70,7 @@ class Held:
 
 def lock_kind(pipeline: Pipeline) -> LockKind:
     """Which lock the pipeline's destination has."""
-    destination = pipeline.destination
-    name = destination.destination_type.rpartition(".")[2] if destination else ""
+    name = kind_of(pipeline.destination)
     if name in _WITHOUT:
         return "none"
     if name == "postgres":

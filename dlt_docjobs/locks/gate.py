@@ -28,6 +28,7 @@ from dlt.extract.source import DltSource
 from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs.locks.local import TURN_SECONDS, SyncLocked, wait_until
+from dlt_docjobs.warehouse.kind import kind_of
 
 # of a partition, for a sync that has its turn; of a sync, for the partitions that run
 PARTITION_WAITS: Final = 60.0
@@ -152,9 +153,7 @@ def lake_turn(
 def takes_turns(pipeline: Pipeline, source: DltSource) -> bool:
     """Whether it is Iceberg tables in files that a source is loaded into."""
     formats = {resource.table_format for resource in source.resources.values()}
-    destination = pipeline.destination
-    is_lake = destination is not None and destination.destination_type.endswith("filesystem")
-    return is_lake and "iceberg" in formats
+    return kind_of(pipeline.destination) == "filesystem" and "iceberg" in formats
 
 
 @contextmanager

@@ -19,6 +19,8 @@ import fasteners
 from dlt.common.configuration.exceptions import ConfigurationValueError
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs.warehouse.kind import kind_of
+
 TURN_SECONDS: Final = 600.0
 """How long a sync waits for others that load the same account."""
 
@@ -167,7 +169,7 @@ def _is_held(path: Path) -> bool:
 def _warehouse(pipeline: Pipeline) -> str | None:
     """Tells warehouses apart: a hash, since a place may hold a secret; None where it can't."""
     destination = pipeline.destination
-    if destination is None or destination.destination_type.rpartition(".")[2] not in _KEEP_APART:
+    if destination is None or kind_of(destination) not in _KEEP_APART:
         return None
     spec = destination.configuration(destination.spec(), accept_partial=True)
     try:

@@ -37,6 +37,7 @@ from dlt_docjobs.views.render import (
 )
 from dlt_docjobs.warehouse.connection import prepare
 from dlt_docjobs.warehouse.engines import capabilities_of
+from dlt_docjobs.warehouse.kind import kind_of
 
 MARKER: Final = "docjobs_views"
 _UNFINISHED: Final = "unfinished"
@@ -132,8 +133,8 @@ def install_views(
     # an empty schema keeps dlt from reading the stored one
     dataset = dlt.dataset(destination, dataset_name, schema=Schema("docjobs_views"))
     with dataset.sql_client as client:
-        kind = destination.destination_type.rpartition(".")[2]
-        installer = _Installer(client, dialect, only_if_needed, kind != _BARE_VIEW_COLUMNS)
+        takes_columns = kind_of(destination) != _BARE_VIEW_COLUMNS
+        installer = _Installer(client, dialect, only_if_needed, takes_columns)
         return installer.run()
 
 

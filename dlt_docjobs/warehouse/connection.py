@@ -15,6 +15,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from dlt_docjobs import dlt_internals
 from dlt_docjobs.warehouse.engines import is_sqlalchemy, own_capabilities
+from dlt_docjobs.warehouse.kind import kind_of
 from dlt_docjobs.warehouse.memory_limit import counted
 
 _PROVIDER: Final = "dlt_docjobs defaults"
@@ -130,8 +131,7 @@ def kept_open(pipeline: Pipeline) -> Iterator[SqlClientBase[Any] | None]:
     Yields:
         What keeps it open; None for other destinations, of which nothing is kept.
     """
-    destination = pipeline.destination
-    if destination is None or destination.destination_type.rpartition(".")[2] != "duckdb":
+    if kind_of(pipeline.destination) != "duckdb":
         yield None
         return
     with pipeline.sql_client() as client, counted(client):

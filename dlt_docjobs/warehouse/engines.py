@@ -15,6 +15,7 @@ from dlt.common.destination import AnyDestination
 from dlt.common.destination.capabilities import DestinationCapabilitiesContext
 
 from dlt_docjobs.model.outcomes import UsageError
+from dlt_docjobs.warehouse.kind import kind_of
 
 _EXTRA: Final = "pip install 'dlt-docjobs[{}]'"
 _PYMYSQL: Final = (
@@ -25,7 +26,7 @@ _PYMYSQL: Final = (
 
 def is_sqlalchemy(destination: AnyDestination) -> bool:
     """Whether a connection string says which database it is."""
-    return destination.destination_type.rpartition(".")[2] == "sqlalchemy"
+    return kind_of(destination) == "sqlalchemy"
 
 
 def require_sqlalchemy() -> None:

@@ -13,6 +13,7 @@ from dlt.common.destination.capabilities import DestinationCapabilitiesContext
 
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.tables import REMOVED, Table
+from dlt_docjobs.warehouse.kind import kind_of
 
 Strategy = Literal["delete-insert", "upsert", "insert-only"]
 Insertion = Literal["insert-only", "append"]
@@ -107,7 +108,7 @@ def merging_of(destination: AnyDestination, table_format: str | None = None) -> 
     Raises:
         UsageError: It has no such table format, or no way to keep our tables.
     """
-    kind = destination.destination_type.rpartition(".")[2]
+    kind = kind_of(destination)
     capabilities = destination.capabilities()
     table_format = table_format or _DEFAULT_FORMAT.get(kind)
     _check_format(kind, capabilities, table_format)
