@@ -27,6 +27,7 @@ _PREFIXES += (
     "LLAMA_",
     "CONTEXTUAL_",
     "UNSILOED_",
+    "REDUCTO_",
     "VISION_AGENT_",
     "HTTP_PROXY",
 )
@@ -54,22 +55,52 @@ _LONG += ("benchmarks", "orchestration", "elsewhere", "loading", "sync", "locks"
 _LONG += ("emulator",)
 
 
+# Repeated at night, with `-m slow`: the suite has to end while somebody waits for it. By folder the
+# files, and what stands in the names of the tests that another of the same file repeats.
+_AT_NIGHT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # what the engine does alike for every provider, with the younger two
+    "conformance": (
+        (
+            *("clocks", "days", "doubt", "drift", "intervals", "network", "packages", "records"),
+            *("refusals", "torn_loads", "warehouses", "windows"),
+        ),
+        ("reducto", "landingai"),
+    ),
+    # what commands do alike on every database, on PostgreSQL
+    "cli": (("dropped", "erased", "older", "owners", "rename"), ("[postgres",)),
+}
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Lets xdist hand out files in their order; it would begin with those of the most tests."""
     config.option.loadscopereorder = False
 
 
+# before pytest leaves out what is slow
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begins with what takes long: at the end no worker sits idle while another has such a file."""
-    tests = Path(__file__).parent
 
     def place(item: pytest.Item) -> int:
-        folder = item.path.relative_to(tests).parts[0]
+        folder = _folder(item)
         return _LONG.index(folder) if folder in _LONG else len(_LONG)
 
     items.sort(key=place)
     for item in items:
         _refuse_false_proof(item)
+        _leave_to_the_night(item)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
+
+
+def _leave_to_the_night(item: pytest.Item) -> None:
+    folder = _folder(item)
+    files, parts = _AT_NIGHT.get(folder, ((), ()))
+    is_repeated = item.path.stem.removeprefix(f"test_{folder}_") in files
+    if is_repeated and any(part in item.name for part in parts):
+        item.add_marker(pytest.mark.slow)
 
 
 def _refuse_false_proof(item: pytest.Item) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from cli_support import KEYS, MakePlace, Place
@@ -12,18 +12,6 @@ from process_support import stop_together
 from warehouse_support import MakeWarehouse, warehouses
 
 from dlt_docjobs.emulator import Emulator
-
-# What these commands do alike on every database. On PostgreSQL it is repeated at night, with
-# `-m slow tests/cli`: the suite has to end while somebody waits for it.
-_ON_ANY_DATABASE: Final = ("dropped", "erased", "older", "owners", "rename")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        file = item.path.stem.removeprefix("test_cli_")
-        if file in _ON_ANY_DATABASE and "[postgres" in item.name:
-            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from conformance_bench import Bench, MakeBench
 from process_support import stop_together
 
 from dlt_docjobs.emulator import Emulator
-
-# What the engine does alike for every provider. With the younger two it is repeated at night, with
-# `-m slow`: the suite has to end while somebody waits for it.
-_ENGINE: Final = (
-    *("clocks", "days", "doubt", "drift", "intervals", "network", "packages", "records"),
-    *("refusals", "torn_loads", "warehouses", "windows"),
-)
-_YOUNGER: Final = ("reducto", "landingai")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        file = item.path.stem.removeprefix("test_conformance_")
-        if file in _ENGINE and any(name in item.name for name in _YOUNGER):
-            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
