@@ -1,27 +1,5 @@
 {#- Of the jobs of an account's newest 24 hours, more pages failed than docjobs_max_failed_pages. -#}
 {{ config(severity='warn') }}
-with dated as (
-  select
-    page.provider,
-    page.account,
-    page.job_kind,
-    case when page.is_failed then 1 else 0 end as failed,
-    job.created_at,
-    max(job.created_at) over (partition by page.provider, page.account, page.job_kind) as newest
-  from {{ ref('docjobs', 'page_quality') }} as page
-  join {{ ref('docjobs', 'job_timeline') }} as job
-    on job.provider = page.provider and job.job_kind = page.job_kind and job.job_id = page.job_id
-)
-select
-  provider,
-  account,
-  job_kind,
-  max(newest) as newest_job,
-  count(*) as pages,
-  sum(failed) as failed_pages
-from dated
-where created_at > {{ dbt.dateadd('day', -1, 'newest') }}
-group by provider, account, job_kind
-having
-  count(*) >= {{ var('docjobs_min_pages') }}
-  and sum(failed) > {{ var('docjobs_max_failed_pages') }} * count(*)
+{{ docjobs.docjobs_pages_of_the_newest_day(
+  'page.is_failed', '1 = 1', 'failed_pages', var('docjobs_max_failed_pages')
+) }}
