@@ -61,6 +61,7 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
     if isinstance(destination, dlt.destinations.sqlalchemy):
         return _through_sqlalchemy(destination)
     if not isinstance(destination, dlt.destinations.duckdb):
+        # refuses what can't keep our tables
         merging_of(cast(AnyDestination, destination))
         return cast(AnyDestination, destination)
     credentials = _duckdb_credentials(destination)

@@ -162,7 +162,7 @@ def without_content(value: Any, keep: frozenset[str]) -> Any:
     Raises:
         ValueError: The value is nested deeper than `MAX_DEPTH`.
     """
-    return _guarded(lambda: _shape(value, 0, keep, False))
+    return _guarded(lambda: _shape(value, 0, keep, False, _without_text))
 
 
 def without_values(value: Any) -> Any:
@@ -173,7 +173,7 @@ def without_values(value: Any) -> Any:
     Raises:
         ValueError: The value is nested deeper than `MAX_DEPTH`.
     """
-    return _guarded(lambda: _hollow(value, 0))
+    return _guarded(lambda: _shape(value, 0, frozenset(), False, _without_value))
 
 
 def _guarded(walk: Callable[[], Any]) -> Any:
@@ -278,22 +278,32 @@ def _names_a_secret(pair: dict[Any, Any], in_webhook: bool) -> bool:
     return False
 
 
-def _shape(value: Any, depth: int, keep: frozenset[str], is_kept: bool) -> Any:
-    if isinstance(value, str):
-        return value if is_kept or _TIMESTAMP.fullmatch(value) else len(value)
+def _shape(
+    value: Any, depth: int, keep: frozenset[str], is_kept: bool, leaf: Callable[[Any, bool], Any]
+) -> Any:
     if isinstance(value, dict):
         _check_depth(depth)
         result = {}
         for key, entry in value.items():
-            result[key] = _shape(entry, depth + 1, keep, key in keep)
+            result[key] = _shape(entry, depth + 1, keep, key in keep, leaf)
         return result
     if isinstance(value, (list, tuple)):
         _check_depth(depth)
         entries = []
         for entry in value:
-            entries.append(_shape(entry, depth + 1, keep, is_kept))
+            entries.append(_shape(entry, depth + 1, keep, is_kept, leaf))
         return entries
-    return value
+    return leaf(value, is_kept)
+
+
+def _without_text(value: Any, is_kept: bool) -> Any:
+    if not isinstance(value, str) or is_kept or _TIMESTAMP.fullmatch(value):
+        return value
+    return len(value)
+
+
+def _without_value(value: Any, _: bool) -> Any:
+    return len(value) if isinstance(value, str) else None
 
 
 _TIMESTAMP = re.compile(
@@ -301,22 +311,6 @@ _TIMESTAMP = re.compile(
     r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?",
     re.ASCII,
 )
-
-
-def _hollow(value: Any, depth: int) -> Any:
-    if isinstance(value, dict):
-        _check_depth(depth)
-        result = {}
-        for key, entry in value.items():
-            result[key] = _hollow(entry, depth + 1)
-        return result
-    if isinstance(value, list):
-        _check_depth(depth)
-        entries = []
-        for entry in value:
-            entries.append(_hollow(entry, depth + 1))
-        return entries
-    return len(value) if isinstance(value, str) else None
 
 
 def _check_depth(depth: int) -> None:
