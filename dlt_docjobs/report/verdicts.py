@@ -81,9 +81,7 @@ def _failing(facts: Facts) -> Verdict:
     if facts.days:
         newest = [row for row in facts.by_day if row["day"] == facts.days[1]]
         jobs, failures = (sum(row[name] for row in newest) for name in ("jobs", "failures"))
-        text += (
-            f"; of those of the newest day, {words.day(facts.days[1])}, {failures:,} of {jobs:,}"
-        )
+        text += f"; {failures:,} of the {jobs:,} created on {words.day(facts.days[1])}"
     return Verdict("Failing", 100 * failed <= _USUAL_FAILURES * ended, f"{text}.", "trouble")
 
 
