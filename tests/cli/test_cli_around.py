@@ -298,7 +298,11 @@ def test_forgetting_nobody(forgotten: Forgotten) -> None:
 
 @pytest.mark.parametrize(
     ("args", "said"),
-    [(["--port", "99999"], "--port is from 0"), (["--jobs", "-1"], "--jobs is 0 or more")],
+    [
+        (["--port", "99999"], "--port is from 0"),
+        (["--jobs", "-1"], "--jobs is 0 or more"),
+        (["--model-changes", "soon"], "--model-changes is a date"),
+    ],
 )
 def test_emulate_refuses_what_makes_no_sense(
     args: list[str], said: str, capsys: pytest.CaptureFixture[str]
