@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -166,6 +167,43 @@ def test_check_says_which_of_two_keys_is_used(synced: Synced) -> None:
     assert f"llamacloud: {KEYS['llamacloud']} holds another key, which is not used\n" in ran.out
     same = {**own, KEYS["llamacloud"]: place.emulator.api_key}
     assert "another key" not in place.run("check", "llamacloud", env=same).said
+
+
+def test_check_says_of_whom_the_quality_has_changed(make_place: MakePlace) -> None:
+    place = make_place("llamacloud")
+    noon = datetime.now(timezone.utc).replace(hour=12, minute=0)
+    for days in range(10, 1, -1):
+        for number in range(2):
+            place.emulator.add_job(
+                "llamacloud",
+                status="COMPLETED",
+                tier="fast",
+                created_at=noon - timedelta(days=days, hours=number),
+                pages=10,
+                failed_pages=range(1, 10) if days == 2 else (),
+            )
+    assert place.run("sync", "--no-views").code == 0
+    ran = place.run("check", "--quality", "llamacloud")
+    assert (ran.code, ran.err) == (1, "")
+    day = (noon - timedelta(days=2)).date()
+    head, worst, *_ = ran.out.splitlines()
+    assert head.startswith("llamacloud: ")
+    assert head.endswith(f" changed on {day - timedelta(days=1)} and {day}")
+    assert worst == (
+        f"  {day} (fast): failed_pages are 90.0% (18 of 20), were 0.0% in the 8 days before"
+    )
+    with duckdb.connect(str(place.folder / "warehouse.duckdb")) as connection:
+        connection.execute(f"DELETE FROM docjobs.jobs WHERE created_at >= '{day}'")
+    ran = place.run("check", "--quality")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("llamacloud: none of ")
+
+
+def test_check_of_quality_says_what_it_can_not_compare(synced: Synced) -> None:
+    ran = synced.place.run("check", "--quality", "llamacloud")
+    assert (ran.code, "too few results to compare" in ran.out) == (0, True)
+    ran = synced.place.run("check", "--quality", "contextual")
+    assert (ran.code, "nothing of contextual has been synced" in ran.err) == (2, True)
 
 
 def test_check_leaves_nothing_behind(synced: Synced, tmp_path: Path) -> None:
