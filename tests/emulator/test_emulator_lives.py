@@ -273,7 +273,7 @@ def test_a_model_that_changes_is_silent_and_reads_worse_from_then_on() -> None:
     usual, changed = (
         [
             job
-            for job in Emulator(seed=5, jobs=120, now=now, model_changes_at=at).jobs()
+            for job in Emulator(seed=5, jobs=120, now=lambda: now, model_changes_at=at).jobs()
             if job.job_kind == "parse"
         ]
         for at in (None, since)
