@@ -269,7 +269,7 @@ def test_other_threads_may_move_the_world(lively: Emulator, http: httpx.Client) 
 def test_a_model_that_changes_is_silent_and_reads_worse_from_then_on() -> None:
     """What was created before, and everything but the results, stays as it was."""
     now = datetime(2026, 7, 1, tzinfo=timezone.utc)
-    since = now - timedelta(days=4)
+    since = now - timedelta(days=12)
     usual, changed = (
         [
             job
