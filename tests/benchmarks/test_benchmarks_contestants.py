@@ -15,7 +15,7 @@ from benchmarks_support import JOBS, query, task
 from benchmarks.arena import ContestantFailed, DidNotFit, Place, new_place, run_contestant
 from benchmarks.contestants import ours
 from benchmarks.contestants.task import Task
-from benchmarks.jobs import SEGMENTS
+from benchmarks.jobs import SEGMENTS, Provider
 from benchmarks.serving import Server
 from benchmarks.warehouses import WrongRows, check_rows, multiply
 from dlt_docjobs.model.history import event_id
@@ -50,6 +50,18 @@ def test_everybody_loads_the_same(
     do(contestant, task(place, server, **options))
     check_rows(place, len(JOBS))
     assert server.counts().requests >= len(JOBS)
+
+
+@pytest.mark.parametrize("provider", ["llamacloud", "reducto", "landingai"])
+def test_our_sync_loads_as_much_of_each_provider(
+    provider: Provider, place: Place, server: Server
+) -> None:
+    server.open(provider, JOBS)
+    do("ours", task(place, server, provider))
+    check_rows(place, len(JOBS))
+    assert len(JOBS) < server.counts().requests <= len(JOBS) + 12
+    statuses = query(place.warehouse, "SELECT DISTINCT status, results_state FROM docjobs.jobs")
+    assert statuses == [("succeeded", "loaded")]
 
 
 def rows(
