@@ -73,6 +73,7 @@ def lake(
     return lake
 
 
+@pytest.mark.slow
 @pytest.mark.proves("status", *KINDS)
 @pytest.mark.proves("check", *KINDS)
 def test_status_and_check_read_the_files(lake: Lake) -> None:
@@ -105,6 +106,7 @@ def test_reset_and_forget_say_what_to_do_instead(lake: Lake) -> None:
     assert lake.standing() == before
 
 
+@pytest.mark.slow
 def test_what_is_said_there_starts_anew_and_erases(lake: Lake) -> None:
     lake.emulator.expire("pjb-gone")
     shutil.rmtree(lake.lake)
@@ -116,6 +118,7 @@ def test_what_is_said_there_starts_anew_and_erases(lake: Lake) -> None:
     }
 
 
+@pytest.mark.slow
 def test_two_accounts_at_once(lake: Lake) -> None:
     for _ in range(3):
         lake.emulator.add_job("llamacloud", status="COMPLETED", pages=1)

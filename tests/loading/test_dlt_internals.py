@@ -236,6 +236,7 @@ pipeline.run([{"number": 1}], table_name="numbers")
 """
 
 
+@pytest.mark.slow
 def test_stop_telemetry_ends_what_dlt_began_with_its_import(
     tmp_path: Path, collector: HTTPServer
 ) -> None:
