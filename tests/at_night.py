@@ -1,7 +1,7 @@
 """What is repeated at night, with `-m slow`: the suite has to end while somebody waits for it.
 
-Whole tests that take long bear the mark `slow` themselves. Here stand those of which the default
-run keeps one kind: by file, what stands in the names of the others. A promise that holds for every
+Whole tests that take long bear the mark `slow` themselves. Here stand, by file, those of which the
+default run keeps one kind: what stands in the names of the others. A promise that holds for every
 provider alike is tried on one of them, in each file on another; one that holds for every database
 alike on DuckDB; a setting that has several forms in one of them.
 """
@@ -20,6 +20,7 @@ def _all_but(kept: str) -> tuple[str, ...]:
 
 
 REPEATED: Final[dict[str, tuple[str, ...]]] = {
+    "benchmarks/test_benchmarks_views.py": ("test_both_destinations",),
     "cli/test_cli_destinations.py": ("[pipeline.run", "[a pipeline"),
     "cli/test_cli_disk.py": (
         *("[state of", "[state empty", "[state that", "[packages of", "[schema cut"),
@@ -37,10 +38,10 @@ REPEATED: Final[dict[str, tuple[str, ...]]] = {
         *_POSTGRES,
         *("[not meant", "[nothing there", "[another provider", "[no name"),
     ),
-    "cli/test_cli_secrecy.py": ("[shared toml", "[usual", "[toml"),
+    "cli/test_cli_secrecy.py": ("-postgres]", "[shared toml", "[usual", "[toml"),
     "cli/test_cli_streams.py": ("[2>/dev/full", "[>&- 2>&-"),
     "conformance/test_conformance_clocks.py": _all_but("unsiloed"),
-    "conformance/test_conformance_days.py": _all_but("reducto"),
+    "conformance/test_conformance_days.py": ("test_",),
     "conformance/test_conformance_delivery.py": ("-old",),
     "conformance/test_conformance_destinations.py": ("[files", "[duckdb"),
     "conformance/test_conformance_doubt.py": _all_but("unsiloed"),
@@ -49,13 +50,13 @@ REPEATED: Final[dict[str, tuple[str, ...]]] = {
     "conformance/test_conformance_life.py": _all_but("landingai"),
     "conformance/test_conformance_network.py": _all_but("contextual"),
     "conformance/test_conformance_one_list.py": ("[oldest", "[id"),
-    "conformance/test_conformance_packages.py": _all_but("llamacloud"),
+    "conformance/test_conformance_packages.py": ("test_",),
     "conformance/test_conformance_paging.py": _all_but("contextual"),
     "conformance/test_conformance_records.py": _all_but("unsiloed"),
     "conformance/test_conformance_refusals.py": _all_but("reducto"),
     "conformance/test_conformance_time_zones.py": ("[Etc/UTC", "New_York"),
     "conformance/test_conformance_torn_loads.py": (*_all_but("llamacloud"), "extraction_results"),
-    "conformance/test_conformance_warehouses.py": _all_but("llamacloud"),
+    "conformance/test_conformance_warehouses.py": ("test_",),
     "conformance/test_conformance_windows.py": _all_but("contextual"),
     "dbt_package/test_dbt_package.py": ("[snowflake", "[databricks", "[bigquery", "[redshift"),
     "docs/test_docs_destinations.py": ("reads_it[docs/destinations.md-1",),
@@ -68,11 +69,14 @@ REPEATED: Final[dict[str, tuple[str, ...]]] = {
         *("script[all_providers", "script[backfill", "script[llamacloud", "script[unsiloed"),
         *("go_on[contextual", "go_on[unsiloed"),
     ),
+    "pipelines/test_pipelines_container.py": ("nothing_has_to_be_kept",),
     "reader/test_reader_sync.py": ("[llamacloud", "[contextual"),
     "report/test_report_browser.py": _POSTGRES,
-    "report/test_report_facts.py": _POSTGRES,
+    "report/test_report_facts.py": (*_POSTGRES, "instants_are_in_utc"),
     "report/test_report_page.py": _POSTGRES,
-    "second/test_second_doubt.py": ("404_only_casts_doubt[llamacloud",),
+    "second/test_second_doubt.py": (
+        *("404_only_casts_doubt[llamacloud", "404_too_soon_after_the_first_confirms_nothing"),
+    ),
     "sync/test_broken_copies.py": (*_POSTGRES, "-sync_runs"),
     "views/test_views_documents.py": _POSTGRES,
     "views/test_views_edges.py": _POSTGRES,

@@ -73,7 +73,6 @@ def lake(
     return lake
 
 
-@pytest.mark.slow
 @pytest.mark.proves("status", *KINDS)
 @pytest.mark.proves("check", *KINDS)
 def test_status_and_check_read_the_files(lake: Lake) -> None:
@@ -133,6 +132,7 @@ def test_two_accounts_at_once(lake: Lake) -> None:
     assert lake.known() == set(alive)
 
 
+@pytest.mark.slow
 def test_status_counts_a_job_once_however_often_it_was_written(lake: Lake) -> None:
     lake.emulator.set_status("pjb-open", "COMPLETED")
     assert lake.run("sync", *TO).code == 0

@@ -68,7 +68,6 @@ def credits(make_bench: MakeBench) -> Days:
 NAMES = [*(f"billed late {kind}" for kind in KINDS), "never billed"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_job_without_credits_is_asked_for_them_once_a_day(credits: Days, name: str) -> None:
     assert [credits.asked(number, name) for number in range(4)] == [1, 0, 1, 1]
@@ -124,7 +123,6 @@ def gone(make_bench: MakeBench) -> Days:
     return days
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_result_that_is_missing_is_tried_for_a_week(gone: Days, kind: str) -> None:
     states = [job_row(tables, gone.jobs[kind])["results_state"] for tables in gone.tables]
@@ -169,7 +167,6 @@ def unknown(make_bench: MakeBench) -> Days:
     return days
 
 
-@pytest.mark.slow
 def test_an_unknown_id_is_rejected_once(unknown: Days) -> None:
     first, second = unknown.runs[:2]
     assert (first.exit_code, first.rejected) == (1, 4)

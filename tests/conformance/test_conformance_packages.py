@@ -97,7 +97,6 @@ def contents(tables: Tables) -> dict[str, list[Row]]:
     return found
 
 
-@pytest.mark.slow
 def test_no_package_holds_more_jobs_than_asked_for(cuts: Cuts) -> None:
     assert max(jobs_by_load(cuts.at_once).values()) > PACKAGE
     assert max(jobs_by_load(cuts.packages).values()) <= PACKAGE

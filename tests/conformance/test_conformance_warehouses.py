@@ -46,7 +46,6 @@ def move(make_bench: MakeBench) -> Move:
     return move
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_warehouse_is_filled_from_the_beginning(move: Move, step: str, provider: str) -> None:
