@@ -77,6 +77,7 @@ def rows(
     )
 
 
+@pytest.mark.slow
 def test_the_ceiling_writes_our_rows(place: Place, server: Server, tmp_path: Path) -> None:
     server.open("unsiloed", JOBS)
     other = new_place(tmp_path / "ceiling")
@@ -99,6 +100,7 @@ def test_missing_rows_are_found(place: Place, server: Server) -> None:
         check_rows(place, len(JOBS))
 
 
+@pytest.mark.slow
 def test_copies_are_what_a_sync_would_have_written(place: Place, server: Server) -> None:
     synced, all_jobs = range(53, 103), range(3, 103)
     newest = Task("llamacloud", server.base_url("llamacloud"), 0, 0, str(place.warehouse))
