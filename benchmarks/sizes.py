@@ -36,5 +36,5 @@ class Sizes:
         return max(self.main, self.large, self.history, *self.growth) + self.new
 
 
-FULL: Final = Sizes(2000, (100, 400, 2000), 500, 20_000, 2000, 20_000, (2000, 20_000, 60_000), 200)
+FULL: Final = Sizes(2000, (100, 400, 2000), 300, 20_000, 2000, 20_000, (2000, 20_000, 60_000), 200)
 QUICK: Final = Sizes(200, (100,), 100, 600, 100, 1000, (100, 500, 1000), 20)
