@@ -45,7 +45,7 @@ def _word(provider: str, kind: str, status: str | None) -> str | None:
 @pytest.fixture(scope="module")
 def lively() -> Iterator[Emulator]:
     """Three weeks of jobs, for queries that should find something."""
-    with Emulator(seed=7, jobs=80) as emulator:
+    with Emulator(seed=7, jobs=150) as emulator:
         yield emulator
 
 
