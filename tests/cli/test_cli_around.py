@@ -51,6 +51,7 @@ def synced(make_place: MakePlace) -> Synced:
     return Synced(place, place.run("sync"))
 
 
+@pytest.mark.slow
 def test_a_sync_in_part_is_1_and_loads_the_rest(synced: Synced) -> None:
     ran = synced.ran
     assert (ran.code, "stays pending" in ran.err and "(and 1 more)" in ran.err) == (1, True), (
@@ -138,6 +139,7 @@ def test_check_says_what_is_well(synced: Synced) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_check_says_what_is_wrong_and_how_to_mend_it(synced: Synced) -> None:
     place = synced.place
     ran = place.run("check", env={KEYS["llamacloud"]: "sk-wrong"})
@@ -155,6 +157,7 @@ def test_check_says_what_is_wrong_and_how_to_mend_it(synced: Synced) -> None:
     assert "hush" not in ran.said
 
 
+@pytest.mark.slow
 def test_check_says_which_of_two_keys_is_used(synced: Synced) -> None:
     place = synced.place
     own: dict[str, str | None] = {
@@ -206,6 +209,7 @@ def test_check_of_quality_says_what_it_can_not_compare(synced: Synced) -> None:
     assert (ran.code, "nothing of contextual has been synced" in ran.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_check_leaves_nothing_behind(synced: Synced, tmp_path: Path) -> None:
     def schemas(place: Place) -> list[tuple[Any, ...]]:
         return place.query("SELECT schema_name, table_name FROM duckdb_tables() ORDER BY ALL")
@@ -302,6 +306,7 @@ def test_jobs_made_of_the_same_document_are_pointed_out(forgotten: Forgotten) ->
     assert "ext-of-gone" in forgotten.warned
 
 
+@pytest.mark.slow
 def test_forgotten_jobs_stay_away(forgotten: Forgotten) -> None:
     place = forgotten.place
     place.emulator.clear_requests()

@@ -73,6 +73,7 @@ def test_partitions_and_sync_fill_the_tables_and_leave_nothing_else(warehouse: W
     assert warehouse.query(cursor) == [(last, 1)]
 
 
+@pytest.mark.slow
 def test_partitions_of_contextual_hold_parse_jobs_only(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_worker_has_its_share_of_the_rate(warehouse: Warehouse) -> None:
     assert (sent[-1] - sent[0]).total_seconds() >= (len(sent) - 1) / 4 - 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["files", "delta", "iceberg"])
 def test_partitions_into_files(
     kind: str, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
