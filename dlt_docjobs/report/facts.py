@@ -51,9 +51,9 @@ class Facts:
         flow: How often each status followed each other one; `next_status` null: still in it.
         segment_mix: Segments by provider and type.
         confidence: Segments by provider and step, or level, of confidence.
-        pages: `pages`, `to_review` and `failed`.
+        pages: A row a provider: `pages`, `to_review` and `failed`.
         pages_to_review: The worst of them.
-        segments_to_review: The worst segments, with excerpts where the page may show text.
+        segments_to_review: The worst segments, with excerpts; of tables what they are read of.
         at_risk_states: Results not loaded, by why.
         at_risk: Those that vanish first.
         open_jobs: `open_jobs`, `stuck` and `given_up`.
@@ -77,7 +77,7 @@ class Facts:
     flow: list[Row]
     segment_mix: list[Row]
     confidence: list[Row]
-    pages: Row
+    pages: list[Row]
     pages_to_review: Listed
     segments_to_review: Listed
     at_risk_states: list[Row]
@@ -118,7 +118,7 @@ def read_facts(
     most = timedelta(days=min(days, _MOST_DAYS) - 1)
     since = last - min(last - first, most) if first else None
     ask.values["since"] = (since or _EPOCH).isoformat()
-    pages = ask.one(questions.PAGES)
+    pages = _in_order(ask.all(questions.PAGES))
     states = ask.all(questions.AT_RISK_COUNT)
     opened = ask.one(questions.OPEN_COUNT)
 
@@ -143,7 +143,9 @@ def read_facts(
         segment_mix=ask.all(questions.SEGMENT_MIX),
         confidence=_in_order(ask.all(questions.CONFIDENCE)),
         pages=pages,
-        pages_to_review=listed(questions.PAGES_TO_REVIEW, _LONG, pages["to_review"]),
+        pages_to_review=listed(
+            questions.PAGES_TO_REVIEW, _LONG, sum(row["to_review"] for row in pages)
+        ),
         segments_to_review=listed(
             questions.SEGMENTS_TO_REVIEW, _SHORT, counted(questions.SEGMENTS_TO_REVIEW_COUNT)
         ),
