@@ -124,6 +124,7 @@ def test_reset_and_forget_say_what_to_do_instead(lake: Lake) -> None:
     assert lake.standing() == before
 
 
+@pytest.mark.slow
 def test_what_is_said_there_starts_anew_and_erases(lake: Lake) -> None:
     lake.emulator.expire("pjb-gone")
     lake.delete()
@@ -135,6 +136,7 @@ def test_what_is_said_there_starts_anew_and_erases(lake: Lake) -> None:
     }
 
 
+@pytest.mark.slow
 def test_two_accounts_at_once(lake: Lake) -> None:
     for _ in range(3):
         lake.emulator.add_job("llamacloud", status="COMPLETED", pages=1)
@@ -149,6 +151,7 @@ def test_two_accounts_at_once(lake: Lake) -> None:
     assert lake.known() == set(alive)
 
 
+@pytest.mark.slow
 def test_status_counts_a_job_once_however_often_it_was_written(lake: Lake) -> None:
     lake.emulator.set_status("pjb-open", "COMPLETED")
     assert lake.run("sync", *TO).code == 0
