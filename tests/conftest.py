@@ -17,12 +17,14 @@ from urllib.parse import quote
 import pytest
 from at_night import REPEATED
 from mariadb_support import mariadb
+from s3_support import s3_server
 
 if TYPE_CHECKING:
     from views_support import MakeWarehouse, Warehouse
 
 _PREFIXES = ("SOURCES__", "DESTINATION__", "CREDENTIALS", "RUNTIME__", "DLT_", "EXTRACT__")
 _PREFIXES += (
+    "AWS_",
     "NORMALIZE__",
     "LOAD__",
     "LLAMA_",
@@ -178,6 +180,13 @@ def mysql(mysql_server: str) -> Iterator[str]:
             if name.startswith("docjobs"):
                 connection.execute(sqlalchemy.text(f"DROP DATABASE `{name}`"))
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """The address of an S3 API whose bucket is empty."""
+    with s3_server() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
