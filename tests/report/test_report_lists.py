@@ -62,7 +62,7 @@ def test_the_first_thing_said_is_how_the_sync_is(nasty_page: Element) -> None:
     (first, *_) = nasty_page.all("ul", **{"class": "card verdicts"})
     said = [line.text for line in first.all("li")]
     assert [re.sub("^(fine|look) ", "", one).split(" ")[0] for one in said] == [
-        *("Sync", "Stuck", "Failing", "Missing", "At", "Low")
+        *("Sync", "Stuck", "Failing", "Missing", "At", "Low", "Changed")
     ]
     assert said[0] == "look Sync 1 of 1 account is not healthy: LlamaCloud."
 
@@ -187,13 +187,18 @@ def test_quality_counts_numbers_and_words_and_names_the_worst_provider() -> None
 
 def test_a_changed_quality_is_said_of_each_account() -> None:
     changes = [
-        {"provider": "llamacloud", "account": "default", "shares": 2, "first_day": date(2026, 11, 27)},
+        {
+            "provider": "llamacloud",
+            "account": "default",
+            "shares": 2,
+            "first_day": date(2026, 11, 27),
+        },
         {"provider": "reducto", "account": "us", "shares": 1, "first_day": date(2026, 11, 28)},
     ]
     found = verdict(facts_with(quality_changes=changes), "Changed")
     assert found[1:3] == (
         False,
-        "Quality is not what it was: LlamaCloud (2 shares since 2026-11-27), Reducto us (1 share "
+        "Quality is not what it was: LlamaCloud (2 shares since 2026-11-27), Reducto (us) (1 share "
         "since 2026-11-28); docjobs check --quality names them.",
     )
 
