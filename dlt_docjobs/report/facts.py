@@ -59,6 +59,7 @@ class Facts:
         open_jobs: `open_jobs`, `stuck` and `given_up`.
         oldest_open: The oldest of these.
         failures: Error messages, the most frequent first.
+        quality_changes: A row an account whose quality has changed on its newest two days.
         freshness: A row an account.
         runs: The latest sync runs.
     """
@@ -84,6 +85,7 @@ class Facts:
     open_jobs: Row
     oldest_open: Listed
     failures: Listed
+    quality_changes: list[Row]
     freshness: list[Row]
     runs: Listed
 
@@ -152,6 +154,7 @@ def read_facts(
         open_jobs=opened,
         oldest_open=listed(questions.OPEN_JOBS, _SHORT, opened["open_jobs"]),
         failures=listed(questions.FAILURES, _SHORT, counted(questions.FAILURES_COUNT)),
+        quality_changes=_in_order(ask.all(questions.QUALITY_CHANGES)),
         freshness=_in_order(ask.all(questions.FRESHNESS)),
         runs=listed(questions.RUNS, _SHORT, counted(questions.RUNS_COUNT)),
     )

@@ -333,6 +333,18 @@ ORDER BY jobs DESC, provider, job_kind, error_message
 LIMIT {limit}
 """
 
+QUALITY_CHANGES: Final = """
+SELECT
+  provider,
+  account,
+  min(day) AS first_day,
+  count(*) AS shares
+FROM quality_control
+WHERE is_changed AND is_recent
+GROUP BY provider, account
+ORDER BY provider, account
+"""
+
 FRESHNESS: Final = """
 SELECT
   provider,

@@ -131,6 +131,21 @@ def _quality(facts: Facts) -> Verdict:
     return Verdict("Low quality", not doubtful, f"{text}.", "quality")
 
 
+def _changed(facts: Facts) -> Verdict:
+    changes = facts.quality_changes
+    if not changes:
+        text = "No share of quality has left what was usual on the newest two days."
+        return Verdict("Changed", True, text, "quality")
+    named = ", ".join(
+        f"{words.provider(row['provider'], row['account'])} ({words.count(row['shares'], 'share')}"
+        f" since {words.day(row['first_day'])})"
+        for row in changes[:5]
+    )
+    more = f" and {len(changes) - 5:,} more" if len(changes) > 5 else ""
+    text = f"Quality is not what it was: {named}{more}; docjobs check --quality names them."
+    return Verdict("Changed", False, text, "quality")
+
+
 _VERDICTS: Final[tuple[Callable[[Facts], Verdict], ...]] = (
     _sync,
     _stuck,
@@ -138,4 +153,5 @@ _VERDICTS: Final[tuple[Callable[[Facts], Verdict], ...]] = (
     _missing,
     _at_risk,
     _quality,
+    _changed,
 )

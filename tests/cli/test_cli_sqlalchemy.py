@@ -31,6 +31,7 @@ def warehouse(request: pytest.FixtureRequest, make_machines: MakeWarehouse) -> W
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.proves("status", *KINDS)
 @pytest.mark.proves("kill", *KINDS)
 def test_what_a_killed_sync_has_fetched_is_loaded_by_the_next(
@@ -53,6 +54,7 @@ def test_what_a_killed_sync_has_fetched_is_loaded_by_the_next(
         assert f"not for {warehouse.kind}, which the destination sqlalchemy" in ran.err
 
 
+@pytest.mark.slow
 @pytest.mark.proves("forget", *KINDS)
 @pytest.mark.proves("rename", *KINDS)
 @pytest.mark.proves("reset", *KINDS)

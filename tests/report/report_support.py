@@ -109,6 +109,7 @@ def facts_with(**changed: Any) -> Facts:
         open_jobs={"open_jobs": 0, "stuck": 0, "given_up": 0},
         oldest_open=Listed([], 0),
         failures=Listed([], 0),
+        quality_changes=[],
         freshness=[account()],
         runs=Listed([], 0),
     )

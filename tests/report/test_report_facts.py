@@ -77,6 +77,7 @@ def plain(facts: Facts) -> dict[str, Any]:
     return dict(rounded(asdict(facts)))
 
 
+@pytest.mark.slow
 def test_both_destinations_say_the_same(lived: dict[str, Warehouse]) -> None:
     duckdb, postgres = (facts_of(lived[kind]) for kind in ("duckdb", "postgres"))
     assert duckdb.jobs > 100

@@ -62,7 +62,7 @@ def test_the_first_thing_said_is_how_the_sync_is(nasty_page: Element) -> None:
     (first, *_) = nasty_page.all("ul", **{"class": "card verdicts"})
     said = [line.text for line in first.all("li")]
     assert [re.sub("^(fine|look) ", "", one).split(" ")[0] for one in said] == [
-        *("Sync", "Stuck", "Failing", "Missing", "At", "Low")
+        *("Sync", "Stuck", "Failing", "Missing", "At", "Low", "Changed")
     ]
     assert said[0] == "look Sync 1 of 1 account is not healthy: LlamaCloud."
 
@@ -83,7 +83,7 @@ def test_every_list_says_whose_a_row_is() -> None:
 
 def test_where_nothing_is_wrong_everything_is_fine() -> None:
     found = verdicts(facts_with())
-    assert [one.is_fine for one in found] == [True] * 6
+    assert [one.is_fine for one in found] == [True] * 7
     assert found[0].text == "The last sync did everything, at 2026-11-28 13:05 UTC."
 
 
@@ -182,6 +182,24 @@ def test_quality_counts_numbers_and_words_and_names_the_worst_provider() -> None
         False,
         "4 of 20 pages to review, 1 of them failed; 20% of the rated segments are low, the most of "
         "Contextual AI (30%).",
+    )
+
+
+def test_a_changed_quality_is_said_of_each_account() -> None:
+    changes = [
+        {
+            "provider": "llamacloud",
+            "account": "default",
+            "shares": 2,
+            "first_day": date(2026, 11, 27),
+        },
+        {"provider": "reducto", "account": "us", "shares": 1, "first_day": date(2026, 11, 28)},
+    ]
+    found = verdict(facts_with(quality_changes=changes), "Changed")
+    assert found[1:3] == (
+        False,
+        "Quality is not what it was: LlamaCloud (2 shares since 2026-11-27), Reducto (us) (1 share "
+        "since 2026-11-28); docjobs check --quality names them.",
     )
 
 

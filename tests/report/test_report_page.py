@@ -128,6 +128,7 @@ def test_the_page_is_small(lived_text: str) -> None:
     assert len(lived_text.encode()) < LIMIT
 
 
+@pytest.mark.slow
 def test_the_page_does_not_grow_with_the_segments(
     make_warehouse: MakeWarehouse, tmp_path: Path
 ) -> None:
