@@ -79,8 +79,13 @@ WHO: Final = "who"
 
 def provider(row: Row) -> Cell:
     """The provider of a row, with its account where the row has one."""
-    name = words.provider(row["provider"], row.get("account"))
-    return Cell(name, dot=words.series(row["provider"]))
+    name = row["provider"]
+    account = row.get("account")
+    return Cell(
+        words.provider(name),
+        dot=words.series(name),
+        detail="" if account in (None, "default") else f"({account})",
+    )
 
 
 def document(row: Row) -> Cell:

@@ -322,6 +322,7 @@ def _pages(facts: Facts) -> Listing:
 
 def _segments(facts: Facts, *, include_text: bool) -> Listing:
     rows = facts.segments_to_review.rows
+    # in the end, where a document's wide table pushes nothing out of sight
     text = (Column("Text", "text"),) if include_text else ()
     return Listing(
         "doubtful",
@@ -329,20 +330,20 @@ def _segments(facts: Facts, *, include_text: bool) -> Listing:
         first_of(facts.segments_to_review, "segment", "the worst"),
         (
             _DOCUMENT,
+            _PROVIDER,
             Column("Page", NUMBER),
             Column("Type"),
             Column("Confidence", NUMBER),
             *text,
-            _PROVIDER,
         ),
         [
             (
                 document(row),
+                provider(row),
                 Cell(words.number(row["page_number"])),
                 Cell(words.label(row["segment_type"])),
                 Cell(words.confidence(row["confidence"], row["confidence_level"])),
                 *((Cell(excerpt=excerpt_of(row)),) if include_text else ()),
-                provider(row),
             )
             for row in rows
         ],

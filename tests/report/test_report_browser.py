@@ -10,13 +10,24 @@ from typing import Any
 
 import pytest
 from browser_support import Browser, Tab
-from report_support import loaded
+from report_support import full_facts, loaded
 from views_support import MakeWarehouse, Warehouse
 
 from dlt_docjobs.report import write_report
+from dlt_docjobs.report.page import make_page
 
 WIDTHS = (390, 820, 1440)
 SCHEMES = ("light", "dark")
+PAPER = 715
+CUT = """[...document.querySelectorAll('.scroll, .excerpt')].filter((one) => one.checkVisibility()
+  && (one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
+).map((one) => one.innerText.slice(0, 60))"""
+# cells that are nowhere, or stand out of the paper
+UNSEEN = """[...document.querySelectorAll('td, th')].filter((cell) => {
+  const box = cell.getBoundingClientRect();
+  return !cell.closest('details')
+    && (box.width < 5 || box.height < 5 || box.left < 0 || box.right > %d);
+}).map((cell) => cell.innerText)"""
 DRAWN = "document.documentElement.dataset.charts === 'done'"
 COLOURS = """(() => {
   const style = getComputedStyle(document.documentElement);
@@ -59,6 +70,14 @@ def report(lived: dict[str, Warehouse], tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="module")
 def attack(nasty: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_report(nasty, tmp_path_factory.mktemp("attack"))
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with a row in every list, and in each a text that can't be broken between words."""
+    path = tmp_path_factory.mktemp("full") / "report.html"
+    path.write_text(make_page(full_facts(f"A name and {'unbroken' * 20}")), "utf-8")
+    return path
 
 
 @pytest.fixture
@@ -202,8 +221,13 @@ def test_the_keyboard_comes_first_to_the_content(report: Path, open_tab: Any) ->
     reached = []
     for _ in range(6):
         press("Tab")
-        reached.append(tab.evaluate("document.activeElement.tagName"))
-    assert "SUMMARY" in reached, "the tables beneath the charts open with the keyboard"
+        reached.append(tab.evaluate("document.activeElement.hash"))
+    assert reached == ["#sync", *["#trouble"] * 4, "#quality"], "what is to be known first"
+    tab.evaluate("document.querySelector('#days').setAttribute('tabindex', '-1')")
+    tab.evaluate("document.querySelector('#days').focus()")
+    press("Tab")
+    focused = tab.evaluate("document.activeElement.tagName")
+    assert focused == "SUMMARY", "the tables beneath the charts open with the keyboard"
 
 
 def test_it_prints_in_dark_ink_on_white(report: Path, open_tab: Any, tmp_path: Path) -> None:
@@ -220,20 +244,9 @@ def test_it_prints_in_dark_ink_on_white(report: Path, open_tab: Any, tmp_path: P
 def test_on_paper_everything_is_there_and_can_be_read(report: Path, open_tab: Any) -> None:
     tab = open_tab(report)
     tab.wait_until(DRAWN)
-    # the inside of a Letter or A4 page
-    tab.call(
-        "Emulation.setDeviceMetricsOverride",
-        width=715,
-        height=980,
-        deviceScaleFactor=1,
-        mobile=False,
-    )
     on_paper(tab)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 715
-    cut = """[...document.querySelectorAll('.scroll')].filter((one) => one.checkVisibility()
-      && (one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
-    ).map((one) => one.innerText.slice(0, 60))"""
-    assert tab.evaluate(cut) == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PAPER
+    assert tab.evaluate(CUT) == []
     assert tab.evaluate(BROKEN_WORDS) == []
     # drawn for the screen, and hardly smaller here
     scales = """[...document.querySelectorAll('.chart svg')].map((one) =>
@@ -241,8 +254,61 @@ def test_on_paper_everything_is_there_and_can_be_read(report: Path, open_tab: An
     assert min(tab.evaluate(scales)) > 0.7
 
 
+def test_on_paper_every_cell_of_every_table_can_be_seen(full: Path, open_tab: Any) -> None:
+    tab = open_tab(full)
+    on_paper(tab)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PAPER
+    assert tab.evaluate(CUT) == []
+    assert tab.evaluate(UNSEEN % PAPER) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_widest_lists_stay_within_the_page(width: int, full: Path, open_tab: Any) -> None:
+    tab = open_tab(full, width)
+    assert tab.complaints == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate("document.querySelectorAll('.list').length") == 10
+    assert tab.evaluate("document.querySelectorAll('.excerpt td').length") == 48
+
+
+def test_on_a_phone_every_cell_stands_in_its_list_with_its_title(full: Path, open_tab: Any) -> None:
+    tab = open_tab(full, 390)
+    # the rows of a document's table scroll, those of a list do not
+    outside = """[...document.querySelectorAll('.list > tbody > tr > *')].filter((cell) => {
+      const [inner, outer] = [cell, cell.closest('.scroll')].map(
+        (one) => one.getBoundingClientRect());
+      return inner.width < 20 || inner.left < outer.left - 1 || inner.right > outer.right + 1;
+    }).map((cell) => cell.innerText)"""
+    assert tab.evaluate(outside) == []
+    wide = """[...document.querySelectorAll('.scroll')].filter(
+      (one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText.slice(0, 60))"""
+    assert tab.evaluate(wide) == []
+    untitled = """[...document.querySelectorAll('.list > tbody > tr > td')].filter((cell) =>
+      !cell.dataset.title
+      || getComputedStyle(cell, '::before').content !== JSON.stringify(cell.dataset.title)
+    ).map((cell) => cell.innerText)"""
+    assert tab.evaluate(untitled) == []
+
+
+def test_a_stacked_list_is_a_table_to_a_screen_reader(full: Path, open_tab: Any) -> None:
+    tab = open_tab(full, 390)
+    nodes = tab.call("Accessibility.getFullAXTree")["nodes"]
+    roles = [node["role"]["value"] for node in nodes if not node["ignored"]]
+    assert roles.count("table") >= 10
+    assert roles.count("columnheader") > 50
+    assert roles.count("rowheader") >= 10
+
+
 def on_paper(tab: Tab) -> None:
     """Lays the page out as it is printed, for a reader who likes it dark."""
+    # the inside of a Letter or A4 page
+    tab.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=PAPER,
+        height=980,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
     tab.call(
         "Emulation.setEmulatedMedia",
         media="print",
@@ -254,6 +320,7 @@ def test_a_list_that_goes_on_has_a_shadow_where_it_is_cut(report: Path, open_tab
     """Many systems show no scroll bar until one scrolls."""
     tab = open_tab(report, 390)
     tab.wait_until(DRAWN)
+    tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     shadows = """[...document.querySelectorAll('.scroll')].filter(
       (one) => one.checkVisibility() && one.scrollWidth > one.clientWidth
     ).map((one) => getComputedStyle(one).backgroundAttachment.split(', ').includes('local'))"""
