@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.contest import CASES, Contest
 from benchmarks.jobs import Calendar
-from benchmarks.report import PAGE, as_result, summary, with_result
+from benchmarks.report import PAGE, added, as_result, summary, with_result
 from benchmarks.serving import running_server
 from benchmarks.sizes import FULL, QUICK
 
@@ -48,6 +48,9 @@ def main() -> int:
     ):
         series = Contest(server, sizes, Path(folder), say).run(names, repeat)
     result = as_result(series, sizes, repeat, args.quick)
+    if args.add_to is not None:
+        kept = added(json.loads(args.add_to.read_text("utf-8")), result)
+        args.add_to.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     if args.out is not None:
         args.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print(summary(result))
@@ -73,6 +76,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--repeat", type=int, metavar="N", help="runs of each (5; quick: 1)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result as JSON")
+    parser.add_argument(
+        "--add-to", type=Path, metavar="FILE", help="put the series beside those of a result"
+    )
     parser.add_argument(
         "--folder", type=Path, help="where the warehouses are made (the whole takes up to 20 GB)"
     )

@@ -10,18 +10,40 @@ import gzip
 import json
 from datetime import datetime
 from math import ceil
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from benchmarks.bodies import Template, fill, make_templates
-from benchmarks.jobs import SPACING, TEMPLATES, Calendar, Provider, job_id
+from benchmarks.jobs import PROVIDERS, SPACING, TEMPLATES, Calendar, Provider, job_id
 
+
+class _Paths(NamedTuple):
+    """Where a provider's jobs are.
+
+    Attributes:
+        jobs: The list.
+        job: What stands before a job's id.
+        others: The list of extract jobs, of which there are none; None where one list shows all.
+    """
+
+    jobs: str
+    job: str
+    others: str | None = None
+
+
+_PATHS: Final[dict[Provider, _Paths]] = {
+    "unsiloed": _Paths("parse", "parse/"),
+    "llamacloud": _Paths("api/v2/parse", "api/v2/parse/", "api/v2/extract"),
+    "reducto": _Paths("jobs", "job/"),
+    "landingai": _Paths("v2/parse/jobs", "v2/parse/jobs/", "v2/extract/jobs"),
+}
+_NAMES: Final[dict[str, Provider]] = {provider: provider for provider in PROVIDERS}
 _PAGE: Final = 100
-_NOTHING: Final = b'{"items":[],"next_page_token":null}'
+_NOT_FOUND: Final = b'{"detail":"Not Found"}'
 
 
 class Answers:
-    """The bodies of both providers.
+    """The bodies of all providers.
 
     Attributes:
         jobs: The numbers of the jobs that exist.
@@ -56,30 +78,26 @@ class Answers:
     def get(self, path: str, query: str, accepts_gzip: bool) -> tuple[int, bytes, bool]:
         """An answer: status, body, and whether the body is gzip."""
         params = dict(parse_qsl(query))
-        provider: Provider = "unsiloed" if path.startswith("/unsiloed/") else "llamacloud"
-        rest = path.removeprefix(f"/{provider}/").removeprefix("api/v2/")
-        if rest == "parse":
-            return 200, self._list(provider, params, query), False
-        if rest == "extract":
-            return 200, _NOTHING, False
-        kind, _, name = rest.partition("/")
-        number = self._numbers.get(provider, {}).get(name) if kind == "parse" else None
+        name, _, rest = path[1:].partition("/")
+        provider = _NAMES.get(name)
+        if provider is None:
+            return 404, _NOT_FOUND, False
+        paths = _PATHS[provider]
+        if rest in (paths.jobs, paths.others):
+            numbers = self._listed(provider, params, query) if rest == paths.jobs else range(0)
+            return 200, self._page(provider, params, numbers), False
+        number = self._numbers.get(provider, {}).get(rest.removeprefix(paths.job))
         if number is None:
-            return 404, b'{"detail":"Not Found"}', False
-        wants_result = (
-            params.get("include_chunks", "true") == "true"
-            if provider == "unsiloed"
-            else "expand=items" in query
-        )
-        if not wants_result:
+            return 404, _NOT_FOUND, False
+        if not _wants_result(provider, params, query):
             return 200, self._filled(provider, number, "bare"), False
         if accepts_gzip and self._packed:
             return 200, self._packed[provider, number], True
         return 200, self._whole(provider, number), False
 
     def _whole(self, provider: Provider, number: int) -> bytes:
-        template = self._template(provider, number)
-        return fill(template.head, provider, number, self._calendar) + template.tail
+        parts = (self._filled(provider, number, part) for part in ("head", "foot"))
+        return self._template(provider, number).result.join(parts)
 
     def _filled(self, provider: Provider, number: int, part: str) -> bytes:
         template = self._template(provider, number)
@@ -88,14 +106,26 @@ class Answers:
     def _template(self, provider: Provider, number: int) -> Template:
         return self._templates[provider][number % TEMPLATES]
 
-    def _list(self, provider: Provider, params: dict[str, str], query: str) -> bytes:
-        """A page of the list, newest first."""
-        numbers = self._listed(provider, params, query)
-        size = int(params.get("page_size", _PAGE))
-        start = int(params.get("page_token", 0))
+    def _page(
+        self, provider: Provider, params: dict[str, str], numbers: range | list[int]
+    ) -> bytes:
+        """A page of a list, newest first."""
+        if provider == "landingai":
+            size, page = int(params.get("pageSize", 10)), int(params.get("page", 0))
+            start = page * size
+        elif provider == "reducto":
+            size, start = int(params.get("limit", _PAGE)), int(params.get("cursor", 0))
+        else:
+            size, start = int(params.get("page_size", _PAGE)), int(params.get("page_token", 0))
         end = start + size
         rows = b",".join(self._filled(provider, one, "row") for one in numbers[start:end])
-        token = json.dumps(str(end) if end < len(numbers) else None).encode()
+        has_more = end < len(numbers)
+        if provider == "landingai":
+            more = json.dumps({"page": page, "page_size": size, "has_more": has_more})
+            return b'{"jobs":[%b],%b' % (rows, more[1:].encode())
+        token = json.dumps(str(end) if has_more else None).encode()
+        if provider == "reducto":
+            return b'{"jobs":[%b],"next_cursor":%b}' % (rows, token)
         return b'{"items":[%b],"next_page_token":%b}' % (rows, token)
 
     def _listed(self, provider: Provider, params: dict[str, str], query: str) -> range | list[int]:
@@ -110,6 +140,13 @@ class Answers:
         if upper:
             last = min(last, (_instant(upper) - self._calendar.epoch) // SPACING + 1)
         return range(last - 1, first - 1, -1)
+
+
+def _wants_result(provider: Provider, params: dict[str, str], query: str) -> bool:
+    """Whether an answer about a job holds its result; the younger two have no other."""
+    if provider == "unsiloed":
+        return params.get("include_chunks", "true") == "true"
+    return provider != "llamacloud" or "expand=items" in query
 
 
 def _instant(text: str) -> datetime:

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -56,9 +56,15 @@ class ContestantFailed(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """The folder in which a contestant works: its warehouse and dlt's working directory."""
+    """The folder in which a contestant works: its warehouse and dlt's working directory.
+
+    Attributes:
+        folder: The folder.
+        configuration: More variables of the environment of its processes.
+    """
 
     folder: Path
+    configuration: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def warehouse(self) -> Path:
@@ -80,6 +86,7 @@ class Place:
             "DESTINATION__DUCKDB__CREDENTIALS": str(self.warehouse),
             "LLAMA_CLOUD_API_KEY": API_KEY,
             "UNSILOED_API_KEY": API_KEY,
+            **self.configuration,
         }
 
     def copy_to(self, folder: Path) -> Place:

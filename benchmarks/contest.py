@@ -31,6 +31,7 @@ CASES: Final[dict[str, tuple[str, ...]]] = {
     "first_sync": ("ours", "ceiling", "pandas", "rest_api_parquet", "rest_api"),
     "latency": ("ours", "ours_latency"),
     "ocr": ("ours", "ours_ocr"),
+    "providers": ("ours_llamacloud", "ours_reducto", "ours_landingai"),
     "scale": ("ours", "ours_large"),
     "nothing_new": ("one_row", "nothing_new", "nothing_new_named"),
     "growth": ("growth_0", "growth_1", "growth_2"),
@@ -53,6 +54,13 @@ _RIVALS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "rest_api_parquet": ("rest_api", {"parquet": True}),
     "rest_api": ("rest_api", {}),
 }
+
+_LISTED: Final[dict[str, Provider]] = {
+    "ours_llamacloud": "llamacloud",
+    "ours_reducto": "reducto",
+    "ours_landingai": "landingai",
+}
+"""The series whose jobs are those of a list."""
 
 
 @dataclass
@@ -150,6 +158,8 @@ class Contest:
             base = sizes.growth[int(name.removeprefix("growth_"))]
             self._base("llamacloud", base)
             return Series(name, sizes.new, base)
+        if name in CASES["providers"]:
+            return Series(name, sizes.providers)
         return Series(name, sizes.large if name == "ours_large" else sizes.main)
 
     def _fitting(self, name: str) -> int:
@@ -224,10 +234,11 @@ class Contest:
             options = {"include_ocr": True}
         numbers = range(self._sizes.total - jobs, self._sizes.total)
         with_latency = LATENCY if name == "ours_latency" else 0.0
-        self._server.open("unsiloed", numbers, latency=with_latency)
+        provider: Provider = _LISTED.get(name, "unsiloed")
+        self._server.open(provider, numbers, latency=with_latency)
         place = self._new_place()
         try:
-            task = self._task("unsiloed", numbers, place, **options)
+            task = self._task(provider, numbers, place, **options)
             run = run_contestant(contestant, task, place, self._server)
             check_rows(place, jobs)
         finally:

@@ -117,6 +117,21 @@ def _variants(medians: Medians) -> Iterator[Figure]:
             )  # fmt: skip
 
 
+def _providers(medians: Medians) -> Iterator[Figure]:
+    for name, title in (("ours_reducto", "Reducto"), ("ours_landingai", "LandingAI")):
+        if medians.has("ours_llamacloud", name):
+            value = medians.rate(name) / medians.rate("ours_llamacloud")
+            yield Figure(
+                f"first sync, {medians.jobs(name):,} jobs of {title}",
+                _rate(medians, name),
+                "as many of LlamaCloud",
+                _rate(medians, "ours_llamacloud"),
+                value,
+                "at least 0.8 ×",
+                value >= 0.8,
+            )
+
+
 def _scale(medians: Medians) -> Iterator[Figure]:
     if not medians.has("ours", "ours_large"):
         return
@@ -202,6 +217,7 @@ def _rate(medians: Medians, name: str) -> str:
 _ROWS: Final[tuple[Callable[[Medians], Iterator[Figure]], ...]] = (
     _first_sync,
     _variants,
+    _providers,
     _scale,
     _nothing_new,
     _growth,

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Final, Literal
 
-Provider = Literal["unsiloed", "llamacloud"]
+Provider = Literal["unsiloed", "llamacloud", "reducto", "landingai"]
+PROVIDERS: Final[tuple[Provider, ...]] = ("unsiloed", "llamacloud", "reducto", "landingai")
 
 SPACING: Final = timedelta(minutes=1)
 SEGMENTS: Final = 150
@@ -37,17 +38,16 @@ class Calendar:
         """When a job was created."""
         return self.epoch + number * SPACING
 
-    def started_at(self, number: int) -> datetime:
-        """When a job began to be processed."""
-        return self.created_at(number) + timedelta(seconds=3)
-
-    def finished_at(self, number: int) -> datetime:
-        """When a job succeeded."""
-        return self.created_at(number) + timedelta(seconds=41)
+    def instants(self, number: int) -> tuple[datetime, datetime, datetime]:
+        """When a job was created, began to be processed, and succeeded."""
+        created = self.created_at(number)
+        return created, created + timedelta(seconds=3), created + timedelta(seconds=41)
 
 
 def job_id(provider: Provider, number: int) -> str:
     """A job's id, in the provider's form."""
     digest = hashlib.md5(f"{provider}:{number}".encode(), usedforsecurity=False).digest()
     text = str(uuid.UUID(bytes=digest, version=4))
+    if provider == "landingai":
+        return f"parse-{digest.hex()[:26]}"
     return f"pjb-{text}" if provider == "llamacloud" else text

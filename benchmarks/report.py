@@ -24,6 +24,9 @@ _TITLES: Final = {
     "ours_latency": "docjobs, 50 ms a request, 32 in flight",
     "ours_ocr": "docjobs, with rows of OCR elements",
     "ours_large": "docjobs",
+    "ours_llamacloud": "docjobs, LlamaCloud",
+    "ours_reducto": "docjobs, Reducto",
+    "ours_landingai": "docjobs, LandingAI",
     "ceiling": "hand-written ceiling",
     "pandas": "sequential script with pandas",
     "rest_api_parquet": "dlt's rest_api source, parquet",
@@ -52,6 +55,25 @@ def as_result(
         "series": runs,
         "figures": [asdict(figure) for figure in figures(runs)],
     }
+
+
+def added(kept: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result with the series of another one, each of which says which machine it ran on.
+
+    Args:
+        kept: What the file holds.
+        result: What was run now.
+
+    Raises:
+        ValueError: They were not run alike, so that one page can't show both.
+    """
+    for name in ("is_quick", "repeat"):
+        if kept[name] != result[name]:
+            raise ValueError(f"{name}: {result[name]}, where the file has {kept[name]}")
+    own = {name: one | {"machine": result["machine"]} for name, one in result["series"].items()}
+    series = {**kept["series"], **own}
+    found = [asdict(figure) for figure in figures(series)]
+    return {**kept, "sizes": result["sizes"], "series": series, "figures": found}
 
 
 def table(result: Mapping[str, Any]) -> str:
@@ -89,9 +111,8 @@ def details(result: Mapping[str, Any]) -> str:
     return markdown(head, rows) if rows else ""
 
 
-def machine(result: Mapping[str, Any]) -> str:
+def machine(of: Mapping[str, Any]) -> str:
     """The machine in a sentence; what its system does not tell is left out."""
-    of = result["machine"]
     memory = f", {of['memory_gb']} GB" if of["memory_gb"] else ""
     busy = of["load_average"]
     load = f"; load average {busy} when it ended" if busy is not None else ""
@@ -106,8 +127,18 @@ def summary(result: Mapping[str, Any]) -> str:
     """Everything for a person, as Markdown."""
     times = "one run each" if result["repeat"] == 1 else f"medians of {result['repeat']} runs"
     short = "The short mode, too small to hold against the goals: " if result["is_quick"] else ""
-    parts = [f"{short}{times}. {machine(result)}", table(result), details(result)]
+    parts = [f"{short}{times}. {machine(result['machine'])}", *_others(result)]
+    parts += [table(result), details(result)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _others(result: Mapping[str, Any]) -> list[str]:
+    """Which series were added later, and on which machine."""
+    names: dict[str, list[str]] = {}
+    for name, one in result["series"].items():
+        if "machine" in one:
+            names.setdefault(machine(one["machine"]), []).append(f"`{name}`")
+    return [f"Added later, {', '.join(of)}: {where}" for where, of in names.items()]
 
 
 def with_result(page: str, result: Mapping[str, Any]) -> str:

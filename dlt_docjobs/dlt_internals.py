@@ -16,6 +16,7 @@ import copy
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -297,6 +298,41 @@ def use_own_destination(
     own.caps_params = {**capabilities(original), **original.caps_params}
     _copies[own] = (pipeline.pipeline_name, original)
     pipeline.destination = own
+
+
+@contextmanager
+def resolved_once(pipeline: Pipeline) -> Iterator[None]:
+    """Lets a destination resolve what its capabilities depend on once while a block runs.
+
+    Needed because dlt asks for a destination's capabilities some fifteen times a run, and searches
+    every place of configuration for each field of the destination with each of them: a third of the
+    time of a sync that has nothing to load. Where connections are made, all is resolved as ever.
+
+    If it breaks: `Destination.capabilities` in `dlt/common/destination/reference.py`; it alone
+    resolves partially with credentials at hand.
+
+    Args:
+        pipeline: A pipeline that `use_own_destination` was called with.
+    """
+    destination = pipeline.destination
+    if destination is None:
+        yield
+        return
+    resolve = destination.configuration
+    kept: list[Any] = []
+
+    def configuration(initial_config: Any, accept_partial: bool = False) -> Any:
+        if not accept_partial or initial_config is None or initial_config.credentials is None:
+            return resolve(initial_config, accept_partial=accept_partial)
+        if not kept:
+            kept.append(resolve(initial_config, accept_partial=True))
+        return kept[0]
+
+    vars(destination)["configuration"] = configuration
+    try:
+        yield
+    finally:
+        vars(destination).pop("configuration", None)
 
 
 def given_credentials(destination: Destination[Any, Any]) -> Any:

@@ -338,10 +338,15 @@ TRIED: Final = {
     "postgres": "PostgreSQL",
     "sqlite": "SQLite",
     "mysql": "MySQL (MariaDB)",
-    "ducklake": "DuckLake",
+    "ducklake_postgres": "DuckLake, catalog in PostgreSQL",
+    "ducklake": "DuckLake, catalog in SQLite",
     "delta": '`table_format = "delta"`',
     "iceberg": '`table_format = "iceberg"`',
     "files": "plain files",
+    "s3_delta": 'S3, `table_format = "delta"`',
+    "s3_iceberg": 'S3, `table_format = "iceberg"`',
+    "s3_files": "S3, plain files",
+    "s3_ducklake": "S3, DuckLake, catalog in PostgreSQL",
 }
 
 

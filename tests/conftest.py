@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from at_night import REPEATED
 from mariadb_support import mariadb
+from s3_support import s3_server
 
 if TYPE_CHECKING:
     from views_support import MakeWarehouse, Warehouse
 
 _PREFIXES = ("SOURCES__", "DESTINATION__", "CREDENTIALS", "RUNTIME__", "DLT_", "EXTRACT__")
 _PREFIXES += (
+    "AWS_",
     "NORMALIZE__",
     "LOAD__",
     "LLAMA_",
@@ -55,25 +58,13 @@ _LONG += ("benchmarks", "orchestration", "elsewhere", "loading", "sync", "locks"
 _LONG += ("emulator",)
 
 
-# Repeated at night, with `-m slow`: the suite has to end while somebody waits for it. By folder the
-# files, and what stands in the names of the tests that another of the same file repeats.
-_AT_NIGHT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    # what the engine does alike for every provider, with the younger two
-    "conformance": (
-        (
-            *("clocks", "days", "doubt", "drift", "intervals", "network", "packages", "records"),
-            *("refusals", "torn_loads", "warehouses", "windows"),
-        ),
-        ("reducto", "landingai"),
-    ),
-    # what commands do alike on every database, on PostgreSQL
-    "cli": (("dropped", "erased", "older", "owners", "rename"), ("[postgres",)),
-}
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Lets xdist hand out files in their order; it would begin with those of the most tests."""
     config.option.loadscopereorder = False
+    folder = Path(__file__).parent
+    for name in REPEATED:
+        if not (folder / name).is_file():
+            raise pytest.UsageError(f"at_night.py names {name}, which is not there")
 
 
 # before pytest leaves out what is slow
@@ -96,10 +87,8 @@ def _folder(item: pytest.Item) -> str:
 
 
 def _leave_to_the_night(item: pytest.Item) -> None:
-    folder = _folder(item)
-    files, parts = _AT_NIGHT.get(folder, ((), ()))
-    is_repeated = item.path.stem.removeprefix(f"test_{folder}_") in files
-    if is_repeated and any(part in item.name for part in parts):
+    parts = REPEATED.get(item.path.relative_to(Path(__file__).parent).as_posix(), ())
+    if any(part in item.name for part in parts):
         item.add_marker(pytest.mark.slow)
 
 
@@ -191,6 +180,13 @@ def mysql(mysql_server: str) -> Iterator[str]:
             if name.startswith("docjobs"):
                 connection.execute(sqlalchemy.text(f"DROP DATABASE `{name}`"))
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """The address of an S3 API whose bucket is empty."""
+    with s3_server() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -31,10 +31,8 @@ def main(task: Task) -> float:
         "max_concurrency": task.concurrency,
     }
     if task.provider == "unsiloed":
-        ids = [job_id("unsiloed", number) for number in task.jobs]
-        source = dlt_docjobs.unsiloed(job_ids=ids, **settings)
-    else:
-        source = dlt_docjobs.llamacloud(**settings)
+        settings["job_ids"] = [job_id("unsiloed", number) for number in task.jobs]
+    source = getattr(dlt_docjobs, task.provider)(**settings)
     began = time.monotonic()
     row = dlt_docjobs.run(pipeline, source)
     if not row.ok:

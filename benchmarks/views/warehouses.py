@@ -30,10 +30,12 @@ class Warehouse(ABC):
     Attributes:
         title: What the table calls it.
         destination: dlt's destination.
+        credentials: The same for the command line.
     """
 
     title: str
     destination: AnyDestination
+    credentials: str
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -79,6 +81,10 @@ class Warehouse(ABC):
         """The database's version."""
 
     @abstractmethod
+    def bytes(self) -> int:
+        """Bytes that it takes on the disk."""
+
+    @abstractmethod
     def close(self) -> None:
         """Gives up the connection, so that others can have the warehouse."""
 
@@ -90,8 +96,8 @@ class DuckDb(Warehouse):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._file = str(folder / "warehouse.duckdb")
-        credentials = DuckDbCredentials(self._file)
+        self.credentials = str(folder / "warehouse.duckdb")
+        credentials = DuckDbCredentials(self.credentials)
         credentials.global_config = dict(_CONFIG)
         self.destination = cast(AnyDestination, dlt.destinations.duckdb(credentials))
         self._open: duckdb.DuckDBPyConnection | None = None
@@ -99,7 +105,7 @@ class DuckDb(Warehouse):
     @property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         if self._open is None:
-            self._open = duckdb.connect(self._file, config=dict(_CONFIG))
+            self._open = duckdb.connect(self.credentials, config=dict(_CONFIG))
         return self._open
 
     def _fill(self, selects: dict[str, str]) -> None:
@@ -126,6 +132,10 @@ class DuckDb(Warehouse):
         """The database's version."""
         return duckdb.__version__
 
+    def bytes(self) -> int:
+        """Bytes that it takes on the disk."""
+        return Path(self.credentials).stat().st_size
+
     def close(self) -> None:
         """Gives up the connection, so that others can have the warehouse."""
         if self._open is not None:
@@ -140,7 +150,7 @@ class Postgres(Warehouse):
 
     def __init__(self, folder: Path, address: str) -> None:
         super().__init__(folder)
-        self._address = address
+        self.credentials = address
         self.destination = cast(AnyDestination, dlt.destinations.postgres(address))
         self._open: Any = None
 
@@ -149,7 +159,7 @@ class Postgres(Warehouse):
         import psycopg2
 
         if self._open is None:
-            self._open = psycopg2.connect(self._address)
+            self._open = psycopg2.connect(self.credentials)
             self._open.autocommit = True
         return self._open
 
@@ -187,6 +197,10 @@ class Postgres(Warehouse):
         """The database's version."""
         # behind it may stand who has packed it
         return str(self.value("SHOW server_version")).split()[0]
+
+    def bytes(self) -> int:
+        """Bytes that it takes on the disk."""
+        return int(self.value("SELECT pg_database_size(current_database())"))
 
     def close(self) -> None:
         """Gives up the connection, so that others can have the warehouse."""

@@ -22,6 +22,7 @@ from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.model.secret_names import names_secret
 from dlt_docjobs.model.suggestions import suggest
 from dlt_docjobs.warehouse.engines import capabilities_of, require_sqlalchemy
+from dlt_docjobs.warehouse.lakes import require_lake
 from dlt_docjobs.warehouse.memory_limit import SOFT_LIMIT
 from dlt_docjobs.warehouse.merging import merging_of
 
@@ -50,8 +51,8 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
     default is most of the machine.
 
     Raises:
-        UsageError: There is no such destination, the dataset's name is none, or a DuckDB file
-            bears it.
+        UsageError: There is no such destination, the dataset's name is none, a DuckDB file bears
+            it, or another version of DuckDB has to read it.
     """
     check_dataset(dataset)
     try:
@@ -61,9 +62,11 @@ def make_destination(name: str, dataset: str) -> AnyDestination:
     if isinstance(destination, dlt.destinations.sqlalchemy):
         return _through_sqlalchemy(destination)
     if not isinstance(destination, dlt.destinations.duckdb):
+        made = cast(AnyDestination, destination)
         # refuses what can't keep our tables
-        merging_of(cast(AnyDestination, destination))
-        return cast(AnyDestination, destination)
+        merging_of(made)
+        require_lake(made)
+        return made
     credentials = _duckdb_credentials(destination)
     _refuse_ambiguous_name(credentials.database, dataset)
     credentials.database = _in_this_folder(credentials.database)

@@ -213,6 +213,12 @@ def _add_check(commands: Any) -> None:
     )
     _add_providers(command)
     _add_destination(command)
+    command.add_argument(
+        "--quality",
+        action="store_true",
+        help="ask only the warehouse, whether the quality of results has changed on the newest two "
+        "days of an account; ends with 1 where it has",
+    )
 
 
 def _add_probe(commands: Any) -> None:
@@ -338,6 +344,12 @@ def _add_emulate(commands: Any) -> None:
     _add_seed(command)
     command.add_argument(
         "--jobs", metavar="N", type=int, default=300, help="how many (default: 300)"
+    )
+    command.add_argument(
+        "--model-changes",
+        metavar="T",
+        help="from then on (a date, an instant, yesterday, 7d or 12h) every provider parses with a "
+        "worse model, and says nothing of it; see docjobs check --quality",
     )
 
 

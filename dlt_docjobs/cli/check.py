@@ -11,6 +11,7 @@ from typing import Any
 from dlt_docjobs.accounts.destinations import database_file, make_destination, place_of
 from dlt_docjobs.accounts.pipelines import Account, chosen_accounts, left_out
 from dlt_docjobs.cli.errors import explain
+from dlt_docjobs.cli.quality import check_quality
 from dlt_docjobs.loading.rehearsal import rehearse
 from dlt_docjobs.providers.protocol import ProviderApi
 from dlt_docjobs.sources.source import resolve
@@ -18,7 +19,12 @@ from dlt_docjobs.warehouse.accounts import account_status
 
 
 def check(args: argparse.Namespace) -> int:
-    """One cheap authenticated request to each provider, and a first sync's rehearsal."""
+    """One cheap authenticated request to each provider, and a first sync's rehearsal.
+
+    With `--quality` the warehouse's results instead.
+    """
+    if args.quality:
+        return check_quality(args)
     accounts = chosen_accounts(args.providers)
     codes = [_check_provider(account) for account in accounts]
     if not args.providers and (missing := left_out()):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from dlt_docjobs.cli.instants import option_instant
 from dlt_docjobs.model.outcomes import UsageError
+from dlt_docjobs.model.times import UTC
 from dlt_docjobs.providers.registry import provider
 from dlt_docjobs.sources.names import SECTION
 
@@ -24,6 +27,7 @@ def emulate(args: argparse.Namespace) -> int:
         raise UsageError(f"--port is from 0 (any free one) to {_HIGHEST_PORT}, not {args.port}")
     if args.jobs < 0:
         raise UsageError(f"--jobs is 0 or more, not {args.jobs}")
+    changes_at = option_instant("--model-changes", args.model_changes, datetime.now(UTC))
     try:
         from dlt_docjobs.emulator import Emulator
         from dlt_docjobs.emulator.emulator import wait_for_interrupt
@@ -32,7 +36,7 @@ def emulate(args: argparse.Namespace) -> int:
             "the emulator needs the extra `emulator`: pip install 'dlt-docjobs[emulator]' "
             f"({error})"
         ) from None
-    emulator = Emulator(seed=args.seed, jobs=args.jobs, port=args.port)
+    emulator = Emulator(seed=args.seed, jobs=args.jobs, port=args.port, model_changes_at=changes_at)
     try:
         emulator.start()
     except OSError as error:

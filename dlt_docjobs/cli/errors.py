@@ -28,6 +28,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_docjobs.accounts.destinations import without_password
 from dlt_docjobs.cli.disk import disk_fault
+from dlt_docjobs.cli.extensions import extension_fault
 from dlt_docjobs.http import ApiError
 from dlt_docjobs.locks.local import SyncLocked
 from dlt_docjobs.model.outcomes import (
@@ -83,6 +84,9 @@ def explain(error: BaseException, working_dir: Path | None = None) -> Explained:
     for explained in map(_explain_configuration, causes):
         if explained is not None:
             return explained
+    for cause in causes:
+        if (fault := extension_fault(_text(cause))) is not None:
+            return _with_what_is_pending(Explained(fault, EXIT_REFUSED, True), causes)
     for explained in map(_explain_destination, causes):
         if explained is not None:
             return _with_what_is_pending(explained, causes)

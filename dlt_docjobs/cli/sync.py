@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import re
 import signal
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +23,7 @@ from dlt_docjobs.accounts.destinations import make_destination
 from dlt_docjobs.accounts.pipelines import Account, chosen_accounts, make_pipeline
 from dlt_docjobs.cli import output
 from dlt_docjobs.cli.errors import explain, is_no_jobs_named, signal_of
+from dlt_docjobs.cli.instants import option_instant
 from dlt_docjobs.cli.interrupt import Interrupt
 from dlt_docjobs.cli.progress import ProgressView
 from dlt_docjobs.loading.failures import record_failure
@@ -39,13 +39,12 @@ from dlt_docjobs.model.outcomes import (
     UsageError,
 )
 from dlt_docjobs.model.records import SyncRun
-from dlt_docjobs.model.times import UTC, parse_instant
+from dlt_docjobs.model.times import UTC
 from dlt_docjobs.sources.job_ids import read_job_ids
 from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.session import Session
 
 _WORST_FIRST: Final = (EXIT_USAGE, EXIT_REFUSED, EXIT_BUSY, EXIT_PARTIAL)
-_AGO: Final = re.compile(r"(\d{1,7})([dh])")
 _SUMMED: Final = (
     *("jobs_listed", "jobs_new", "jobs_changed", "status_events", "results_loaded", "chunks"),
     *("segments", "rejected", "requests", "retries", "throttled", "duration_seconds"),
@@ -193,14 +192,7 @@ def _worst(rows: Sequence[SyncRun]) -> int:
 def _check(args: argparse.Namespace) -> None:
     now = datetime.now(UTC)
     for name in ("since", "until"):
-        text = getattr(args, name)
-        try:
-            setattr(args, name, None if text is None else _instant(text, now))
-        except (ValueError, OverflowError):
-            raise UsageError(
-                f"--{name} is a date such as 2026-01-31 or 2026-01-31T12:00:00Z, or yesterday, 7d "
-                f"or 12h, not {text!r}"
-            ) from None
+        setattr(args, name, option_instant(f"--{name}", getattr(args, name), now))
     if args.since and args.until and args.since >= args.until:
         raise UsageError("--since lies before --until: a window needs some width")
     if args.since and args.since >= now:
@@ -211,20 +203,6 @@ def _check(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name} is a number of seconds above 0")
     if args.reload is not None and args.no_results:
         raise UsageError("--reload fetches results and --no-results fetches none: choose one")
-
-
-def _instant(text: str, now: datetime) -> datetime | None:
-    """An instant, or one that is told from now: `yesterday`, which begins at 0:00 UTC, `7d`, `12h`.
-
-    Raises:
-        ValueError: It is none of these.
-        OverflowError: It lies before all years.
-    """
-    if text == "yesterday":
-        return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    if ago := _AGO.fullmatch(text):
-        return now - timedelta(hours=int(ago[1]) * (24 if ago[2] == "d" else 1))
-    return parse_instant(text)
 
 
 def _check_job_ids(args: argparse.Namespace, chosen: Sequence[Account]) -> None:

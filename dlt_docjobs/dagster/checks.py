@@ -11,6 +11,7 @@ import dagster as dg
 from dlt_docjobs.accounts.pipelines import Account, make_pipeline
 from dlt_docjobs.model.times import UTC, parse_instant
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.views import recent_shares
 from dlt_docjobs.warehouse import sql
 from dlt_docjobs.warehouse.connection import connect
 
@@ -22,8 +23,9 @@ def account_checks(
     keys: Mapping[str, dg.AssetKey],
     open_days: float,
     fresh_hours: float,
+    dialect: str | None,
 ) -> list[dg.AssetChecksDefinition]:
-    """No duplicates by key, no job open for too long, freshness.
+    """No duplicates by key, no job open for too long, freshness, quality unchanged.
 
     Args:
         of: The account.
@@ -32,10 +34,14 @@ def account_checks(
         keys: The asset of each table.
         open_days: As for `docjobs_checks`.
         fresh_hours: As for `docjobs_checks`.
+        dialect: The destination's dialect of SQL; None where it has no views, and so no check of
+            quality.
     """
     specs = [dg.AssetCheckSpec("no_duplicates", asset=keys[name]) for name in TABLES]
     specs.append(dg.AssetCheckSpec("no_job_open_for_too_long", asset=keys["jobs"]))
     specs.append(dg.AssetCheckSpec("fresh", asset=keys["sync_runs"]))
+    if dialect is not None:
+        specs.append(dg.AssetCheckSpec("quality_unchanged", asset=keys["segments"]))
 
     @dg.multi_asset_check(name=f"{of.pipeline_name}_checks", specs=specs)
     def checks() -> Iterator[dg.AssetCheckResult]:
@@ -83,8 +89,24 @@ def account_checks(
                 check_name="fresh",
                 metadata={"fresh_at": dg.MetadataValue.timestamp(last)} if last else {},
             )
+            if dialect is not None:
+                yield _quality(client, of, dialect, keys["segments"])
 
     return [checks]
+
+
+def _quality(client: Any, of: Account, dialect: str, key: dg.AssetKey) -> dg.AssetCheckResult:
+    """Whether the quality of results is what it was; so it is where nothing is there to compare."""
+    scope = sql.scope(of.provider, of.name)
+    shares = [] if client is None else recent_shares(client, dialect, scope)
+    changed = [str(share) for share in shares if share.is_changed]
+    return dg.AssetCheckResult(
+        passed=not changed,
+        asset_key=key,
+        check_name="quality_unchanged",
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"compared": len(shares), "changed": changed},
+    )
 
 
 def _value(client: Any, of: Account, text: str) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
 
 import dagster as dg
+from dlt.common.destination import AnyDestination
 
 from dlt_docjobs.accounts.destinations import make_destination
 from dlt_docjobs.accounts.pipelines import Account, make_pipeline, parse_account
@@ -16,6 +17,7 @@ from dlt_docjobs.locks.local import SyncLocked
 from dlt_docjobs.model.outcomes import EXIT_PARTIAL, EXIT_REFUSED, UsageError
 from dlt_docjobs.model.records import SyncRun
 from dlt_docjobs.model.vocabulary import JobKind
+from dlt_docjobs.views import ViewsRefused, dialect_of
 from dlt_docjobs.warehouse.kind import kind_of
 
 Every = Literal["day", "hour"]
@@ -107,13 +109,24 @@ def docjobs_checks(
         translator: That of the assets.
 
     Returns:
-        No duplicates by key in any table, no job open for too long, freshness.
+        No duplicates by key in any table, no job open for too long, freshness and, where the
+        destination has the views, quality unchanged.
     """
     of = parse_account(account)
-    kind = kind_of(make_destination(destination, dataset))
+    made = make_destination(destination, dataset)
+    kind = kind_of(made)
     specs = table_specs(of, kind, dataset, translator)
     keys = {table_of(spec): spec.key for spec in specs}
-    return account_checks(of, destination, dataset, keys, open_days, fresh_hours)
+    return account_checks(
+        of, destination, dataset, keys, open_days, fresh_hours, _dialect_of_views(made)
+    )
+
+
+def _dialect_of_views(destination: AnyDestination) -> str | None:
+    try:
+        return dialect_of(destination)
+    except ViewsRefused:
+        return None
 
 
 def docjobs_definitions(

@@ -64,6 +64,7 @@ VIEW_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "documents": JOB_KEY,
     "document_versions": JOB_KEY,
     "quality_daily": ("day", "provider", "account", "job_kind", "tier"),
+    "quality_control": (*("day", "provider", "account", "job_kind", "tier", "tiers", "measure"),),
 }
 """What tells the rows of a view apart; a part of it may be null."""
 
@@ -83,6 +84,6 @@ LOADS_COLUMNS: Final = {
 REPORT_READS: Final = (
     *("job_timeline", "job_daily", "status_intervals", "segment_mix", "segment_confidence"),
     *("page_quality", "review_queue", "results_at_risk", "jobs_open", "job_failures"),
-    "sync_freshness",
+    *("quality_control", "sync_freshness"),
 )
 """The views that `docjobs report` asks."""

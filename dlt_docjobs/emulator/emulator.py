@@ -56,6 +56,7 @@ class Emulator:
         faults: Faults | None = None,
         history_days: float = 20,
         now: datetime | Callable[[], datetime] | None = None,
+        model_changes_at: datetime | None = None,
     ) -> None:
         """Lets the jobs live up to now; the server starts with `start()`.
 
@@ -67,11 +68,14 @@ class Emulator:
             faults: None for none.
             history_days: How long ago the first jobs were created.
             now: The instant to start at, or a clock to read; None for the machine's clock.
+            model_changes_at: From when on every provider parses with another model, and says
+                nothing of it: jobs created since then have lower confidences, pages that failed or
+                are empty, and text in the place of most tables, lists and pictures. None: never.
         """
         self.faults = faults if faults is not None else Faults()
         self.api_key = API_KEY
         self._port = port
-        self._world = World(seed, jobs, history_days, Clock(real_clock(now)))
+        self._world = World(seed, jobs, history_days, Clock(real_clock(now)), model_changes_at)
         routes = control_routes(self._world, lambda: self.requests)
         app = build_app(self._world, self.api_key, lambda: self.faults, routes)
         self._front = Front(app, self._world.clock, seed, lambda: self.faults)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from dlt_docjobs.emulator.reading import CHANGED, USUAL, Model
 from dlt_docjobs.emulator.truth import ResultFacts, Transition
 from dlt_docjobs.emulator.vocabulary import Provider, canonical_status
 from dlt_docjobs.model.vocabulary import RUNNING, SUCCEEDED, JobKind, is_terminal
@@ -70,6 +71,8 @@ class Job:
     result: Any = None
     """A body given by a test in place of the drawn one."""
     revision: int = 0
+    model_changes_at: datetime | None = None
+    """Since when the provider's jobs have another model; None: never."""
     gone_at: datetime | None = None
     facts: ResultFacts | None = None
     """Counted once for a revision."""
@@ -83,6 +86,13 @@ class Job:
     def created_at(self) -> datetime:
         """When the job was created."""
         return self.transitions[0].at
+
+    @property
+    def model(self) -> Model:
+        """The model that reads the document: that of the day on which the job was created."""
+        changes_at = self.model_changes_at
+        is_changed = changes_at is not None and self.created_at >= changes_at
+        return CHANGED if is_changed else USUAL
 
     @property
     def provider_status(self) -> str:

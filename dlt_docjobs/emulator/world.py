@@ -46,13 +46,21 @@ _UNSILOED_EXTRACT_DAYS: Final = 6.5
 class World:
     """The jobs. Every method may be called from any thread."""
 
-    def __init__(self, seed: int, jobs: int, history_days: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        seed: int,
+        jobs: int,
+        history_days: float,
+        clock: Clock,
+        model_changes_at: datetime | None = None,
+    ) -> None:
         """Lets `jobs` jobs live through the past `history_days` days, up to now."""
         self.lock = threading.RLock()
         self.clock = clock
         self.version = 0
         """Grows with every change."""
         self._seed = seed
+        self._model_changes_at = model_changes_at
         self._history = history_days * 86400.0
         self._jobs: dict[str, Job] = {}
         self._births: dict[Combination, int] = dict.fromkeys(SHARES, 0)
@@ -88,6 +96,7 @@ class World:
                 born = self._jobs.get(parse_job.job_id, parse_job)
                 parse_job.document_name = born.document_name
         job = bear(seed, combination, parse_job)
+        job.model_changes_at = self._model_changes_at
         if job.job_kind == "parse":
             self._take_known_document(job)
         self._jobs[job.job_id] = job

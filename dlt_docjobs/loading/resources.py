@@ -36,6 +36,7 @@ from dlt_docjobs.sync.session import Session
 from dlt_docjobs.sync.settings import SyncSettings, Wanted, Window
 from dlt_docjobs.tables import RESULT_TABLES, TABLES, Table
 from dlt_docjobs.warehouse.connection import connect
+from dlt_docjobs.warehouse.indexes import create_indexes
 from dlt_docjobs.warehouse.merging import Merging, merging_of
 from dlt_docjobs.warehouse.migration import mend_tables
 from dlt_docjobs.warehouse.state import Owner, WarehouseState
@@ -103,12 +104,14 @@ def build_resources(
                 restored: list[str] = []
                 if client is not None and handle.session is None:
                     restored = mend_tables(pipeline, client)
+                indexed = create_indexes(client) if client is not None else ()
                 state_there = WarehouseState(
                     client,
                     settings.provider.name,
                     settings.account,
                     has_old_rows=merging.replaces is None,
                     has_lost_results=bool(restored),
+                    indexed=indexed,
                 )
                 state_there.open(wants_history="job_status_history" in selected)
                 note_base(pipeline, client, source_name, settings)

@@ -18,6 +18,7 @@ from dlt.load.exceptions import LoadClientJobRetry
 from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs import dlt_internals
 from dlt_docjobs.loading.engine import Engine
 from dlt_docjobs.loading.failures import write_kept_failures
 from dlt_docjobs.loading.job_source import JobSource
@@ -179,6 +180,7 @@ def run(
                 # dlt has to notice that a dataset is gone before the lease makes a new one
                 pipeline.sync_destination()
             with (
+                dlt_internals.resolved_once(pipeline),
                 warehouse_lock(
                     pipeline, kind=kind, clock=handle.request.clock, on_lost=stop
                 ) as handle.lock,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -75,6 +75,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=Decimal)
 _encode_sorted: Final = msgspec.json.Encoder(
     decimal_format="number", enc_hook=Decimal, order="deterministic"
 ).encode
+_encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
 def decode(body: bytes) -> Any:
@@ -126,6 +127,15 @@ def encode(value: Any, *, sort_keys: bool = False) -> bytes:
         sort_keys: Whether the keys of objects are sorted.
     """
     return _encode_sorted(value) if sort_keys else _encode(value)
+
+
+def encode_lines(values: Sequence[Any]) -> bytes:
+    """The compact JSON of many values, a line each.
+
+    Raises:
+        TypeError: One of them holds an `Exact`.
+    """
+    return _encode_lines(values)
 
 
 def survives_floats(body: bytes) -> bool:

@@ -43,6 +43,8 @@ def to_float(value: object) -> float | None:
 
 def to_int(value: object) -> int | None:
     """A whole number that fits 64 bits: 3, 3.0 or `"3"`."""
+    if type(value) is int:
+        return value if MIN_INT <= value <= MAX_INT else None
     if type(value) is str and _NUMERAL.fullmatch(value):
         try:
             value = int(value)

@@ -16,6 +16,7 @@ from dlt_docjobs.report import words
 from dlt_docjobs.report.drawing import LOW_HEIGHT, Chart, chart_of, color_of, day_axis, spec_of
 from dlt_docjobs.report.durations import duration_charts
 from dlt_docjobs.report.facts import Facts, Row
+from dlt_docjobs.report.quality import LOW
 
 _STATUSES: Final = (
     "queued",
@@ -29,7 +30,7 @@ _STATUSES: Final = (
 )
 _STAYS: Final = "still there"
 _LEVELS: Final = ("low", "medium", "high")
-_LOW: Final = 0.5
+
 
 CONFIG: Final[dict[str, Any]] = {
     "background": None,
@@ -62,8 +63,7 @@ def all_charts(facts: Facts) -> dict[str, list[Chart]]:
     return {
         "days": [_jobs_by_day(facts), _failures_by_day(facts)],
         "durations": duration_charts(facts),
-        "flow": [_flow(facts)],
-        "segments": [_mix(facts), *_confidence(facts)],
+        "output": [_mix(facts), _flow(facts), *_confidence(facts)],
     }
 
 
@@ -312,12 +312,12 @@ def _confidence_steps(provider: str, rows: list[Row], total: int) -> Chart:
             ],
         )
     )
-    limit = chart_of([{"limit": _LOW}]).mark_rule(strokeDash=[4, 4]).encode(x=alt.X("limit:Q"))
+    limit = chart_of([{"limit": LOW}]).mark_rule(strokeDash=[4, 4]).encode(x=alt.X("limit:Q"))
     scored = sum(steps.values())
-    low = sum(count for start, count in steps.items() if start < _LOW)
+    low = sum(count for start, count in steps.items() if start < LOW)
     return _of_confidence(
         provider,
-        f"{words.count(low, 'segment')} of {scored:,} below {_LOW}, the dashed line "
+        f"{words.count(low, 'segment')} of {scored:,} below {LOW}, the dashed line "
         f"({words.percent(low, scored)}).",
         total - scored,
         spec_of(alt.layer(bars, limit), LOW_HEIGHT),

@@ -53,14 +53,15 @@ class Facts:
         flow: How often each status followed each other one; `next_status` null: still in it.
         segment_mix: Segments by provider and type.
         confidence: Segments by provider and step, or level, of confidence.
-        pages: `pages`, `to_review` and `failed`.
+        pages: A row a provider: `pages`, `to_review` and `failed`.
         pages_to_review: The worst of them.
-        segments_to_review: The worst segments, with excerpts where the page may show text.
+        segments_to_review: The worst segments, with excerpts; of tables what they are read of.
         at_risk_states: Results not loaded, by why.
         at_risk: Those that vanish first.
         open_jobs: `open_jobs`, `stuck` and `given_up`.
         oldest_open: The oldest of these.
         failures: Error messages, the most frequent first.
+        quality_changes: A row an account whose quality has changed on its newest two days.
         freshness: A row an account.
         runs: The latest sync runs.
     """
@@ -78,7 +79,7 @@ class Facts:
     flow: list[Row]
     segment_mix: list[Row]
     confidence: list[Row]
-    pages: Row
+    pages: list[Row]
     pages_to_review: Listed
     segments_to_review: Listed
     at_risk_states: list[Row]
@@ -86,6 +87,7 @@ class Facts:
     open_jobs: Row
     oldest_open: Listed
     failures: Listed
+    quality_changes: list[Row]
     freshness: list[Row]
     runs: Listed
 
@@ -118,7 +120,7 @@ def read_facts(
     most = timedelta(days=min(days, _MOST_DAYS) - 1)
     since = last - min(last - first, most) if first else None
     ask.values["since"] = (since or _EPOCH).isoformat()
-    pages = ask.one(questions.PAGES)
+    pages = _in_order(ask.all(questions.PAGES))
     states = ask.all(questions.AT_RISK_COUNT)
     opened = ask.one(questions.OPEN_COUNT)
 
@@ -143,7 +145,9 @@ def read_facts(
         segment_mix=ask.all(questions.SEGMENT_MIX),
         confidence=_in_order(ask.all(questions.CONFIDENCE)),
         pages=pages,
-        pages_to_review=listed(questions.PAGES_TO_REVIEW, _LONG, pages["to_review"]),
+        pages_to_review=listed(
+            questions.PAGES_TO_REVIEW, _LONG, sum(row["to_review"] for row in pages)
+        ),
         segments_to_review=listed(
             questions.SEGMENTS_TO_REVIEW, _SHORT, counted(questions.SEGMENTS_TO_REVIEW_COUNT)
         ),
@@ -152,6 +156,7 @@ def read_facts(
         open_jobs=opened,
         oldest_open=listed(questions.OPEN_JOBS, _SHORT, opened["open_jobs"]),
         failures=listed(questions.FAILURES, _SHORT, counted(questions.FAILURES_COUNT)),
+        quality_changes=_in_order(ask.all(questions.QUALITY_CHANGES)),
         freshness=_in_order(ask.all(questions.FRESHNESS)),
         runs=listed(questions.RUNS, _SHORT, counted(questions.RUNS_COUNT)),
     )

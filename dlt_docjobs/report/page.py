@@ -21,6 +21,8 @@ from dlt_docjobs._version import __version__
 from dlt_docjobs.report import words
 from dlt_docjobs.report.charts import CONFIG, all_charts
 from dlt_docjobs.report.facts import Facts
+from dlt_docjobs.report.lists import all_lists
+from dlt_docjobs.report.verdicts import verdicts
 
 _FILES: Final = files("dlt_docjobs.report") / "html"
 
@@ -39,8 +41,9 @@ def make_page(facts: Facts, *, include_text: bool = True) -> str:
         facts=facts,
         words=words,
         charts=charts,
+        lists=all_lists(facts, include_text=include_text),
+        verdicts=verdicts(facts),
         config=CONFIG,
-        include_text=include_text,
         version=__version__,
         policy=_policy(scripts),
         # ours, and safe: see _library

@@ -18,6 +18,7 @@ SELECT
   count(CASE WHEN status = 'failed' AND NOT is_open THEN 1 END) AS failed,
   count(CASE WHEN status = 'cancelled' AND NOT is_open THEN 1 END) AS cancelled,
   count(CASE WHEN is_open THEN 1 END) AS open_jobs,
+  count(CASE WHEN is_expired THEN 1 END) AS expired,
   CAST(sum(page_count) AS BIGINT) AS pages,
   sum(credits_counted) AS credits,
   count(*) - count(credits) AS jobs_without_credits
@@ -46,8 +47,9 @@ GROUP BY day, provider
 ORDER BY day, provider
 """
 
-# as in the view job_daily: percentiles of the durations known well enough, and of the shortest and
-# the longest possible of all jobs that have ended. `{keys}` is what a row is of
+# as in the view job_daily, whose groups are smaller, and percentiles can't be made of percentiles:
+# of the durations known well enough, and of the shortest and the longest possible of all jobs that
+# have ended. `{keys}` is what a row is of
 _DURATIONS: Final = """
 WITH phases AS (
   {phases}
@@ -181,10 +183,13 @@ ORDER BY provider, confidence_level, confidence_from
 
 PAGES: Final = """
 SELECT
+  provider,
   count(*) AS pages,
   count(CASE WHEN needs_review THEN 1 END) AS to_review,
   count(CASE WHEN is_failed THEN 1 END) AS failed
 FROM page_quality
+GROUP BY provider
+ORDER BY provider
 """
 
 PAGES_TO_REVIEW: Final = """
@@ -210,19 +215,49 @@ LIMIT {limit}
 
 SEGMENTS_TO_REVIEW_COUNT: Final = "SELECT count(*) AS segments FROM review_queue"
 
+# of tables also what their cells are read of, but for the largest; segments are met by those few
 SEGMENTS_TO_REVIEW: Final = """
+WITH worst AS (
+  SELECT
+    provider,
+    document_name,
+    job_kind,
+    job_id,
+    page_number,
+    segment_index,
+    segment_type,
+    reason,
+    severity,
+    rated_by,
+    sort_confidence,
+    confidence,
+    confidence_level,
+    excerpt
+  FROM review_queue
+  ORDER BY rated_by, sort_confidence, severity, provider, job_id, segment_index
+  LIMIT {limit}
+)
 SELECT
-  provider,
-  document_name,
-  job_id,
-  page_number,
-  segment_type,
-  reason,
-  confidence,
-  confidence_level,
-  excerpt
-FROM review_queue
-ORDER BY rated_by, sort_confidence, severity, provider, job_id, segment_index
+  w.provider,
+  w.document_name,
+  w.job_id,
+  w.page_number,
+  w.segment_type,
+  w.reason,
+  w.confidence,
+  w.confidence_level,
+  w.excerpt,
+  CASE WHEN length(s.html) <= 200000 THEN s.html END AS html,
+  CASE WHEN length(s.markdown) <= 200000 THEN s.markdown END AS markdown,
+  CASE WHEN length(s.content) <= 200000 THEN s.content END AS content
+FROM worst AS w
+LEFT JOIN segments AS s
+  ON s.provider = w.provider
+  AND s.job_kind = w.job_kind
+  AND s.job_id = w.job_id
+  AND s.segment_index = w.segment_index
+  AND s.segment_type = 'table'
+ORDER BY w.rated_by, w.sort_confidence, w.severity, w.provider, w.job_id, w.segment_index
 LIMIT {limit}
 """
 
@@ -298,6 +333,18 @@ ORDER BY jobs DESC, provider, job_kind, error_message
 LIMIT {limit}
 """
 
+QUALITY_CHANGES: Final = """
+SELECT
+  provider,
+  account,
+  min(day) AS first_day,
+  count(*) AS shares
+FROM quality_control
+WHERE is_changed AND is_recent
+GROUP BY provider, account
+ORDER BY provider, account
+"""
+
 FRESHNESS: Final = """
 SELECT
   provider,
@@ -311,6 +358,8 @@ SELECT
   jobs,
   open_jobs,
   pending_results,
+  missing_jobs,
+  missing_since,
   rejected_records
 FROM sync_freshness
 ORDER BY provider, account

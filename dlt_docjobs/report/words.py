@@ -85,6 +85,16 @@ def day(value: date | None) -> str:
     return NONE if value is None else value.isoformat()
 
 
+def confidence(value: float | None, level: str | None = None) -> str:
+    """`0.43`, or the provider's word for it."""
+    return level or NONE if value is None else f"{value:.2f}"
+
+
+def cut(text: str, longest: int) -> str:
+    """A text, or its beginning with `…`: at most so many characters in all."""
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+
+
 def label(text: str) -> str:
     """A name of a status or type as words: `section_header` is `section header`."""
     return text.replace("_", " ")

@@ -61,6 +61,20 @@ def table_cells(
     return batch(left, "table_cells", len(found), dict(zip(_Row._fields, made, strict=False)))
 
 
+def read_table(html: str | None, markdown: str | None, content: str | None) -> list[Cell]:
+    """The cells of one table, empty ones included, of the richest of its forms.
+
+    Args:
+        html: Of the segment, as are the others.
+        markdown: May hold HTML.
+        content: May hold either.
+
+    Returns:
+        None of them where no form has a cell with text.
+    """
+    return [cell for _, cell in _Table(None, html, markdown, content).cells()]
+
+
 class _Row(NamedTuple):
     segment_index: int
     row_index: int

@@ -214,7 +214,6 @@ def metadata(
             for index, value in enumerate(values):
                 if value is not None:
                     records.setdefault(index, {})[name] = value
-    texts: list[JsonText | None] = [None] * len(kept)
-    for index, record in records.items():
-        texts[index] = left.json(left.of(record))
-    return texts
+    return left.json_texts(
+        [left.of(records[index]) if index in records else None for index in range(len(kept))]
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dlt_docjobs.model.cleaning import to_json_text, without_content
+from dlt_docjobs.model.cleaning import to_json_text, to_json_texts, without_content
 from dlt_docjobs.model.records import JsonText
 
 
@@ -44,6 +44,16 @@ class Leftovers:
             return to_json_text(value)
         except (ValueError, RecursionError):
             return to_json_text({"too_deep": list(self._leaves(value))})
+
+    def json_texts(self, records: Sequence[Mapping[str, Any] | None]) -> list[JsonText | None]:
+        """What is left of many objects as texts, as `json` makes them; of nothing, nothing."""
+        some = [record for record in records if record]
+        made: list[JsonText | None] = [None] * len(some)
+        if self.include_content:
+            made = to_json_texts(some)
+        pairs = zip(some, made, strict=True)
+        texts = iter([self.json(record) if text is None else text for record, text in pairs])
+        return [next(texts) if record else None for record in records]
 
     def _leaves(self, value: Any) -> Iterable[dict[str, Any]]:
         """The leaves of a value nested too deeply for JSON, each under its nearest key."""

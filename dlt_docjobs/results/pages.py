@@ -122,7 +122,7 @@ class Pages(dict[int, PageDraft]):
         """One row a number, in their order."""
         numbers = sorted(self)
         columns = transposed(map(self.__getitem__, numbers), PageDraft)
-        columns["metadata"] = [left.json(kept) if kept else None for kept in columns["metadata"]]
+        columns["metadata"] = left.json_texts(columns["metadata"])
         # Most columns are null from end to end
         given = {name: of for name, of in columns.items() if of.count(None) < len(of)}
         return batch(left, "pages", len(numbers), {"page_number": numbers, **given})

@@ -239,7 +239,8 @@ class Fetching:
             return
         # the reason is wanted, not another word for the same end that the list would take back
         said = entry.row.provider_status if entry.row else None
-        self._observing.apply(entry, replace(answer.observation, provider_status=said))
+        if not self._observing.applies(entry, replace(answer.observation, provider_status=said)):
+            return
         entry.explain()
         self._observing.keep(entry)
 
@@ -362,7 +363,7 @@ class Fetching:
         context.outcome.was_answered = True
         context.missing.note_answer(entry.ref)
         await self._observing.know_progress([answer.observation])
-        self._observing.apply(entry, answer.observation)
+        self._observing.applies(entry, answer.observation)
         if entry.row is not None and entry.row.results_state == "pending":
             self._result_absent(entry, error)
 

@@ -157,13 +157,7 @@ class Observing:
         looked = self._context.looked
         ref = seen.ref
         entry = self._entries.get(ref) or self.job_rows.entry(ref, self._known.get(ref))
-        try:
-            self.apply(entry, seen)
-        except Exception as error:
-            endpoint = f"/{seen.job_kind}/{seen.job_id}"
-            is_told = isinstance(error, ValueError)
-            text = str(error) if is_told else f"{type(error).__name__} while it was handled"
-            self.reject([Rejection(endpoint, *ref, text, seen.payload)])
+        if not self.applies(entry, seen):
             return None
         looked.note(ref)
         if ref in looked.asked_for_usage:
@@ -174,6 +168,18 @@ class Observing:
             return None
         self.keep(entry)
         return entry
+
+    def applies(self, entry: JobEntry, seen: JobObservation) -> bool:
+        """Applies an observation to an entry; one that can't be stored goes aside, and False."""
+        try:
+            self.apply(entry, seen)
+        except Exception as error:
+            endpoint = f"/{seen.job_kind}/{seen.job_id}"
+            is_told = isinstance(error, ValueError)
+            text = str(error) if is_told else f"{type(error).__name__} while it was handled"
+            self.reject([Rejection(endpoint, *seen.ref, text, seen.payload)])
+            return False
+        return True
 
     def apply(self, entry: JobEntry, seen: JobObservation) -> None:
         """Applies an observation to an entry.

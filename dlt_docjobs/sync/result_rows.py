@@ -78,6 +78,9 @@ class ResultRows:
                 own = TABLES[name].key[len(JOB_KEY) :]
                 columns = [of_table.column(column).to_pylist() for column in own]
                 keys = set(zip(*columns, strict=True))
+                if not own and of_table.num_rows:
+                    # a row whose key is the job's: nothing of its own tells it
+                    keys = {()}
                 self._renewed.setdefault(name, {})[entry.ref] = keys
             elif not of_table.num_rows and entry.may_have_rows:
                 self._buffers[name].add_tombstone(key, run)

@@ -13,12 +13,14 @@ from dlt_docjobs.views.install import (
     dialect_of,
     install_views,
 )
+from dlt_docjobs.views.quality import RecentShare, recent_shares
 from dlt_docjobs.views.render import render_select
 
 __all__ = [
     "MARKER",
     "VIEWS",
     "Outcome",
+    "RecentShare",
     "View",
     "ViewColumn",
     "ViewsRefused",
@@ -26,5 +28,6 @@ __all__ = [
     "dialect_of",
     "install_views",
     "note_views",
+    "recent_shares",
     "render_select",
 ]

@@ -36,6 +36,7 @@ _ORDER: Final = (
     "review_queue",
     "page_quality",
     "quality_daily",
+    "quality_control",
     "credits_daily",
     "sync_freshness",
 )

@@ -16,6 +16,7 @@ from dlt.pipeline.pipeline import Pipeline
 from dlt_docjobs import dlt_internals
 from dlt_docjobs.warehouse.engines import is_sqlalchemy, own_capabilities
 from dlt_docjobs.warehouse.kind import kind_of
+from dlt_docjobs.warehouse.lakes import require_lake
 from dlt_docjobs.warehouse.memory_limit import counted
 
 _PROVIDER: Final = "dlt_docjobs defaults"
@@ -79,11 +80,14 @@ def prepare(pipeline: Pipeline) -> None:
     destination that the user made stays as it is: the pipeline gets a copy of it.
 
     Raises:
-        UsageError: The database is none that could keep our tables, or its packages are missing.
+        UsageError: The database is none that could keep our tables, its packages are missing, or
+            another version of DuckDB has to read it.
     """
     install_defaults()
-    if pipeline.destination is not None and is_sqlalchemy(pipeline.destination):
-        dlt_internals.quiet_merges()
+    if pipeline.destination is not None:
+        require_lake(pipeline.destination)
+        if is_sqlalchemy(pipeline.destination):
+            dlt_internals.quiet_merges()
     layout = f"%s_staging_{pipeline.pipeline_name}"
     dlt_internals.use_own_destination(
         pipeline, {"staging_dataset_name_layout": layout}, _capabilities

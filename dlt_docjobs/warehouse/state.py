@@ -16,7 +16,7 @@ in `sync_runs`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, cast
@@ -98,6 +98,7 @@ class WarehouseState:
         account: Which account's.
         has_old_rows: Whether the destination only appends: of a job's rows the newest counts.
         has_lost_results: Whether tables of results were dropped: all that is pending is due then.
+        indexed: Tables with an index on their rows' loads (`indexes.create_indexes`).
     """
 
     def __init__(
@@ -108,8 +109,10 @@ class WarehouseState:
         *,
         has_old_rows: bool = False,
         has_lost_results: bool = False,
+        indexed: Collection[str] = (),
     ) -> None:
         self._client = client
+        self._indexed = indexed
         self._scope = (provider, account)
         self._texts = {
             "provider": sql.scope(provider),
@@ -177,8 +180,23 @@ class WarehouseState:
 
     def _uncommitted_loads(self, name: str) -> list[str]:
         """Unfinished loads that left rows in a table, which has rows of few loads."""
+        if name in self._indexed:
+            # from one load to the next: to read the whole index would be to read every row
+            found = (
+                "WITH RECURSIVE found AS ("
+                f"SELECT MIN(_dlt_load_id) AS load_id FROM {{{name}}} UNION ALL SELECT"
+                f" (SELECT MIN(n._dlt_load_id) FROM {{{name}}} n"
+                " WHERE n._dlt_load_id > found.load_id) FROM found WHERE found.load_id IS NOT NULL"
+                ") "
+            )
+            loads = (
+                "(SELECT load_id FROM found WHERE load_id IS NOT NULL UNION ALL SELECT '' WHERE"
+                f" EXISTS (SELECT 1 FROM {{{name}}} WHERE _dlt_load_id IS NULL))"
+            )
+        else:
+            found, loads = "", f"(SELECT DISTINCT {_LOAD_ID} AS load_id FROM {{{name}}})"
         rows = self._query(
-            f"SELECT t.load_id FROM (SELECT DISTINCT {_LOAD_ID} AS load_id FROM {{{name}}}) t"
+            f"{found}SELECT t.load_id FROM {loads} t"
             " LEFT JOIN {loads} l ON l.load_id = t.load_id AND l.status = 0"
             " WHERE l.load_id IS NULL"
         )

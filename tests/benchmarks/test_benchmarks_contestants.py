@@ -15,7 +15,7 @@ from benchmarks_support import JOBS, query, task
 from benchmarks.arena import ContestantFailed, DidNotFit, Place, new_place, run_contestant
 from benchmarks.contestants import ours
 from benchmarks.contestants.task import Task
-from benchmarks.jobs import SEGMENTS
+from benchmarks.jobs import SEGMENTS, Provider
 from benchmarks.serving import Server
 from benchmarks.warehouses import WrongRows, check_rows, multiply
 from dlt_docjobs.model.history import event_id
@@ -52,6 +52,18 @@ def test_everybody_loads_the_same(
     assert server.counts().requests >= len(JOBS)
 
 
+@pytest.mark.parametrize("provider", ["llamacloud", "reducto", "landingai"])
+def test_our_sync_loads_as_much_of_each_provider(
+    provider: Provider, place: Place, server: Server
+) -> None:
+    server.open(provider, JOBS)
+    do("ours", task(place, server, provider))
+    check_rows(place, len(JOBS))
+    assert len(JOBS) < server.counts().requests <= len(JOBS) + 12
+    statuses = query(place.warehouse, "SELECT DISTINCT status, results_state FROM docjobs.jobs")
+    assert statuses == [("succeeded", "loaded")]
+
+
 def rows(
     place: Place, table: str, without: frozenset[str] = frozenset()
 ) -> Counter[tuple[Any, ...]]:
@@ -65,6 +77,7 @@ def rows(
     )
 
 
+@pytest.mark.slow
 def test_the_ceiling_writes_our_rows(place: Place, server: Server, tmp_path: Path) -> None:
     server.open("unsiloed", JOBS)
     other = new_place(tmp_path / "ceiling")
@@ -87,6 +100,7 @@ def test_missing_rows_are_found(place: Place, server: Server) -> None:
         check_rows(place, len(JOBS))
 
 
+@pytest.mark.slow
 def test_copies_are_what_a_sync_would_have_written(place: Place, server: Server) -> None:
     synced, all_jobs = range(53, 103), range(3, 103)
     newest = Task("llamacloud", server.base_url("llamacloud"), 0, 0, str(place.warehouse))

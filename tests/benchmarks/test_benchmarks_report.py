@@ -13,7 +13,7 @@ import pytest
 from benchmarks.arena import DidNotFit, Run
 from benchmarks.contest import CASES, Contest, Series
 from benchmarks.figures import figures
-from benchmarks.report import PAGE, as_result, details, summary, table, with_result
+from benchmarks.report import PAGE, added, as_result, details, summary, table, with_result
 from benchmarks.serving import ROOT, Server
 from benchmarks.sizes import FULL, QUICK, Sizes
 
@@ -35,6 +35,8 @@ def contest() -> dict[str, Series]:
     found["one_row"] = Series("one_row", runs=runs(1.0))
     for name, took in (("nothing_new", 1.5), ("nothing_new_named", 1.7)):
         found[name] = Series(name, 0, 20_000, runs(took))
+    for name, took in (("llamacloud", 4.0), ("reducto", 3.2), ("landingai", 8.0)):
+        found[f"ours_{name}"] = Series(f"ours_{name}", 500, runs=runs(took))
     for number, took in enumerate((1.0, 1.1, 1.4)):
         found[f"growth_{number}"] = Series(
             "growth", 200, (2000, 20_000, 60_000)[number], runs(took)
@@ -57,6 +59,8 @@ def test_every_row_of_the_issue_has_a_figure() -> None:
         ("the hand-written ceiling", 0.67, True),
         ("without latency", 0.92, True),
         ("without them", 0.5, False),
+        ("as many of LlamaCloud", 1.25, True),
+        ("as many of LlamaCloud", 0.5, False),
         ("2,000 jobs", 1.02, True),
         ("2,000 jobs", 1.8, False),
         ("a bare dlt pipeline that loads one row", 1.5, True),
@@ -98,6 +102,24 @@ def test_a_result_survives_its_file() -> None:
     after = json.loads(json.dumps(before))
     assert summary(after) == summary(before)
     assert {"cores", "processor", "memory_gb", "python", "packages"} <= set(after["machine"])
+
+
+def test_series_that_are_added_say_where_they_ran() -> None:
+    kept, wanted = result(), CASES["providers"]
+    for name in wanted:
+        del kept["series"][name]
+    more = result()
+    more["series"] = {name: more["series"][name] for name in wanted}
+    more["machine"] |= {"python": "3.99"}
+    whole = added(kept, more)
+    assert set(whole["series"]) == set(result()["series"])
+    assert table(whole) == table(result())
+    said = summary(whole).splitlines()
+    assert "3.99" not in said[0]
+    assert said[2].startswith("Added later, `ours_llamacloud`, `ours_reducto`")
+    assert "Python 3.99" in said[2]
+    with pytest.raises(ValueError, match="repeat: 4, where the file has 3"):
+        added(kept, more | {"repeat": 4})
 
 
 def test_a_system_that_tells_little_is_described_by_the_rest() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from statistics import mean
+from typing import Any
 
 import httpx
 import pytest
 from benchmarks_support import JOBS
 
-from benchmarks.jobs import CHUNKS, SEGMENTS, Calendar, job_id
+from benchmarks.jobs import CHUNKS, PROVIDERS, SEGMENTS, Calendar, Provider, job_id
 from benchmarks.serving import Server
 from dlt_docjobs.model.times import format_instant
 
@@ -43,19 +45,59 @@ def test_a_job_that_does_not_exist_is_not_found(server: Server) -> None:
         assert httpx.get(f"{server.base_url('unsiloed')}/parse/{name}").status_code == 404
 
 
-@pytest.mark.parametrize("provider", ["unsiloed", "llamacloud"])
-def test_a_list_goes_on_to_its_end_newest_first(server: Server, provider: str) -> None:
-    assert provider in ("unsiloed", "llamacloud")
-    name = provider
-    server.open(name, JOBS)  # type: ignore[arg-type]
-    path = "/parse" if name == "unsiloed" else "/api/v2/parse"
-    found, token = [], ""
-    while token is not None:
-        params = {"page_size": "2", **({"page_token": token} if token else {})}
-        page = httpx.get(f"{server.origin}/{name}{path}", params=params).json()
-        found += [row.get("id") if name == "llamacloud" else row["job_id"] for row in page["items"]]
-        token = page["next_page_token"]
-    assert found == [job_id(name, number) for number in reversed(JOBS)]  # type: ignore[arg-type]
+def pages(server: Server, provider: Provider) -> Iterator[list[dict[str, Any]]]:
+    """The pages of a provider's list, of two jobs each."""
+    path, size, token, following = {
+        "unsiloed": ("parse", "page_size", "page_token", "next_page_token"),
+        "llamacloud": ("api/v2/parse", "page_size", "page_token", "next_page_token"),
+        "reducto": ("jobs", "limit", "cursor", "next_cursor"),
+        "landingai": ("v2/parse/jobs", "pageSize", "page", "has_more"),
+    }[provider]
+    params = {size: "2"}
+    while True:
+        body = httpx.get(f"{server.base_url(provider)}/{path}", params=params).json()
+        yield body["items"] if "items" in body else body["jobs"]
+        if not body[following]:
+            return
+        params[token] = str(body["page"] + 1) if provider == "landingai" else body[following]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_list_goes_on_to_its_end_newest_first(server: Server, provider: Provider) -> None:
+    server.open(provider, JOBS)
+    key = "id" if provider == "llamacloud" else "job_id"
+    found = [[row[key] for row in page] for page in pages(server, provider)]
+    ids = [job_id(provider, number) for number in reversed(JOBS)]
+    assert found == [ids[:2], ids[2:]]
+
+
+@pytest.mark.parametrize(
+    ("provider", "path", "size"),
+    [("reducto", "job", 78_000), ("landingai", "v2/parse/jobs", 139_000)],
+)
+def test_a_result_is_said_of_its_job(
+    server: Server, calendar: Calendar, provider: Provider, path: str, size: int
+) -> None:
+    server.open(provider, JOBS)
+    bodies = [
+        httpx.get(f"{server.base_url(provider)}/{path}/{job_id(provider, number)}")
+        for number in JOBS
+    ]
+    assert mean(len(body.content) for body in bodies) == pytest.approx(size, rel=0.1)
+    for number, body in zip(JOBS, bodies, strict=True):
+        result = body.json()["result"]
+        assert body.json()["created_at"] == format_instant(calendar.created_at(number))
+        assert (result.get("metadata") or result)["job_id"] == job_id(provider, number)
+        if provider == "landingai":
+            elements = [one for page in result["structure"]["children"] for one in page["children"]]
+            spans = [atom["range"] for one in elements for atom in one.get("atomic_grounding", ())]
+            assert {span["end"] - span["start"] for span in spans} <= set(range(81))
+            assert elements[-1]["grounding"]["range"]["end"] == len(result["markdown"])
+        else:
+            chunks = result["result"]["chunks"]
+            assert len(chunks) == CHUNKS
+            elements = [block for chunk in chunks for block in chunk["blocks"]]
+        assert len(elements) == SEGMENTS
 
 
 def test_llamacloud_filters_by_creation_and_by_id(server: Server, calendar: Calendar) -> None:

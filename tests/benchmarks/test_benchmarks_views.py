@@ -37,6 +37,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         yield warehouse
 
 
+@pytest.mark.slow
 def test_every_view_is_timed_and_has_rows(measured: dict[str, Times]) -> None:
     for times in measured.values():
         assert list(times.whole) == list(VIEWS)

@@ -35,9 +35,8 @@ SEEDS = {
 }
 
 
-@pytest.mark.parametrize("provider", ["llamacloud", "landingai"])
-def test_a_handful_of_kills(provider: str, make_world: MakeWorld) -> None:
-    world = make_world(provider, "duckdb")
+def test_a_handful_of_kills(make_world: MakeWorld) -> None:
+    world = make_world("llamacloud", "duckdb")
     for plan in FEW:
         ran = world.survive("at a point", plan=plan)
         assert ran.code in (-KILL, 128 + TERM), f"{plan} was never reached: {ran}"

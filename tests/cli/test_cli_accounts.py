@@ -29,6 +29,7 @@ def by_account(place: Place, sql: str) -> dict[str, object]:
     return dict(place.query(sql))
 
 
+@pytest.mark.slow
 def test_each_has_its_rows_its_cursor_and_its_figures(place: Place) -> None:
     ran = place.run("sync", "--json")
     assert ran.code == 0
@@ -68,6 +69,7 @@ def test_an_account_that_nobody_configured_is_no_other_name_of_the_default(
     assert "did you mean llamacloud:eu?" in ran.err
 
 
+@pytest.mark.slow
 def test_check_and_status_list_both(place: Place) -> None:
     checked = place.run("check")
     assert checked.code == 0
@@ -82,6 +84,7 @@ def test_check_and_status_list_both(place: Place) -> None:
     assert EU in place.run("status").out
 
 
+@pytest.mark.slow
 def test_a_reset_of_one_leaves_the_other(place: Place) -> None:
     place.run("sync")
     assert place.run("reset", EU, "--yes").code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +51,7 @@ def synced(make_place: MakePlace) -> Synced:
     return Synced(place, place.run("sync"))
 
 
+@pytest.mark.slow
 def test_a_sync_in_part_is_1_and_loads_the_rest(synced: Synced) -> None:
     ran = synced.ran
     assert (ran.code, "stays pending" in ran.err and "(and 1 more)" in ran.err) == (1, True), (
@@ -137,6 +139,7 @@ def test_check_says_what_is_well(synced: Synced) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_check_says_what_is_wrong_and_how_to_mend_it(synced: Synced) -> None:
     place = synced.place
     ran = place.run("check", env={KEYS["llamacloud"]: "sk-wrong"})
@@ -154,6 +157,7 @@ def test_check_says_what_is_wrong_and_how_to_mend_it(synced: Synced) -> None:
     assert "hush" not in ran.said
 
 
+@pytest.mark.slow
 def test_check_says_which_of_two_keys_is_used(synced: Synced) -> None:
     place = synced.place
     own: dict[str, str | None] = {
@@ -168,6 +172,44 @@ def test_check_says_which_of_two_keys_is_used(synced: Synced) -> None:
     assert "another key" not in place.run("check", "llamacloud", env=same).said
 
 
+def test_check_says_of_whom_the_quality_has_changed(make_place: MakePlace) -> None:
+    place = make_place("llamacloud")
+    noon = datetime.now(timezone.utc).replace(hour=12, minute=0)
+    for days in range(10, 1, -1):
+        for number in range(2):
+            place.emulator.add_job(
+                "llamacloud",
+                status="COMPLETED",
+                tier="fast",
+                created_at=noon - timedelta(days=days, hours=number),
+                pages=10,
+                failed_pages=range(1, 10) if days == 2 else (),
+            )
+    assert place.run("sync", "--no-views").code == 0
+    ran = place.run("check", "--quality", "llamacloud")
+    assert (ran.code, ran.err) == (1, "")
+    day = (noon - timedelta(days=2)).date()
+    head, worst, *_ = ran.out.splitlines()
+    assert head.startswith("llamacloud: ")
+    assert head.endswith(f" changed on {day - timedelta(days=1)} and {day}")
+    assert worst == (
+        f"  {day} (fast): failed_pages are 90.0% (18 of 20), were 0.0% in the 8 days before"
+    )
+    with duckdb.connect(str(place.folder / "warehouse.duckdb")) as connection:
+        connection.execute(f"DELETE FROM docjobs.jobs WHERE created_at >= '{day}'")
+    ran = place.run("check", "--quality")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("llamacloud: none of ")
+
+
+def test_check_of_quality_says_what_it_can_not_compare(synced: Synced) -> None:
+    ran = synced.place.run("check", "--quality", "llamacloud")
+    assert (ran.code, "too few results to compare" in ran.out) == (0, True)
+    ran = synced.place.run("check", "--quality", "contextual")
+    assert (ran.code, "nothing of contextual has been synced" in ran.err) == (2, True)
+
+
+@pytest.mark.slow
 def test_check_leaves_nothing_behind(synced: Synced, tmp_path: Path) -> None:
     def schemas(place: Place) -> list[tuple[Any, ...]]:
         return place.query("SELECT schema_name, table_name FROM duckdb_tables() ORDER BY ALL")
@@ -264,6 +306,7 @@ def test_jobs_made_of_the_same_document_are_pointed_out(forgotten: Forgotten) ->
     assert "ext-of-gone" in forgotten.warned
 
 
+@pytest.mark.slow
 def test_forgotten_jobs_stay_away(forgotten: Forgotten) -> None:
     place = forgotten.place
     place.emulator.clear_requests()
@@ -298,7 +341,11 @@ def test_forgetting_nobody(forgotten: Forgotten) -> None:
 
 @pytest.mark.parametrize(
     ("args", "said"),
-    [(["--port", "99999"], "--port is from 0"), (["--jobs", "-1"], "--jobs is 0 or more")],
+    [
+        (["--port", "99999"], "--port is from 0"),
+        (["--jobs", "-1"], "--jobs is 0 or more"),
+        (["--model-changes", "soon"], "--model-changes is a date"),
+    ],
 )
 def test_emulate_refuses_what_makes_no_sense(
     args: list[str], said: str, capsys: pytest.CaptureFixture[str]

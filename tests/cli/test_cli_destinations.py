@@ -82,6 +82,7 @@ def test_a_table_in_secrets_toml_and_a_destination_with_a_name(make_place: MakeP
     assert credentials(place, {}, "lake").database == str(place.folder / "lake.duckdb")
 
 
+@pytest.mark.slow
 def test_the_file_is_in_the_current_folder_wherever_the_pipeline_ran_first(
     make_place: MakePlace,
 ) -> None:

@@ -119,6 +119,7 @@ def test_a_file_in_the_place_of_the_working_directory_is_named(place: Place) -> 
     assert place.run("sync").code == 0
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_database_is_named(place: Place) -> None:
     file = place.folder / "warehouse.duckdb"
     file.write_bytes(b"something else " * 999)
@@ -154,6 +155,7 @@ def limited(place: Place, largest: int) -> Ran:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no limits on Windows")
 @pytest.mark.parametrize(
     "largest",
@@ -177,6 +179,7 @@ def test_a_full_disk_says_so_and_the_next_sync_loads_everything(
     place.assert_everything_loaded("llamacloud")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no limits on Windows")
 def test_a_database_that_a_full_disk_left_unmade_is_named(make_place: MakePlace) -> None:
     place = make_place("llamacloud")
@@ -204,6 +207,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_and_one_that_is_read_only(
     small_disk: Path, make_place: MakePlace
 ) -> None:
@@ -253,6 +257,7 @@ def grow(make_place: MakePlace, syncs: int) -> None:
     assert weights[-1][1] <= size + 2_048
 
 
+@pytest.mark.slow
 def test_the_working_directory_does_not_grow(make_place: MakePlace) -> None:
     grow(make_place, 5)
 

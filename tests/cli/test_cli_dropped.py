@@ -49,6 +49,7 @@ def contents(warehouse: Warehouse) -> dict[str, list[Any]]:
     return {name: warehouse.rows(name, BOUNDED.get(name, "true")) for name in COMPARED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "table",
     [pytest.param(name, marks=() if name in USUAL else NIGHTLY) for name in (*TABLES, *DLT_TABLES)],
@@ -115,6 +116,7 @@ def test_an_account_without_a_load_does_not_hide_it_from_the_others(
     assert warehouse.rows("segments") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["segments", pytest.param("jobs", marks=NIGHTLY)])
 def test_a_package_that_waits_does_not_stand_in_the_way(
     table: str, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
@@ -146,6 +148,7 @@ def test_who_is_killed_before_the_table_is_there_finds_it_missing_still(
     assert contents(warehouse) == before
 
 
+@pytest.mark.slow
 def test_a_job_that_was_open_is_followed_though_its_history_was_dropped(
     make_machines: MakeWarehouse,
 ) -> None:
@@ -161,6 +164,7 @@ def test_a_job_that_was_open_is_followed_though_its_history_was_dropped(
     assert warehouse.count("job_status_history", "status = 'succeeded'") == 1
 
 
+@pytest.mark.slow
 def test_a_drop_behind_our_back_is_told_in_the_words_of_the_destination(
     make_machines: MakeWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +193,7 @@ def test_a_drop_behind_our_back_is_told_in_the_words_of_the_destination(
 # -- rows -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "table",
     [

@@ -42,6 +42,7 @@ def test_a_reset_holds_against_a_package_that_waits_elsewhere(
     warehouse.assert_no_duplicates()
 
 
+@pytest.mark.slow
 @pytest.mark.proves("forget", *KINDS)
 def test_a_forgotten_job_does_not_come_back_with_a_package_that_waits_elsewhere(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
@@ -55,6 +56,7 @@ def test_a_forgotten_job_does_not_come_back_with_a_package_that_waits_elsewhere(
         assert warehouse.ids(table) == ["pjb-two"]
 
 
+@pytest.mark.slow
 def test_the_first_package_of_all_is_no_exception(
     make_machines: MakeWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +70,7 @@ def test_the_first_package_of_all_is_no_exception(
     assert warehouse.ids() == ["pjb-two"]
 
 
+@pytest.mark.slow
 def test_forget_drops_what_waits_on_its_own_machine(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +84,7 @@ def test_forget_drops_what_waits_on_its_own_machine(
     assert warehouse.ids() == ["pjb-three", "pjb-two"]
 
 
+@pytest.mark.slow
 def test_what_was_forgotten_stays_forgotten_after_a_reset_and_under_other_names(
     warehouse: Warehouse,
 ) -> None:
@@ -98,6 +102,7 @@ def test_what_was_forgotten_stays_forgotten_after_a_reset_and_under_other_names(
     assert warehouse.ids() == ["pjb-three", "pjb-two"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["reset", "forget"])
 @pytest.mark.parametrize("name", ["docjobs_llamacloud", "another"])
 def test_who_loads_elsewhere_is_not_disturbed(
@@ -157,6 +162,7 @@ def test_a_stricter_setting_holds_for_a_package_that_waits(
     assert warehouse.query(POLICIES[key]) == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_package_that_waits_is_loaded_where_nothing_is_stricter(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -176,6 +182,7 @@ def note_of(warehouse: Warehouse) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_base", [True, False])
 def test_the_note_of_an_older_version_tells_its_base(
     is_base: bool,
@@ -193,6 +200,7 @@ def test_the_note_of_an_older_version_tells_its_base(
     assert (DROPPED in caplog.text) == (not is_base)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_erased", [True, False])
 def test_a_package_of_an_older_version_is_of_the_first_generation_and_may_hold_everything(
     is_erased: bool,

@@ -226,6 +226,7 @@ def test_a_held_file_is_75_and_its_row_comes_with_the_next_sync(make_place: Make
 # -- 1: in part, and which code wins -----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_id_that_nobody_knows_is_1_once(make_place: MakePlace) -> None:
     place = make_place("unsiloed")
     place.emulator.add_job("unsiloed", job_id="uns-1", status="Succeeded", pages=1)

@@ -1,4 +1,7 @@
-"""The commands around a sync where there are only files: plain ones, Delta and Iceberg tables."""
+"""The commands around a sync where there are only files: plain ones, Delta and Iceberg tables.
+
+In a folder, and in a bucket of an S3 API.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,30 @@ from typing import Any
 import dlt
 import pytest
 from cli_support import KEYS, MakePlace, Place, ended, setting
-from conformance_destinations import install_extensions
+from conformance_destinations import BUCKETS, install_extensions
+from s3_support import BUCKET, CREDENTIALS, files
 
 from dlt_docjobs.accounts.destinations import make_destination
 from dlt_docjobs.views import VIEWS
 
-KINDS = ("files", "delta", "iceberg")
+KINDS = ("files", "delta", "iceberg", *BUCKETS)
+DUCKLAKES = ("ducklake", "s3_ducklake")
 TO = ("--destination", "filesystem")
 FOUND = {"jobs": 4, "open_jobs": 1, "pending_results": 1, "results_at_risk": 1}
 
 
 class Lake(Place):
-    """A folder whose warehouse is `lake` beside it."""
+    """A folder whose warehouse is `lake` beside it, or in a bucket."""
 
-    @property
-    def lake(self) -> Path:
-        """The dataset's files."""
-        return self.folder / "lake" / "docjobs"
+    # of the S3 API; none where the lake is a folder
+    address = ""
+
+    def delete(self) -> None:
+        """Deletes the dataset's files."""
+        if self.address:
+            files(self.address).rm(f"{self.bucket}/docjobs", recursive=True)
+        else:
+            shutil.rmtree(self.folder / "lake" / "docjobs")
 
     def standing(self) -> dict[str, dict[str, Any]]:
         """What `docjobs status` says of each account."""
@@ -53,8 +63,17 @@ def lake(
     lake = Lake(place.folder, place.emulator, ("llamacloud", "unsiloed"))
     lake.env["HOME"] = str(home)
     lake.env[setting("llamacloud", "max_retries")] = "0"
-    table_format = "" if kind == "files" else f'table_format = "{kind}"'
+    layout = kind.removeprefix("s3_")
+    table_format = "" if layout == "files" else f'table_format = "{layout}"'
     bucket = (place.folder / "lake").as_uri()
+    if kind in BUCKETS:
+        bucket = f"s3://{BUCKET}/{kind}"
+        lake.address = request.getfixturevalue("s3")
+        written = "\n".join(
+            f'{name} = "{value}"'
+            for name, value in {**CREDENTIALS, "endpoint_url": lake.address}.items()
+        )
+        lake.write(".dlt/secrets.toml", f"[destination.filesystem.credentials]\n{written}\n")
     lake.write(
         ".dlt/config.toml",
         f'[sources.docjobs]\n{table_format}\n[destination.filesystem]\nbucket_url = "{bucket}"\n',
@@ -105,9 +124,10 @@ def test_reset_and_forget_say_what_to_do_instead(lake: Lake) -> None:
     assert lake.standing() == before
 
 
+@pytest.mark.slow
 def test_what_is_said_there_starts_anew_and_erases(lake: Lake) -> None:
     lake.emulator.expire("pjb-gone")
-    shutil.rmtree(lake.lake)
+    lake.delete()
     assert lake.standing() == {}
     ran = lake.run("sync", *TO, "--json")
     assert {name: ran.provider(name)["jobs_new"] for name in ("llamacloud", "unsiloed")} == {
@@ -116,6 +136,7 @@ def test_what_is_said_there_starts_anew_and_erases(lake: Lake) -> None:
     }
 
 
+@pytest.mark.slow
 def test_two_accounts_at_once(lake: Lake) -> None:
     for _ in range(3):
         lake.emulator.add_job("llamacloud", status="COMPLETED", pages=1)
@@ -130,6 +151,7 @@ def test_two_accounts_at_once(lake: Lake) -> None:
     assert lake.known() == set(alive)
 
 
+@pytest.mark.slow
 def test_status_counts_a_job_once_however_often_it_was_written(lake: Lake) -> None:
     lake.emulator.set_status("pjb-open", "COMPLETED")
     assert lake.run("sync", *TO).code == 0
@@ -138,27 +160,54 @@ def test_status_counts_a_job_once_however_often_it_was_written(lake: Lake) -> No
     assert numbers == {"jobs": 6, "open_jobs": 0, "pending_results": 0, "results_at_risk": 0}
 
 
-@pytest.mark.proves("status", "ducklake")
-@pytest.mark.proves("views", "ducklake")
-@pytest.mark.proves("forget", "ducklake")
-@pytest.mark.proves("reset", "ducklake")
-def test_ducklake_is_a_database(make_place: MakePlace, tmp_path: Path) -> None:
-    install_extensions("ducklake", tmp_path)
+# DuckLake reads the whole catalog for each statement, which takes its time in PostgreSQL
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", DUCKLAKES)
+@pytest.mark.proves("check", *DUCKLAKES)
+@pytest.mark.proves("first sync", *DUCKLAKES)
+@pytest.mark.proves("repeat", *DUCKLAKES)
+@pytest.mark.proves("another machine", *DUCKLAKES)
+@pytest.mark.proves("status", *DUCKLAKES)
+@pytest.mark.proves("views", *DUCKLAKES)
+@pytest.mark.proves("forget", *DUCKLAKES)
+@pytest.mark.proves("reset", *DUCKLAKES)
+def test_ducklake_is_a_database(
+    kind: str, make_place: MakePlace, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    install_extensions(kind, tmp_path)
     place = make_place("llamacloud")
-    to = ("--destination", "ducklake")
-    credentials = "DESTINATION__DUCKLAKE__CREDENTIALS"
     place.env["HOME"] = str(tmp_path)
-    place.env[f"{credentials}__DUCKLAKE_NAME"] = "lake"
-    place.env[f"{credentials}__CATALOG"] = f"duckdb:///{place.folder / 'catalog.duckdb'}"
-    place.env[f"{credentials}__STORAGE"] = (place.folder / "lake").as_uri()
+    place.env.update(_ducklake(kind, place, request))
+    to = ("--destination", "ducklake")
     for job_id in ("pjb-kept", "pjb-gone"):
         place.emulator.add_job("llamacloud", job_id=job_id, status="COMPLETED", pages=1)
+    assert "ducklake: connected; dataset docjobs is empty" in place.run("check", *to).out
     assert place.run("sync", *to, "--progress", "none").err == ""
     ran = place.run("views", *to)
     assert (ran.code, ran.err, f"{len(VIEWS)} views in docjobs" in ran.out) == (0, "", True)
     ran = place.run("forget", "--job-ids-file", place.write("gone.txt", "pjb-gone"), *to)
     assert (ran.code, ran.out) == (0, "1 named, 1 erased from every table\n")
+    # as on another machine
+    shutil.rmtree(place.folder / ".data")
     assert place.run("sync", *to, "--json").provider("llamacloud")["jobs_new"] == 0
     assert place.run("status", *to, "--json").json["accounts"][0]["jobs"] == 1
     assert "1 jobs removed" in place.run("reset", "llamacloud", "--yes", *to).out
     assert place.run("status", *to, "--json").json["accounts"] == []
+
+
+def _ducklake(kind: str, place: Place, request: pytest.FixtureRequest) -> dict[str, str]:
+    """The variables of a lake: its catalog, and where its files lie."""
+    credentials = {
+        "DUCKLAKE_NAME": "lake",
+        "CATALOG": f"sqlite:///{place.folder / 'catalog.sqlite'}",
+        "STORAGE": (place.folder / "lake").as_uri(),
+    }
+    if kind != "ducklake":
+        credentials["CATALOG"] = request.getfixturevalue("postgres")
+    if kind == "s3_ducklake":
+        del credentials["STORAGE"]
+        credentials["STORAGE__BUCKET_URL"] = f"s3://{BUCKET}/ducklake"
+        keys = {**CREDENTIALS, "endpoint_url": request.getfixturevalue("s3")}
+        for name, value in keys.items():
+            credentials[f"STORAGE__CREDENTIALS__{name.upper()}"] = value
+    return {f"DESTINATION__DUCKLAKE__CREDENTIALS__{key}": one for key, one in credentials.items()}

@@ -6,6 +6,7 @@ import pytest
 from cli_support import MakePlace
 
 
+@pytest.mark.slow
 def test_every_account_is_followed_until_its_jobs_have_ended(make_place: MakePlace) -> None:
     place = make_place("llamacloud", "contextual")
     for provider in ("llamacloud", "contextual"):

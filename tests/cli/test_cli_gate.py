@@ -65,6 +65,7 @@ def pipeline(tmp_path: Path) -> Pipeline:
     return dlt.pipeline("sync", pipelines_dir=str(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_sync_waits_for_the_partitions_that_run(pipeline: Pipeline, tmp_path: Path) -> None:
     told: list[float] = []
     with held(tmp_path, "shared") as partition:
@@ -124,6 +125,7 @@ def place(make_place: MakePlace) -> Place:
     return place
 
 
+@pytest.mark.slow
 def test_commands_beside_a_partition(place: Place) -> None:
     folder = place.folder / ".data" / "pipelines"
     folder.mkdir(parents=True)

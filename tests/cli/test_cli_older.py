@@ -54,6 +54,7 @@ def older(request: pytest.FixtureRequest, make_place: MakePlace) -> Older:
     return older
 
 
+@pytest.mark.slow
 def test_every_command_that_reads_says_so_and_a_sync_mends_it(older: Older) -> None:
     for command in (["status"], ["status", "--json"], ["views"], ["report"]):
         ran = older.run(*command)
@@ -68,6 +69,7 @@ def test_every_command_that_reads_says_so_and_a_sync_mends_it(older: Older) -> N
         assert (ran.code, ran.err) == (0, ""), ran.said
 
 
+@pytest.mark.slow
 def test_views_of_this_version_over_older_tables(make_place: MakePlace) -> None:
     """As after a backup of the tables alone: DuckDB leaves the views there, and they fail."""
     place = make_place("contextual", jobs=2)
@@ -89,6 +91,7 @@ def test_a_table_that_is_not_there_is_named(older: Older) -> None:
         assert (ran.code, "tables that are not there yet: pages" in ran.err) == (2, True), ran.said
 
 
+@pytest.mark.slow
 def test_older_views_that_still_work_make_a_page_with_a_warning(older: Older) -> None:
     """Whoever may only read, or comes before the sync, gets what there is."""
     for column in YOUNG:

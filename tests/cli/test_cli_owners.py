@@ -71,6 +71,7 @@ def accounts(request: pytest.FixtureRequest, make_machines: MakeWarehouse) -> Ac
     return Accounts(make_machines(kind, provider), provider)
 
 
+@pytest.mark.slow
 def test_under_another_name_nothing_is_loaded_and_it_is_said(
     accounts: Accounts, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -88,6 +89,7 @@ def test_under_another_name_nothing_is_loaded_and_it_is_said(
         assert said.endswith(f"docjobs rename {accounts.provider}:default {accounts.provider}:us")
 
 
+@pytest.mark.slow
 def test_two_sections_of_one_project_share_its_jobs_and_double_none(
     accounts: Accounts, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -112,6 +114,7 @@ def test_two_sections_of_one_project_share_its_jobs_and_double_none(
         assert row["cursor"] is not None
 
 
+@pytest.mark.slow
 def test_the_jobs_of_an_account_that_was_reset_are_loaded_by_the_other(
     accounts: Accounts,
 ) -> None:

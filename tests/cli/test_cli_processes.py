@@ -72,6 +72,7 @@ def test_no_key_is_in_any_output_not_even_of_debugging(make_place: MakePlace) ->
             assert place.emulator.api_key.encode() not in content, path
 
 
+@pytest.mark.slow
 def test_emulate_serves_until_it_is_interrupted(make_place: MakePlace) -> None:
     place = make_place()
     process = place.start("emulate", "--port", "0", "--jobs", "30")

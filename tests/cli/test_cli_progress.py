@@ -395,6 +395,7 @@ def test_sentences_for_newcomers() -> None:
 # -- a whole sync -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["log", "none"])
 def test_a_sync_on_a_terminal(option: str, make_place: MakePlace) -> None:
     pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
@@ -433,6 +434,7 @@ def _read(descriptor: int) -> bytes:
         return b""
 
 
+@pytest.mark.slow
 def test_a_sync_in_cron_has_no_codes(make_place: MakePlace) -> None:
     place = make_place("llamacloud", jobs=12)
     faults = place.emulator.faults

@@ -67,6 +67,7 @@ def test_everything_bears_the_new_name_and_the_cursor_goes_on(warehouse: Warehou
     warehouse.assert_no_duplicates()
 
 
+@pytest.mark.slow
 def test_after_a_sync_under_the_new_name_that_met_only_the_others_jobs(
     warehouse: Warehouse,
 ) -> None:
@@ -78,6 +79,7 @@ def test_after_a_sync_under_the_new_name_that_met_only_the_others_jobs(
     assert (row["jobs_new"], row["results_loaded"], row["open_jobs"]) == (0, 0, 1)
 
 
+@pytest.mark.slow
 def test_jobs_of_the_new_name_are_not_mixed_with_the_old_ones(warehouse: Warehouse) -> None:
     warehouse.emulator.add_job("llamacloud", job_id="pjb-new", status="COMPLETED", pages=1)
     warehouse.sync(NEW)
@@ -93,6 +95,7 @@ def test_jobs_of_the_new_name_are_not_mixed_with_the_old_ones(warehouse: Warehou
     assert accounts_of(warehouse) == {"us"}
 
 
+@pytest.mark.slow
 def test_one_that_was_broken_off_can_be_done_again(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +122,7 @@ def test_one_that_was_broken_off_can_be_done_again(
     warehouse.assert_no_duplicates()
 
 
+@pytest.mark.slow
 def test_a_package_that_waits_elsewhere_does_not_bring_the_old_name_back(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +135,7 @@ def test_a_package_that_waits_elsewhere_does_not_bring_the_old_name_back(
     assert warehouse.ids("jobs", where) == warehouse.ids("pages", where) == ["pjb-new"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("busy", ["docjobs_llamacloud", "docjobs_llamacloud_us"])
 def test_nobody_may_load_meanwhile(busy: str, warehouse: Warehouse) -> None:
     import dlt
@@ -185,6 +190,7 @@ def test_files_are_refused(make_machines: MakeWarehouse) -> None:
     assert (ran.code, "keeps files" in ran.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_it_says_what_the_configuration_still_needs(make_machines: MakeWarehouse) -> None:
     warehouse = make_machines("duckdb")
     warehouse.emulator.add_job("llamacloud", status="COMPLETED", pages=1)

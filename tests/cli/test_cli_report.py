@@ -36,6 +36,7 @@ def test_options(place: Place) -> None:
     assert place.run("report", "--days", "99999999999").code == 0
 
 
+@pytest.mark.slow
 def test_views_that_are_not_ours_are_a_warning(make_place: MakePlace) -> None:
     """A view of the same name may be the reader's own; the page is then made of what is there."""
     place = make_place("contextual", jobs=2)
@@ -47,6 +48,7 @@ def test_views_that_are_not_ours_are_a_warning(make_place: MakePlace) -> None:
     assert ran.err.startswith("docjobs report: warning: the views could not be brought up to date")
 
 
+@pytest.mark.slow
 def test_a_warehouse_without_a_job_makes_a_friendly_page(make_place: MakePlace) -> None:
     place = make_place("contextual")
     assert place.run("sync").code == 0

@@ -192,6 +192,7 @@ def extracted_only(
         )
 
 
+@pytest.mark.slow
 def test_the_syncs_ended_as_they_should(leftovers: Leftovers) -> None:
     codes = leftovers.codes
     assert codes["spoilt results"] == 1
@@ -341,6 +342,7 @@ def lenient() -> Iterator[None]:
     os.umask(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("lenient")
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps files by other means")
 def test_what_a_command_makes_is_its_owners(make_place: MakePlace) -> None:

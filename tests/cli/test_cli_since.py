@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from cli_support import MakePlace
 
-from dlt_docjobs.cli.sync import _instant
+from dlt_docjobs.cli.instants import read_instant
 
 NOW = datetime(2026, 3, 1, 8, 30, tzinfo=timezone.utc)
 
@@ -22,13 +22,13 @@ NOW = datetime(2026, 3, 1, 8, 30, tzinfo=timezone.utc)
     ],
 )
 def test_instants_are_told_from_now(text: str, instant: datetime) -> None:
-    assert _instant(text, NOW) == instant
+    assert read_instant(text, NOW) == instant
 
 
 @pytest.mark.parametrize(("text", "error"), [("7w", ValueError), ("9999999d", OverflowError)])
 def test_what_is_none_is_refused(text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        _instant(text, NOW)
+        read_instant(text, NOW)
 
 
 def test_a_window_of_the_last_days(make_place: MakePlace) -> None:

@@ -30,6 +30,7 @@ def shell(place: Place, command: str) -> tuple[int, str]:
     return ran.returncode, ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["sync llamacloud --json", "status", "sync --help"])
 def test_an_output_that_is_full_is_no_full_disk(place: Place, command: str) -> None:
     code, said = shell(place, f"{command} > /dev/full")

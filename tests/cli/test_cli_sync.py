@@ -55,6 +55,7 @@ def life(make_place: MakePlace) -> Life:
     return Life(place, *ran, counts=counts)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_no_provider_means_every_account_with_a_key(life: Life) -> None:
     assert life.first.code == 0, life.first.said
     found = [(entry["provider"], entry["account"]) for entry in life.first.json["providers"]]
@@ -117,6 +118,7 @@ def days_ago(days: float) -> datetime:
     return datetime.now(timezone.utc) - timedelta(days=days)
 
 
+@pytest.mark.slow
 def test_a_window_without_results_and_then_with_them(make_place: MakePlace) -> None:
     place = make_place("llamacloud")
     first = days_ago(9).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -191,6 +193,7 @@ def test_follow_asks_until_every_job_has_ended(make_place: MakePlace) -> None:
     place.assert_everything_loaded("llamacloud")
 
 
+@pytest.mark.slow
 def test_a_deadline_loads_what_it_has_and_the_next_sync_the_rest(make_place: MakePlace) -> None:
     place = make_place("llamacloud")
     for _ in range(6):
@@ -219,6 +222,7 @@ def test_a_deadline_loads_what_it_has_and_the_next_sync_the_rest(make_place: Mak
 # -- where to ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_changed_destination_loses_nothing(make_place: MakePlace) -> None:
     place = make_place("llamacloud")
     other = {"DESTINATION__DUCKDB__CREDENTIALS": "other.duckdb"}

@@ -31,6 +31,7 @@ def syncing(place: Place) -> Iterator[None]:
             yield
 
 
+@pytest.mark.slow
 def test_a_sync_into_another_warehouse_is_not_in_the_way(
     projects: tuple[Place, Place], tmp_path: Path
 ) -> None:
@@ -53,6 +54,7 @@ def test_a_sync_into_another_warehouse_is_not_in_the_way(
     assert first.count("jobs") == second.count("jobs")
 
 
+@pytest.mark.slow
 def test_the_usual_directory_is_kept_where_nobody_works(projects: tuple[Place, Place]) -> None:
     first, second = projects
     assert first.spawn("sync").code == 0

@@ -37,6 +37,7 @@ def test_a_sync_creates_what_is_missing(place: Place) -> None:
     assert "job_daily" in views_of(place)
 
 
+@pytest.mark.slow
 def test_a_python_user_finds_the_views_of_a_sync_in_the_dataset(place: Place) -> None:
     assert place.run("sync").code == 0
     pipeline = dlt.pipeline(
@@ -53,6 +54,7 @@ def test_a_sync_that_is_told_not_to_leaves_them(place: Place) -> None:
     assert views_of(place) == set()
 
 
+@pytest.mark.slow
 def test_a_sync_of_one_provider_after_another_brings_them(make_place: MakePlace) -> None:
     """The first provider's failure does not matter, if another one's data is loaded."""
     place = make_place("llamacloud", "contextual", jobs=6)
@@ -102,6 +104,7 @@ def test_plain_files_are_synced_without_a_word_and_views_says_why(place: Place) 
     assert "the destination filesystem keeps files or documents and has no views" in ran.err
 
 
+@pytest.mark.slow
 def test_reset_and_forget_go_on_beneath_the_views(place: Place) -> None:
     assert place.run("sync").code == 0
     job_id = place.query("SELECT job_id FROM docjobs.jobs LIMIT 1")[0][0]

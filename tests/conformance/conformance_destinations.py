@@ -11,8 +11,10 @@ import dlt
 import duckdb
 import pytest
 from conformance_bench import Bench
+from dlt.common.configuration.specs import AwsCredentials
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
+from s3_support import BUCKET, CREDENTIALS
 
 from dlt_docjobs.emulator import Emulator
 from dlt_docjobs.model.times import parse_instant
@@ -20,10 +22,36 @@ from dlt_docjobs.tables import REMOVED, TABLES
 from dlt_docjobs.testing.warehouse import DATASET, Row, Tables
 
 SERVERS_AND_FILES = ("duckdb", "postgres", "sqlite", "mysql", "files")
-LAKES = ("delta", "iceberg", "ducklake")
-DESTINATIONS = (*SERVERS_AND_FILES, *LAKES)
-EXTENSIONS = {"delta": ("delta",), "iceberg": ("avro", "iceberg"), "ducklake": ("ducklake",)}
-PACKAGES = {"delta": "deltalake", "iceberg": "pyiceberg"}
+LAKES = ("delta", "iceberg", "ducklake", "ducklake_postgres")
+BUCKETS = ("s3_files", "s3_delta", "s3_iceberg")
+DESTINATIONS = (*SERVERS_AND_FILES, *LAKES, *BUCKETS)
+# the fixture that a kind's server comes from
+SERVERS = {
+    "postgres": "postgres",
+    "mysql": "mysql",
+    "ducklake_postgres": "postgres",
+    **dict.fromkeys(BUCKETS, "s3"),
+}
+# what a kind needs beyond the packages of the tests: DuckDB's extensions, and modules
+_S3 = ("s3fs", "moto.server")
+EXTENSIONS = {
+    "delta": ("delta",),
+    "iceberg": ("avro", "iceberg"),
+    "ducklake": ("ducklake", "sqlite_scanner"),
+    "ducklake_postgres": ("ducklake", "postgres_scanner"),
+    "s3_files": ("httpfs",),
+    "s3_delta": ("httpfs", "delta"),
+    "s3_iceberg": ("httpfs", "avro", "iceberg"),
+    "s3_ducklake": ("httpfs", "ducklake", "postgres_scanner"),
+}
+PACKAGES = {
+    "delta": ("deltalake",),
+    "iceberg": ("pyiceberg",),
+    "s3_files": _S3,
+    "s3_delta": (*_S3, "deltalake"),
+    "s3_iceberg": (*_S3, "pyiceberg"),
+    "s3_ducklake": _S3,
+}
 
 
 class DestinationBench(Bench):
@@ -39,12 +67,13 @@ class DestinationBench(Bench):
     def __init__(self, emulator: Emulator, folder: Path, kind: str, address: str = "") -> None:
         super().__init__(emulator, folder)
         self.kind = kind
+        self.layout = kind.removeprefix("s3_")
         self._address = address
 
     @property
     def merges(self) -> bool:
         """Whether rows that change replace others."""
-        return self.kind != "files"
+        return self.layout != "files"
 
     def pipeline(
         self, provider: str, warehouse: str = "warehouse", account: str | None = None
@@ -60,8 +89,8 @@ class DestinationBench(Bench):
 
     def source(self, provider: str, account: str | None = None, **arguments: Any) -> Any:
         """A provider's source, with the table format that the destination is to have."""
-        if self.kind in ("delta", "iceberg"):
-            arguments["table_format"] = self.kind
+        if self.layout in ("delta", "iceberg"):
+            arguments["table_format"] = self.layout
         return super().source(provider, account, **arguments)
 
     def _destination(self) -> Any:
@@ -73,14 +102,17 @@ class DestinationBench(Bench):
             return dlt.destinations.sqlalchemy(f"sqlite:///{self.folder / 'warehouse.db'}")
         if self.kind == "mysql":
             return dlt.destinations.sqlalchemy(self._address)
-        if self.kind == "ducklake":
+        if self.kind in ("ducklake", "ducklake_postgres"):
             return dlt.destinations.ducklake(
                 DuckLakeCredentials(
                     "lake",
-                    catalog=f"duckdb:///{self.folder / 'catalog.duckdb'}",
+                    catalog=self._address or f"sqlite:///{self.folder / 'catalog.sqlite'}",
                     storage=(self.folder / "lake").as_uri(),
                 )
             )
+        if self.kind in BUCKETS:
+            credentials = AwsCredentials(**CREDENTIALS, endpoint_url=self._address)
+            return dlt.destinations.filesystem(f"s3://{BUCKET}/{self.kind}", credentials)
         return dlt.destinations.filesystem((self.folder / "files").as_uri())
 
     def tables(self, warehouse: str = "warehouse") -> Tables:
@@ -92,7 +124,7 @@ class DestinationBench(Bench):
                 continue
             if not self.merges and table.is_job_level:
                 rows = _newest(rows, table.replaced_by)
-            if self.kind in ("files", "iceberg"):
+            if self.layout in ("files", "iceberg"):
                 rows = [row for row in rows if not row.get(REMOVED)]
             found[name] = sorted(rows, key=lambda row: tuple(row[key] for key in table.key))
         return found
@@ -137,21 +169,25 @@ def _newest(rows: list[Row], key: tuple[str, ...]) -> list[Row]:
 def install_extensions(kind: str, home: Path) -> None:
     """Puts DuckDB's extensions where it looks for them, out of installed packages.
 
-    Skips the test where they are not installed, for this DuckDB: nothing is downloaded.
+    Skips the test where they, or other packages, are not installed: nothing is downloaded.
     """
     for name in EXTENSIONS.get(kind, ()):
-        with duckdb.connect() as connection:
-            (platform,) = connection.execute("PRAGMA platform").fetchone() or ("",)
-        version = f"v{duckdb.__version__}"
-        package = pytest.importorskip(
-            f"duckdb_extension_{name}",
-            reason=f"DuckDB's extension {name} is not installed; `.ci/lakes` runs this",
-        )
-        file = Path(package.__path__[0]) / "extensions" / version / f"{name}.duckdb_extension"
-        if not file.exists():
-            pytest.skip(f"DuckDB's extension {name} is not for {version}; `.ci/lakes` runs this")
-        folder = home / ".duckdb" / "extensions" / version / platform
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, folder)
-    if kind in PACKAGES:
-        pytest.importorskip(PACKAGES[kind], reason=f"{PACKAGES[kind]} is not installed")
+        _install_extension(name, home)
+    for name in PACKAGES.get(kind, ()):
+        pytest.importorskip(name, reason=f"{name} is not installed; `.ci/lakes` runs this")
+
+
+def _install_extension(name: str, home: Path) -> None:
+    with duckdb.connect() as connection:
+        (platform,) = connection.execute("PRAGMA platform").fetchone() or ("",)
+    version = f"v{duckdb.__version__}"
+    package = pytest.importorskip(
+        f"duckdb_extension_{name}",
+        reason=f"DuckDB's extension {name} is not installed; `.ci/lakes` runs this",
+    )
+    file = Path(package.__path__[0]) / "extensions" / version / f"{name}.duckdb_extension"
+    if not file.exists():
+        pytest.skip(f"DuckDB's extension {name} is not for {version}; `.ci/lakes` runs this")
+    folder = home / ".duckdb" / "extensions" / version / platform
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(file, folder)

@@ -57,6 +57,7 @@ def test_the_cells_alone_can_be_selected(provider: str, make_bench: MakeBench) -
     assert not tables.get("segments")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["duckdb", "postgres"])
 def test_cells_follow_their_switch_and_their_result(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest

@@ -74,6 +74,7 @@ def test_an_older_warehouse_is_migrated(older: tuple[Bench, str]) -> None:
     assert_sound(tables, bench.loads())
 
 
+@pytest.mark.slow
 def test_columns_and_tables_that_the_user_added_survive(make_bench: MakeBench) -> None:
     bench = make_bench(24, seed=4)
     bench.sync("llamacloud")
@@ -97,6 +98,7 @@ def test_columns_and_tables_that_the_user_added_survive(make_bench: MakeBench) -
     assert bench.query("SELECT count(*) FROM segments WHERE reviewed_by = 'ada'")[0][0] == before
 
 
+@pytest.mark.slow
 def test_an_older_warehouse_in_postgresql_is_migrated(make_bench: MakeBench, postgres: str) -> None:
     bench = make_bench()
     bench.emulator.add_job("llamacloud", status="COMPLETED", pages=1)

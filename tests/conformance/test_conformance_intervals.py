@@ -52,6 +52,7 @@ def sync(bench: Bench, provider: str, env: dict[str, str]) -> dict[str, Any]:
     return dict(json.loads(ran.stdout.splitlines()[-1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "provider", ["llamacloud", pytest.param("contextual", marks=pytest.mark.slow)]
 )

@@ -106,6 +106,7 @@ def test_retry_after_of_a_second_is_waited_for(asked: str, make_bench: MakeBench
     assert_complete(bench.tables(), bench.truth("contextual"))
 
 
+@pytest.mark.slow
 def test_an_absurd_retry_after_does_not_outlast_the_deadline(make_bench: MakeBench) -> None:
     import time
 
@@ -122,6 +123,7 @@ def test_an_absurd_retry_after_does_not_outlast_the_deadline(make_bench: MakeBen
     assert_complete(bench.tables(), bench.truth("llamacloud"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("provider", "status"),
     [
@@ -147,6 +149,7 @@ def test_a_refusal_of_results_is_not_repeated(
     assert_complete(bench.tables(), bench.truth(provider))
 
 
+@pytest.mark.slow
 def test_a_bill_that_is_not_paid_is_not_waited_for(make_bench: MakeBench) -> None:
     bench = stocked(make_bench, "unsiloed", 2)
     bench.emulator.faults = Faults(billing_limit=True)

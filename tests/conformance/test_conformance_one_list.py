@@ -103,6 +103,7 @@ def test_other_types_are_counted_and_no_error(
     assert told.startswith("4 job(s)") and "1 Pipeline" in told and "1 Transcribe" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_plain", [True, False])
 @pytest.mark.parametrize("is_elsewhere", [True, False])
 def test_each_form_of_an_answer_brings_the_same(
@@ -126,6 +127,7 @@ def test_each_form_of_an_answer_brings_the_same(
         assert (row["page_count"], row["credits"]) == (2, 3.5)
 
 
+@pytest.mark.slow
 def test_configs_come_with_the_list_where_they_are_wanted(make_bench: MakeBench) -> None:
     bench = make_bench()
     job = add(bench, status="InProgress", hang=True)
@@ -138,6 +140,7 @@ def test_configs_come_with_the_list_where_they_are_wanted(make_bench: MakeBench)
     assert job_row(bench.tables(), job.job_id)["config"] == row["config"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["Failed", "Cancelled", "Idle", "Pending"])
 def test_whatever_a_cancelled_job_answers_it_is_cancelled(make_bench: MakeBench, word: Any) -> None:
     bench = make_bench()
@@ -150,6 +153,7 @@ def test_whatever_a_cancelled_job_answers_it_is_cancelled(make_bench: MakeBench,
     assert job_row(bench.tables(), job.job_id)["provider_status"] == "Cancelled"
 
 
+@pytest.mark.slow
 def test_a_single_answer_takes_back_nothing_of_the_list(make_bench: MakeBench) -> None:
     bench = make_bench()
     job = add(bench, status="InProgress", hang=True)
@@ -162,6 +166,7 @@ def test_a_single_answer_takes_back_nothing_of_the_list(make_bench: MakeBench) -
     assert statuses_of(bench.tables(), job.job_id) == ["queued", "running"]
 
 
+@pytest.mark.slow
 def test_why_a_job_failed_is_asked_once(make_bench: MakeBench) -> None:
     bench = make_bench()
     job = add(bench, status="Failed", error_message="No pages in it")
@@ -202,6 +207,7 @@ def test_a_deleted_job_is_expired_at_once_and_no_row_brings_it_back(make_bench: 
     assert_unchanged(before, bench.tables())
 
 
+@pytest.mark.slow
 def test_a_job_that_is_being_deleted_is_in_doubt_and_asked_for_once(make_bench: MakeBench) -> None:
     bench = make_bench()
     job = add(bench, status="InProgress", hang=True)
@@ -218,6 +224,7 @@ def test_a_job_that_is_being_deleted_is_in_doubt_and_asked_for_once(make_bench: 
     assert statuses_of(bench.tables(), job.job_id) == ["queued", "running", "expired"]
 
 
+@pytest.mark.slow
 def test_purged_jobs_that_the_list_goes_on_to_show_cost_their_results_alone(
     make_bench: MakeBench,
 ) -> None:
@@ -235,6 +242,7 @@ def test_purged_jobs_that_the_list_goes_on_to_show_cost_their_results_alone(
     assert again.status_events == 0 and {r.path for r in bench.results} == {f"/job/{young.job_id}"}
 
 
+@pytest.mark.slow
 def test_a_link_that_has_run_out_costs_one_sync(make_bench: MakeBench) -> None:
     bench = make_bench()
     job = add(bench, result=result_of("reducto", "parse", ["one", "two"]))

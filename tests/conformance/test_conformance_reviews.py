@@ -47,6 +47,7 @@ def value_of(bench: Bench, job: TrueJob) -> Any:
     return stored(bench, job)[0]["field_actions"]["/total"]["value"]
 
 
+@pytest.mark.slow
 def test_reviews_come_with_results_and_days_later(make_bench: MakeBench) -> None:
     bench = make_bench()
     decided, begun, late, nobodys = jobs = [add(bench) for _ in range(4)]
@@ -129,6 +130,7 @@ def load_a_day_later(state: Any) -> Progress:
     return progress
 
 
+@pytest.mark.slow
 def test_an_account_without_reviews_is_asked_for_one_a_day(
     make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +158,7 @@ def test_an_account_without_reviews_is_asked_for_one_a_day(
     assert bench.sync("llamacloud").exit_code == 0 and len(asked(bench)) == 21
 
 
+@pytest.mark.slow
 def test_a_failure_costs_the_review_for_a_day_and_never_the_result(make_bench: MakeBench) -> None:
     bench = make_bench()
     jobs = [add(bench) for _ in range(6)]
@@ -179,6 +182,7 @@ def test_a_failure_costs_the_review_for_a_day_and_never_the_result(make_bench: M
     assert all(stored(bench, job)[1] is not None for job in jobs)
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_no_review_is_kept_aside(make_bench: MakeBench) -> None:
     bench = make_bench()
     job = add(bench)
@@ -211,6 +215,7 @@ def test_without_content_what_was_corrected_is_not_stored(make_bench: MakeBench)
     assert bench.sync("llamacloud", include_content=False).results_loaded == 0
 
 
+@pytest.mark.slow
 def test_reloading_asks_for_the_review_again_and_loses_none(make_bench: MakeBench) -> None:
     bench = make_bench()
     job = add(bench, hours=40 * 24)

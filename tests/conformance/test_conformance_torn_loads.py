@@ -93,6 +93,7 @@ def test_after_a_torn_load_the_next_sync_makes_everything_whole(
     assert_mended(bench, provider)
 
 
+@pytest.mark.slow
 def test_results_that_a_torn_load_had_replaced_come_again(make_bench: MakeBench) -> None:
     bench = make_bench()
     now = datetime.now(timezone.utc)
@@ -111,6 +112,7 @@ def test_results_that_a_torn_load_had_replaced_come_again(make_bench: MakeBench)
     assert_mended(bench, "unsiloed")
 
 
+@pytest.mark.slow
 def test_a_run_whose_load_was_torn_has_its_row(torn_bench: tuple[Bench, str]) -> None:
     bench, provider = torn_bench
     tear(bench, ("jobs", "job_status_history"))
@@ -129,6 +131,7 @@ def test_a_run_whose_load_was_torn_has_its_row(torn_bench: tuple[Bench, str]) ->
     assert [row for row in bench.tables()["sync_runs"] if row["exit_code"] == 137] == torn
 
 
+@pytest.mark.slow
 def test_a_merge_that_fails_leaves_what_was_there(make_bench: MakeBench) -> None:
     bench = make_bench()
     job = bench.emulator.add_job("unsiloed", "parse", status="Succeeded", pages=3)

@@ -68,6 +68,7 @@ def test_named_jobs_that_ended_before_the_lag_cost_nothing(shop: Shop) -> None:
     assert shop.sync("unsiloed")[0].requests == 1, "the one within the lag"
 
 
+@pytest.mark.slow
 def test_jobs_asked_one_by_one_are_looked_up_together(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +88,7 @@ def test_jobs_asked_one_by_one_are_looked_up_together(
     assert asked == [30, 20, 10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["stop", "refusal"])
 def test_the_end_of_a_run_leaves_the_rest_of_a_page_unasked(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, ending: str
@@ -166,6 +168,7 @@ def test_results_of_new_jobs_are_inserted_and_others_replaced(shop: Shop) -> Non
     assert dispositions(pipeline) == {"append"}, "and so again for new ones"
 
 
+@pytest.mark.slow
 def test_a_new_job_whose_rows_are_there_all_the_same_is_replaced(shop: Shop) -> None:
     # whatever came over the warehouse: the jobs are gone, and a part of their rows
     shop.add("unsiloed", 3, pages=2)
@@ -181,6 +184,7 @@ def test_a_new_job_whose_rows_are_there_all_the_same_is_replaced(shop: Shop) -> 
     assert dispositions(pipeline) == {"merge"}
 
 
+@pytest.mark.slow
 def test_a_package_is_bounded_by_bytes_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "_MOST_BYTES", 2**16)
     monkeypatch.setattr(result_rows, "_ROWS_PER_BATCH", 20)
@@ -196,6 +200,7 @@ def test_a_package_is_bounded_by_bytes_too(shop: Shop, monkeypatch: pytest.Monke
     assert jobs == [(12, 48)]
 
 
+@pytest.mark.slow
 def test_what_is_rejected_weighs_in_a_package_as_results_do(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +215,7 @@ def test_what_is_rejected_weighs_in_a_package_as_results_do(
     assert kept == [(8, 8)]
 
 
+@pytest.mark.slow
 def test_results_of_the_next_package_are_asked_for_while_one_is_loaded(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +236,7 @@ def test_results_of_the_next_package_are_asked_for_while_one_is_loaded(
     assert (row.requests, row.jobs_new, row.results_loaded) == (12, 12, 12)
 
 
+@pytest.mark.slow
 def test_what_was_read_ahead_is_kept_when_the_run_has_to_stop(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +283,7 @@ def test_nobody_looks_for_the_library_that_the_engine_runs() -> None:
     assert sniffio.thread_local.name is None
 
 
+@pytest.mark.slow
 def test_few_batches_are_held_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(result_rows, "_ROWS_PER_BATCH", 30)
     made: list[weakref.ref[pa.Table]] = []

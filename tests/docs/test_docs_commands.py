@@ -31,6 +31,7 @@ RUN = [block for block in blocks("sh") if without_installing(block.text)]
 
 
 # a block has up to eight commands, each for every account
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("block", RUN, ids=str)
 def test_commands(

@@ -15,6 +15,7 @@ from docs_support import IDS_FILE, Block, MakeProject, blocks, of_page, read
 from dlt_docjobs.emulator import Emulator
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
 def test_scripts(block: Block, providers: Emulator, make_project: MakeProject) -> None:
     for module in re.findall(r"^(?:from|import) (dagster\w*)", block.text, re.MULTILINE):
@@ -28,13 +29,14 @@ def test_scripts(block: Block, providers: Emulator, make_project: MakeProject) -
 
 
 DESTINATIONS = ("duckdb", "postgres")
+Ask = Callable[[str], list[Any]]
 
 
-@pytest.fixture(scope="module")
-def queried(
-    lively: Emulator, make_project: MakeProject, postgres: str
-) -> Iterator[dict[str, Callable[[str], list[Any]]]]:
-    """The jobs of three weeks in a warehouse of each kind, and how to ask it."""
+@pytest.fixture(scope="module", params=DESTINATIONS)
+def ask(
+    request: pytest.FixtureRequest, lively: Emulator, make_project: MakeProject, postgres: str
+) -> Iterator[Ask]:
+    """How to ask a warehouse of each kind with the jobs of three weeks."""
     project = make_project(lively)
     (project.folder / ".dlt").mkdir()
     ids = f'[sources.docjobs.unsiloed]\njob_ids_file = "{IDS_FILE}"\n'
@@ -43,33 +45,27 @@ def queried(
     options: tuple[str, ...]
     for options in ((), ("--no-results",)):
         # the second sync goes without results, so that some are missing
-        for destination in DESTINATIONS:
-            project.docjobs("sync", "--destination", destination, *options, env=env)
+        project.docjobs("sync", "--destination", request.param, *options, env=env)
         lively.advance(7200)
-    with (
-        duckdb.connect(str(project.folder / "warehouse.duckdb"), read_only=True) as of_duckdb,
-        closing(psycopg2.connect(postgres)) as of_postgres,
-    ):
-        of_postgres.autocommit = True
+    if request.param == "duckdb":
+        file = project.folder / "warehouse.duckdb"
+        with duckdb.connect(str(file), read_only=True) as of_duckdb:
+            yield lambda sql: of_duckdb.execute(sql).fetchall()
+        return
+    with closing(psycopg2.connect(postgres)) as of_postgres, of_postgres.cursor() as cursor:
 
         def ask_postgres(sql: str) -> list[Any]:
-            with of_postgres.cursor() as cursor:
-                cursor.execute(sql)
-                return cursor.fetchall()
+            cursor.execute(sql)
+            return cursor.fetchall()
 
-        yield {
-            "duckdb": lambda sql: of_duckdb.execute(sql).fetchall(),
-            "postgres": ask_postgres,
-        }
+        of_postgres.autocommit = True
+        yield ask_postgres
 
 
-@pytest.mark.parametrize("destination", DESTINATIONS)
 @pytest.mark.parametrize("block", blocks("sql"), ids=str)
-def test_queries(
-    block: Block, destination: str, queried: dict[str, Callable[[str], list[Any]]]
-) -> None:
+def test_queries(block: Block, ask: Ask) -> None:
     """Every query finds something in the jobs of three weeks, as it stands on the page."""
-    assert queried[destination](block.text), f"finds nothing:\n{block.text}"
+    assert ask(block.text), f"finds nothing:\n{block.text}"
 
 
 def recipe(destination: str) -> str:
@@ -81,22 +77,20 @@ def recipe(destination: str) -> str:
     return found[1]
 
 
-def test_words_are_searched_in_postgres(queried: dict[str, Callable[[str], list[Any]]]) -> None:
-    rows = queried["postgres"](recipe("postgres"))
+@pytest.mark.parametrize("ask", ["postgres"], indirect=True)
+def test_words_are_searched_in_postgres(ask: Ask) -> None:
+    rows = ask(recipe("postgres"))
     assert rows and all("<b>liable</b>" in row[3] for row in rows)
 
 
-def test_words_are_searched_with_duckdbs_index(
-    queried: dict[str, Callable[[str], list[Any]]],
-) -> None:
+@pytest.mark.parametrize("ask", ["duckdb"], indirect=True)
+def test_words_are_searched_with_duckdbs_index(ask: Ask) -> None:
     with duckdb.connect() as connection:
         try:
             connection.execute("INSTALL fts")
         except duckdb.Error as error:
             pytest.skip(f"DuckDB's extension fts can't be had here: {error}")
-        ((file,),) = queried["duckdb"](
-            "SELECT path FROM duckdb_databases() WHERE path LIKE '%warehouse.duckdb'"
-        )
+        ((file,),) = ask("SELECT path FROM duckdb_databases() WHERE path LIKE '%warehouse.duckdb'")
         text = recipe("duckdb")
         assert "'warehouse.duckdb'" in text
         # one by one, as DuckDB's own shell does: the PRAGMA wants the table before it is read

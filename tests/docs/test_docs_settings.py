@@ -13,6 +13,7 @@ from dlt_docjobs.emulator import Emulator
 SETTINGS = [block for block in blocks("toml") if block.page != "docs/destinations.md"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", SETTINGS, ids=str)
 def test_settings(
     block: Block,
@@ -83,6 +84,7 @@ def crontabs() -> dict[str, str]:
     return {**pages, "pipelines/crontab.example": read("pipelines/crontab.example")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", crontabs())
 def test_cron_lines(name: str, providers: Emulator, make_project: MakeProject) -> None:
     project = make_project(providers)

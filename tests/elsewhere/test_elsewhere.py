@@ -11,6 +11,7 @@ from acme_server import AcmeServer
 from elsewhere_support import PATIENCE, ROOT, Installed
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(PATIENCE)
 def test_acme_passes_its_own_tests_and_the_kit(installed: Installed) -> None:
     said = installed.pytest("acme")
@@ -25,6 +26,7 @@ def test_every_form_of_a_declaration_passes_the_kit(installed: Installed) -> Non
     assert re.search(r"\d{2,} passed", said)
 
 
+@pytest.mark.slow
 def test_docjobs_finds_what_is_installed(installed: Installed, tmp_path: Path) -> None:
     with AcmeServer() as server:
         for kind in ("parse", "classify"):

@@ -77,6 +77,7 @@ def test_no_language_is_left_untested() -> None:
     assert {language for language, _ in BLOCKS} == {"python", "toml", "text", "sh"}
 
 
+@pytest.mark.slow
 def test_commands_can_be_followed(installed: Installed, tmp_path: Path) -> None:
     pytest.importorskip("altair", reason="pip install -e '.[report]'")
     programs = tmp_path / "bin"

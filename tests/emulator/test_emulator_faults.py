@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from dlt_docjobs.emulator import Emulator, Faults
-from dlt_docjobs.emulator.vocabulary import PROVIDERS as EMULATED
+from dlt_docjobs.emulator.vocabulary import PROVIDERS
 from dlt_docjobs.model.times import parse_instant
 
 Get = Callable[..., httpx.Response]
@@ -30,11 +30,11 @@ LISTS = {
     "contextual extract": (
         *("contextual", "/extract/jobs", "jobs", "cursor", "next_cursor", "limit"),
     ),
+    # LandingAI's pages are counted: test_the_pages_of_a_list_that_counts_them
+    "reducto": ("reducto", "/jobs", "jobs", "cursor", "next_cursor", "limit"),
 }
-
-
-# Reducto has one path for every kind, and faults of its own: test_emulator_sdk_reducto.py
-PROVIDERS = tuple(name for name in EMULATED if name != "reducto")
+# the kinds that one list shows
+KINDS = {"reducto": 2}
 
 
 def stock(emulator: Emulator) -> None:
@@ -100,13 +100,13 @@ def result_path(emulator: Emulator, provider: str, kind: str = "parse") -> str:
         return f"/{kind}/jobs/{wanted}/results{types}"
     if provider == "landingai":
         return f"/v2/{kind}/jobs/{wanted}"
-    return f"/{kind}/{wanted}"
+    return f"/job/{wanted}" if provider == "reducto" else f"/{kind}/{wanted}"
 
 
 def pages(get: Get, which: str, size: int = 2, most: int = 12) -> list[dict[str, Any]]:
     provider, path, _, token_in, token_out, size_name = LISTS[which]
     bodies: list[dict[str, Any]] = []
-    params: dict[str, Any] = {size_name: size}
+    params: dict[str, Any] = {size_name: size * KINDS.get(which, 1)}
     while len(bodies) < most:
         body = get(provider, path, **params).json()
         bodies.append(body)
@@ -256,13 +256,14 @@ def test_huge_bodies(bare: Emulator, get: Get) -> None:
 @pytest.mark.parametrize("which", LISTS)
 def test_lists_without_faults_show_each_job_once(bare: Emulator, get: Get, which: str) -> None:
     bodies = pages(get, which)
-    assert [len(ids(body)) for body in bodies] == [2, 2, 1]
-    assert len({each for body in bodies for each in ids(body)}) == 5
+    kinds = KINDS.get(which, 1)
+    assert [len(ids(body)) for body in bodies] == [2 * kinds, 2 * kinds, kinds]
+    assert len({each for body in bodies for each in ids(body)}) == 5 * kinds
 
 
 @pytest.mark.parametrize("which", LISTS)
 def test_token_faults(bare: Emulator, get: Get, which: str) -> None:
-    token_out = LISTS[which][4]
+    token_out, kinds = LISTS[which][4], KINDS.get(which, 1)
     bare.faults = Faults(repeat_page_token=True)
     tokens = [body[token_out] for body in pages(get, which)]
     assert len(tokens) == 12 and len(set(tokens)) == 1
@@ -270,11 +271,12 @@ def test_token_faults(bare: Emulator, get: Get, which: str) -> None:
     bodies = pages(get, which)
     assert len(bodies) == 12 and len({body[token_out] for body in bodies}) == 12
     bare.faults = Faults(empty_page=True)
-    assert [len(ids(body)) for body in pages(get, which)] == [2, 0, 2, 1]
+    sizes = [len(ids(body)) for body in pages(get, which)]
+    assert sizes == [2 * kinds, 0, 2 * kinds, kinds]
     bare.faults = Faults(duplicate_rows=True)
     bodies = pages(get, which)
     shown = [each for body in bodies for each in ids(body)]
-    assert len(shown) == 7 and len(set(shown)) == 5
+    assert len(shown) == 5 * kinds + 2 and len(set(shown)) == 5 * kinds
     for style, expected in (("null", None), ("empty", "")):
         bare.faults = Faults(end_token=style)  # type: ignore[arg-type]
         assert pages(get, which)[-1][token_out] == expected
@@ -305,9 +307,11 @@ def test_page_sizes(bare: Emulator, get: Get) -> None:
         assert get(provider, path, **{size_name: 3}).status_code == 200
         assert get(provider, path).status_code == 200
     bare.faults = Faults(ignore_page_size=True)
-    assert all(len(ids(pages(get, which)[0])) == 5 for which in LISTS)
+    for which in LISTS:
+        assert len(ids(pages(get, which)[0])) == 5 * KINDS.get(which, 1)
     bare.faults = Faults(no_paging=True)
-    assert all(len(ids(pages(get, which, size=1)[0])) == 5 for which in LISTS)
+    for which in LISTS:
+        assert len(ids(pages(get, which, size=1)[0])) == 5 * KINDS.get(which, 1)
     bare.faults = Faults(job_ids_max=1)
     assert get("llamacloud", "/api/v2/parse", job_ids=["a", "b"]).status_code == 422
 
@@ -405,10 +409,10 @@ def test_unknown_fields(bare: Emulator, get: Get, provider: str, kind: str) -> N
     bare.faults = Faults(unknown_fields=True)
     body = get(provider, path).json()
     assert "x_added_later" in body
-    if provider == "landingai":
+    if provider in ("landingai", "reducto"):
         body = body["result"]
     if kind == "parse":
-        whole = body.get("items") or body.get("structure") or body
+        whole = body.get("items") or body.get("structure") or body.get("result") or body
         parts = whole.get("pages") or whole.get("chunks") or whole["children"]
         nested = next(parts[0][key] for key in PARTS if key in parts[0])
         assert "x_added_later" in parts[0] and "x_added_later" in nested[0]

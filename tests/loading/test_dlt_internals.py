@@ -25,6 +25,7 @@ import dlt
 import pyarrow as pa
 import pytest
 import sqlalchemy
+from dlt.common.destination import Destination
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import new_table
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
@@ -235,6 +236,7 @@ pipeline.run([{"number": 1}], table_name="numbers")
 """
 
 
+@pytest.mark.slow
 def test_stop_telemetry_ends_what_dlt_began_with_its_import(
     tmp_path: Path, collector: HTTPServer
 ) -> None:
@@ -373,6 +375,37 @@ def test_use_own_destination_counts_in_a_run_that_goes_on(tmp_path: Path) -> Non
     pipeline.run(dlt.resource(late, name="numbers", write_disposition="merge"))
     staged = query(pipeline, f"SELECT number FROM {DATASET}_staging_plain.numbers")
     assert staged == [(2,)]
+
+
+def test_resolved_once_searches_for_the_capabilities_settings_a_single_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved: list[bool] = []
+    resolve = Destination.configuration
+
+    def counted(self: Any, initial_config: Any, accept_partial: bool = False) -> Any:
+        resolved.append(accept_partial)
+        return resolve(self, initial_config, accept_partial)
+
+    monkeypatch.setattr(Destination, "configuration", counted)
+    pipeline = make_pipeline(tmp_path)
+    own(pipeline)
+    pipeline.run(numbers(1))
+    resolved.clear()
+    pipeline.run(numbers(1))
+    assert resolved.count(True) > 5
+    resolved.clear()
+    with dlt_internals.resolved_once(pipeline):
+        pipeline.run(numbers(2))
+        assert pipeline.destination is not None
+        before = pipeline.destination.capabilities()
+        # what dlt changes for a moment is no answer's to keep
+        before.preferred_loader_file_format = "csv"
+        assert pipeline.destination.capabilities().preferred_loader_file_format != "csv"
+    assert resolved.count(True) == 1
+    assert query(pipeline, "SELECT number FROM numbers") == [(1,), (1,), (2,)]
+    pipeline.run(numbers(3))
+    assert resolved.count(True) > 5
 
 
 def test_given_credentials_are_read_anew_for_each_connection(tmp_path: Path) -> None:

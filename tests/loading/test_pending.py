@@ -200,6 +200,7 @@ def test_what_a_dead_process_has_copied_is_removed_and_copied_anew(
     assert found(pipeline) == [1, 2, 3]
 
 
+@pytest.mark.slow
 @DISPOSITIONS
 def test_what_a_dead_process_knew_to_have_arrived_and_had_not_moved_yet_is_copied_anew(
     pipeline: Pipeline, disposition: str
@@ -221,6 +222,7 @@ def test_what_a_dead_process_knew_to_have_arrived_and_had_not_moved_yet_is_copie
     assert found(pipeline) == [1, 2, 3]
 
 
+@pytest.mark.slow
 @DISPOSITIONS
 def test_what_was_copied_and_then_said_to_have_failed_is_removed_and_copied_anew(
     pipeline: Pipeline, disposition: str, monkeypatch: pytest.MonkeyPatch
@@ -236,6 +238,7 @@ def test_what_was_copied_and_then_said_to_have_failed_is_removed_and_copied_anew
     assert found(pipeline) == [1, 2, 3]
 
 
+@pytest.mark.slow
 @DISPOSITIONS
 def test_it_can_happen_again_and_again(
     pipeline: Pipeline, disposition: str, monkeypatch: pytest.MonkeyPatch

@@ -105,6 +105,7 @@ def test_another_pipeline_has_a_lease_of_its_own(duck: Machines) -> None:
     assert len(duck.query(f"SELECT * FROM {LEASES}")) == 2
 
 
+@pytest.mark.slow
 def test_a_lease_that_is_renewed_lasts(duck: Machines) -> None:
     clock = StillClock()
     first = duck.lease("a", clock)
@@ -422,6 +423,7 @@ def test_a_sync_that_lost_its_lease_loads_nothing_and_leaves_nothing_pending(
     assert (row.exit_code, row.jobs_new, row.results_loaded) == (0, 3, 3)
 
 
+@pytest.mark.slow
 def test_a_lease_makes_no_trouble_where_the_warehouse_was_deleted(
     duck: Machines, emulator: Emulator
 ) -> None:

@@ -16,11 +16,8 @@ from dlt_docjobs.model.history import History
 from dlt_docjobs.model.observation import JobObservation
 from dlt_docjobs.model.records import Job, StatusEvent
 from dlt_docjobs.model.vocabulary import EXPIRED, JobKind
-from dlt_docjobs.providers.contextual.api import ContextualApi
-from dlt_docjobs.providers.llamacloud.api import LlamaCloudApi
 from dlt_docjobs.providers.protocol import ContentPolicy, ProviderApi
 from dlt_docjobs.providers.registry import provider as registered
-from dlt_docjobs.providers.unsiloed.api import UnsiloedApi
 from dlt_docjobs.sync.job_rows import JobEntry, JobRows
 from dlt_docjobs.sync.settings import SyncSettings
 from dlt_docjobs.warehouse.state import KnownJob
@@ -36,12 +33,7 @@ def at(seconds: float) -> datetime:
 
 def api_of(provider: Provider, **policy: bool) -> ProviderApi:
     """A provider's API that is never asked."""
-    kinds: dict[str, Any] = {
-        "llamacloud": LlamaCloudApi,
-        "contextual": ContextualApi,
-        "unsiloed": UnsiloedApi,
-    }
-    return cast(ProviderApi, kinds[provider](cast(Any, None), ContentPolicy(**policy)))
+    return registered(provider).api_class()(cast(Any, None), ContentPolicy(**policy))
 
 
 def ledger_of(
@@ -81,11 +73,27 @@ _NEXT: dict[str, dict[str, tuple[str, ...]]] = {
         "Succeeded": ("Starting",),
         "Failed": ("Starting", "Queued"),
     },
+    # as its list says it: single answers say less
+    "reducto": {
+        "Pending": ("InProgress", "Completed", "Failed", "Cancelled"),
+        "InProgress": ("Completing", "Completed", "Failed", "Cancelled", "Paused"),
+        "Paused": ("InProgress", "Cancelled"),
+        "Completing": ("Completed", "Failed"),
+        "Failed": ("InProgress",),
+    },
+    "landingai": {
+        "pending": ("processing", "completed", "failed", "cancelled"),
+        "processing": ("completed", "failed", "cancelled", "paused", "pending"),
+        "paused": ("processing", "cancelled"),
+        "failed": ("pending", "processing"),
+    },
 }
 _FIRST = {
     "llamacloud": ("PENDING", "THROTTLED"),
     "contextual": ("pending",),
     "unsiloed": ("Starting", "AwaitingUpload"),
+    "reducto": ("Pending",),
+    "landingai": ("pending",),
 }
 
 
@@ -233,6 +241,12 @@ def observe(life: Life, poll: Poll, offset: float) -> JobObservation | None:
         _say_llamacloud(life, seen, past, now, poll.points_age)
     elif life.provider == "unsiloed":
         _say_unsiloed(life, seen, past)
+    elif life.provider == "reducto":
+        seen.created_at = at(life.steps[0].at)
+    elif life.provider == "landingai":
+        seen.created_at = at(life.steps[0].at) if life.is_dated else None
+        is_over = past[-1].word in ("completed", "failed", "cancelled")
+        seen.finished_at = at(past[-1].at) if is_over else None
     elif life.kind == "extract":
         seen.created_at = at(life.steps[0].at) if life.is_dated else None
     else:

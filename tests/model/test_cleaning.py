@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlt_docjobs.model import exact_json
 from dlt_docjobs.model.cleaning import (
     MAX_DEPTH,
     REDACTED,
@@ -21,6 +22,7 @@ from dlt_docjobs.model.cleaning import (
     is_clean,
     strip_query,
     to_json_text,
+    to_json_texts,
     without_content,
 )
 from dlt_docjobs.model.secret_names import names_secret
@@ -512,3 +514,44 @@ def test_a_hashed_name_says_nothing_and_is_stable() -> None:
     )
     assert hashed_name("a\ud800\0") == hashed_name("a\ufffd")
     assert hashed_name(f"{S3}?sig=1") == hashed_name(f"{S3}?sig=2")
+
+
+# --- many values at once ------------------------------------------------------------------------
+
+
+def wrapped(depth: int) -> Any:
+    value: Any = 1
+    for place in range(depth):
+        value = {"a": value} if place % 2 else [value]
+    return value
+
+
+ODD = (
+    *(None, {"a": math.nan}, [-math.inf], {"a": None}, exact_json.decode(b"[1.50]")),
+    *("a\0b", "\ud83d", {"k\0": 1}, f"{S3}?{AMZ}", {f"{S3}?{AMZ}": 1}, 'say "so"', "a\nb"),
+    *("user:pass@host", "https://user:pass@host/x", "\u2028", "&amp;sig=1", 10**30, 2.5e-9),
+    *(
+        wrapped(MAX_DEPTH),
+        wrapped(MAX_DEPTH - 1),
+        [wrapped(3)] * MAX_DEPTH,
+        "]" * 600,
+        {"]": "[" * 9},
+    ),
+    *(
+        {"cells": [{"at": [1, 2]}] * MAX_DEPTH},
+        ["[", wrapped(MAX_DEPTH), "["],
+        wrapped(MAX_DEPTH + 1),
+    ),
+)
+
+
+@given(st.lists(st.sampled_from(ODD) | st.recursive(st.text(), st.lists), max_size=6))
+def test_many_at_once_become_what_each_becomes(values: list[Any]) -> None:
+    for value, text in zip(values, to_json_texts(values), strict=True):
+        assert text is None or text == to_json_text(value)
+
+
+def test_most_are_made_at_once() -> None:
+    plain = [{"range": {"start": 1, "end": 2}}, [wrapped(3)] * MAX_DEPTH, "a/b: 5 % of [x] & é"]
+    assert to_json_texts(plain) == [to_json_text(value) for value in plain]
+    assert to_json_texts([plain[0], f"{S3}?{AMZ}"])[0] == to_json_text(plain[0])

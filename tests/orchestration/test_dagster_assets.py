@@ -6,7 +6,7 @@ import importlib.util
 import subprocess
 import sys
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,7 @@ def test_partitions_and_sync_fill_the_tables_and_leave_nothing_else(warehouse: W
     assert warehouse.query(cursor) == [(last, 1)]
 
 
+@pytest.mark.slow
 def test_partitions_of_contextual_hold_parse_jobs_only(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_worker_has_its_share_of_the_rate(warehouse: Warehouse) -> None:
     assert (sent[-1] - sent[0]).total_seconds() >= (len(sent) - 1) / 4 - 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["files", "delta", "iceberg"])
 def test_partitions_into_files(
     kind: str, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -137,7 +139,7 @@ def test_checks(warehouse: Warehouse) -> None:
         for check in warehouse.materialize([sync, good]).get_asset_check_evaluations()
     }
     assert set(found.values()) == {True}
-    assert len(found) == len(TABLES) + 2
+    assert len(found) == len(TABLES) + 3
     with duckdb.connect(str(warehouse.file)) as connection:
         connection.execute("INSERT INTO docjobs.pages SELECT * FROM docjobs.pages LIMIT 1")
     (strict,) = docjobs_checks("llamacloud", open_days=0, fresh_hours=0)
@@ -151,6 +153,28 @@ def test_checks(warehouse: Warehouse) -> None:
         ("jobs", "no_job_open_for_too_long"),
         ("sync_runs", "fresh"),
     }
+
+
+def test_a_silent_change_of_model_fails_a_check(warehouse: Warehouse) -> None:
+    (sync,), (checks,) = docjobs_assets("llamacloud"), docjobs_checks("llamacloud")
+    noon = datetime.now(timezone.utc).replace(hour=12, minute=0)
+    for days in range(9, 0, -1):
+        warehouse.emulator.add_job(
+            "llamacloud",
+            status="COMPLETED",
+            tier="own",
+            created_at=noon - timedelta(days=days),
+            pages=20,
+            failed_pages=range(1, 16) if days == 1 else (),
+        )
+    result = warehouse.materialize([sync, checks])
+    (failed,) = (one for one in result.get_asset_check_evaluations() if not one.passed)
+    assert (failed.asset_key.path[-1], failed.check_name) == ("segments", "quality_unchanged")
+    assert failed.severity == dg.AssetCheckSeverity.WARN
+    assert failed.metadata["compared"].value > 1
+    day = (noon - timedelta(days=1)).date()
+    said = f"{day} (own): failed_pages are 75.0% (15 of 20), were 0.0% in the 8 days before"
+    assert said in failed.metadata["changed"].value
 
 
 def test_a_refusal_fails_the_run_and_says_why(

@@ -151,6 +151,7 @@ def world(tmp_path: Path, postgres: str) -> Iterator[World]:
         yield World(tmp_path, emulator, postgres, f"beside_{next(NUMBERS)}")
 
 
+@pytest.mark.slow
 def test_neither_disturbs_the_other(world: World) -> None:
     opened = [world.job(hours=30 + 20 * number, status="RUNNING") for number in range(3)]
     for kind in KINDS:
@@ -229,6 +230,7 @@ def wait_until_stopped(world: World, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_of_two_loads_of_a_job_at_once_one_waits(world: World) -> None:
     world.job(hours=0.2)
     world.sync()
@@ -247,6 +249,7 @@ def test_of_two_loads_of_a_job_at_once_one_waits(world: World) -> None:
     assert_true(world.address, world.dataset, world.emulator.jobs("llamacloud"))
 
 
+@pytest.mark.slow
 def test_of_two_pipelines_of_ones_own_one_waits(world: World) -> None:
     world.job(hours=0.2)
     ended(world.start("-c", RUN, "docjobs_llamacloud", world.dataset))

@@ -67,6 +67,7 @@ def test_script(script: str, scripts: Scripts) -> None:
         assert segments > 0
 
 
+@pytest.mark.slow
 def test_a_window_can_be_loaded_again(scripts: Scripts) -> None:
     counts = (
         "SELECT (SELECT count(*) FROM docjobs.jobs), (SELECT count(*) FROM docjobs.segments),"
@@ -78,6 +79,7 @@ def test_a_window_can_be_loaded_again(scripts: Scripts) -> None:
     assert scripts.rows(counts) == before
 
 
+@pytest.mark.slow
 def test_results_left_out_are_loaded_later(scripts: Scripts) -> None:
     states = "SELECT results_state, count(*) FROM docjobs.jobs GROUP BY ALL"
     scripts.call("llamacloud_pipeline", "load_without_results")
@@ -116,6 +118,7 @@ def test_a_package_of_a_window(scripts: Scripts) -> None:
     assert recent
 
 
+@pytest.mark.slow
 def test_other_ways_to_load_contextual(scripts: Scripts) -> None:
     scripts.call("contextual_pipeline", "load_parse_jobs_only")
     assert scripts.rows("SELECT DISTINCT job_kind FROM docjobs.jobs") == [("parse",)]
@@ -142,11 +145,13 @@ def test_following_ends_when_all_have_ended(scripts_of_nobody: Scripts) -> None:
     assert scripts.rows("SELECT is_terminal FROM docjobs.jobs") == [(True,)]
 
 
+@pytest.mark.slow
 def test_ids_from_a_table(scripts: Scripts) -> None:
     scripts.call("unsiloed_pipeline", "load_ids_from_table", "follow_known_jobs")
     assert scripts.known("unsiloed") == scripts.true("unsiloed")
 
 
+@pytest.mark.slow
 def test_failed_results_are_fetched_again(scripts: Scripts) -> None:
     emulator = scripts.emulator
     jobs = [job.job_id for job in emulator.jobs("llamacloud") if job.status == "succeeded"]
@@ -166,6 +171,7 @@ def test_failed_results_are_fetched_again(scripts: Scripts) -> None:
     assert scripts.rows(states) == [("loaded", len(jobs))]
 
 
+@pytest.mark.slow
 def test_one_provider_that_fails_stops_no_other(scripts: Scripts) -> None:
     said = scripts.run("all_providers_pipeline.py", code=1, CONTEXTUAL_API_KEY="wrong-key")
     assert "contextual: " in said

@@ -185,7 +185,7 @@ def test_an_answer_that_is_written_in_pieces_is_whole(monkeypatch: pytest.Monkey
 def test_one_that_dies_leaves_everything_to_the_sync(caplog: pytest.LogCaptureFixture) -> None:
     async def asked() -> None:
         async with running(reader_support.sleep) as helper:
-            waiting = [asyncio.create_task(helper.read(b"30")) for _ in range(5)]
+            waiting = [asyncio.create_task(helper.read(b"900")) for _ in range(5)]
             await asyncio.sleep(0.1)
             waiting[0].cancel()
             os.kill(pid_of(helper), signal.SIGTERM)

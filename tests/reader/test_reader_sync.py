@@ -63,6 +63,7 @@ def helped(monkeypatch: pytest.MonkeyPatch) -> list[HelperProcess]:
     return entries
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", DONE)
 def test_the_rows_are_the_same(
     provider: str, emulator: Emulator, tmp_path: Path, request: pytest.FixtureRequest

@@ -26,7 +26,7 @@ def lived(make_warehouse: MakeWarehouse) -> dict[str, Warehouse]:
     """A warehouse of each kind with the same jobs, after three weeks and an hour of their life."""
     warehouses = {kind: make_warehouse(kind) for kind in KINDS}
     synced = warehouses["duckdb"]
-    with Emulator(seed=5, jobs=120) as emulator:
+    with Emulator(seed=5, jobs=80) as emulator:
         synced.sync(emulator)
         emulator.advance(3600)
         synced.sync(emulator)

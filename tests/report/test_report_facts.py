@@ -52,7 +52,7 @@ def test_every_figure_of_rows_made_by_hand(nasty: Warehouse) -> None:
     assert flow[("running", None)] == 1
     mix = {row["segment_type"]: row["segments"] for row in facts.segment_mix}
     assert mix == {"table": 1, "text": 2}
-    assert facts.pages == {"pages": 3, "to_review": 3, "failed": 1}
+    assert facts.pages == [{"provider": "llamacloud", "pages": 3, "to_review": 3, "failed": 1}]
     assert [row["page_number"] for row in facts.pages_to_review.rows] == [3, 1, 2]
     assert facts.segments_to_review.total == 2
     assert [row["job_id"] for row in facts.at_risk.rows] == ["risky"]
@@ -77,6 +77,7 @@ def plain(facts: Facts) -> dict[str, Any]:
     return dict(rounded(asdict(facts)))
 
 
+@pytest.mark.slow
 def test_both_destinations_say_the_same(lived: dict[str, Warehouse]) -> None:
     duckdb, postgres = (facts_of(lived[kind]) for kind in ("duckdb", "postgres"))
     assert duckdb.jobs > 100

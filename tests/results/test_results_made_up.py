@@ -393,3 +393,29 @@ def test_a_hierarchy_without_pages_stays_whole() -> None:
 def test_metadata_of_another_shape_stays_as_it_is(metadata: Any) -> None:
     body = {"pages": [{"index": 0, "blocks": [BLOCK]}], "document_metadata": metadata}
     assert read_in_all_ways("contextual", body).rest == {"document_metadata": metadata}
+
+
+def test_a_page_that_only_an_element_names_has_a_row() -> None:
+    place = {"range": {"start": 0, "end": 1}, "box": None}
+    children = [{"type": "text", "grounding": {**place, "page": page}} for page in (1, 4, 4)]
+    page = {"type": "page", "grounding": {**place, "page": 1}, "children": children}
+    structure = {"type": "document", "children": [page]}
+    document = parse("landingai", {"result": {"markdown": "x", "structure": structure}})
+    assert [one.page_number for one in document.segments] == [1, 4, 4]
+    assert [(one.page_number, one.segment_count) for one in document.pages] == [(1, 1), (4, 2)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_kept"), [([0, 8], False), ("text", True), ([0, "text"], True), ({"a": 1}, True)]
+)
+def test_an_odd_place_in_the_second_tree_of_an_older_answer_is_kept(
+    sent: Any, is_kept: bool
+) -> None:
+    page = {"type": "page", "page": 0, "span": [0, 8], "children": []}
+    data = {
+        "markdown": "Old form",
+        "structure": {"type": "document", "children": [page]},
+        "grounding": {"type": "document", "children": [{**page, "span": sent}]},
+    }
+    (row,) = parse("landingai", {"data": data}).pages
+    assert ("grounding" in (row.metadata or "")) == is_kept

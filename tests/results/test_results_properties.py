@@ -176,7 +176,9 @@ def mark_scopes(provider: str, body: Any, spared: frozenset[str]) -> list[str]:
         holder = body
         for key in path:
             holder = holder.get(key) if isinstance(holder, dict) else None
-        if isinstance(holder, dict) and isinstance(holder.get(last), (dict, list, str)):
+        # where it is no text, it is none of the document, and stays with what is said of the job
+        kinds = (str,) if last == "markdown" else (dict, list, str)
+        if isinstance(holder, dict) and isinstance(holder.get(last), kinds):
             holder[last] = marked(holder[last], spared, marks, last)
     return marks
 

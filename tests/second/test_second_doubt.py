@@ -225,6 +225,7 @@ def test_a_page_in_place_of_a_status_is_a_failed_request(life: Life) -> None:
     assert not any("expired" in life.sixth.statuses(job) for job in (life.page, *foreign))
 
 
+@pytest.mark.slow
 @each("unsiloed", beside=("contextual", "llamacloud"))
 def test_a_page_in_place_of_a_status_is_named_at_every_sync(
     server: Server, tmp_path: Path, provider: str
@@ -290,6 +291,7 @@ def test_a_sync_after_which_nothing_changed_changes_nothing(life: Life) -> None:
 # -- many 404s at once -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @each("contextual", beside=("llamacloud", "unsiloed"))
 def test_many_404s_at_once_are_not_believed_until_it_is_said(
     server: Server, tmp_path: Path, provider: str
@@ -637,6 +639,7 @@ def test_a_creation_that_is_odd_costs_its_date_at_most(
     assert second.row.exit_code == 0
 
 
+@pytest.mark.slow
 @each("contextual", beside=("llamacloud",))
 def test_records_that_are_none_are_set_aside_and_the_others_come(
     server: Server, tmp_path: Path, provider: str
@@ -889,6 +892,7 @@ DATES: dict[str, Callable[[], str | None]] = {
 }
 
 
+@pytest.mark.slow
 @each("contextual", beside=("llamacloud", "unsiloed"))
 def test_a_date_header_that_lies_moves_no_cursor_beyond_what_is_proved(
     server: Server, tmp_path: Path, provider: str

@@ -187,6 +187,7 @@ def test_each_form_of_a_reducto_result(reducto: World, server: Younger) -> None:
     assert "secretsignature" not in everything
 
 
+@pytest.mark.slow
 def test_the_two_vocabularies_of_reducto_make_no_step_back(reducto: World, server: Younger) -> None:
     server.routes["/jobs"] = listed(row("a", status="InProgress"), row("b", status="Completing"))
     for job_id in "ab":

@@ -26,7 +26,11 @@ from dlt_docjobs.sync.session import Session
 from dlt_docjobs.tables import TABLES
 
 # bounds and tokens differ from run to run; what is asked for does not
-_VOLATILE = re.compile(r"created_at|uploaded|token|cursor|page_size|limit|job_ids")
+_VOLATILE = re.compile(
+    r"created_at|uploaded|token|cursor|page_size|pageSize|^page$|limit|job_ids|^X-Amz"
+)
+# where results lie that are not in an answer, in place of the emulator's own address
+STORE = "https://results.s3.amazonaws.com"
 # keys under which the providers say what decides: values that wander between them find more
 KEYS = sorted(
     {"id", "job_id", "status", "created_at", "updated_at", "started_at", "finished_at", "items"}
@@ -34,6 +38,8 @@ KEYS = sorted(
     | {"pages", "chunks", "page_count", "total_chunks", "result", "results", "extract_result"}
     | {"metadata", "usage", "credits", "progress", "tier", "configuration", "brand_new", "type"}
     | {"file_name", "name", "value", "md", "rows", "bbox", "page_number", "segments", "ocr"}
+    | {"has_more", "data", "response_type", "url", "output_url", "error", "structure", "children"}
+    | {"grounding", "atomic_grounding", "range", "box", "page", "blocks", "content", "markdown"}
 )
 HUGE = [2**63 - 1, 2**63, -(2**64), 10**400, 1e308]
 SCALARS = st.one_of(
@@ -170,18 +176,24 @@ class Account:
         jobs = emulator.jobs(provider)
         account = cls(provider, [(job.job_id, job.job_kind) for job in jobs])
         base = emulator.base_urls[provider]
+        origin = base.removesuffix(f"/{provider}")
         header = {"authorization": f"Bearer {emulator.api_key}"}
         if provider == "unsiloed":
             header = {"api-key": emulator.api_key}
 
         def answer(request: httpx.Request) -> httpx.Response:
-            url = str(request.url).replace("https://api.test", base)
-            sent = httpx.get(url, headers=header)
+            url, key = str(request.url).replace("https://api.test", base), header
+            if request.url.host == _ADDRESS:
+                url, key = str(request.url).replace(f"https://{_ADDRESS}", origin), {}
+            sent = httpx.get(url, headers=key)
+            body = sent.content
+            for store in (origin, origin.replace("127.0.0.1", "localhost")):
+                body = body.replace(store.encode(), STORE.encode())
             path, query = _parts(request)
             account.answers.setdefault(key_of(path, query), []).append(
-                Recorded(bound_of(query), sent.status_code, sent.content)
+                Recorded(bound_of(query), sent.status_code, body)
             )
-            return httpx.Response(sent.status_code, content=sent.content)
+            return httpx.Response(sent.status_code, content=body)
 
         warehouse, progress = Warehouse(), Progress.fresh()
         for _ in range(2):
@@ -205,6 +217,8 @@ class Account:
             settings=HttpSettings(max_retries=0),
             transport=transport,
             clock=clock,
+            result_hosts=registered(self.provider).result_hosts,
+            resolve=_resolve,
         )
         api = registered(self.provider).api_class()(client, policy or ContentPolicy(), 100)
         settings: dict[str, Any] = {"policy": policy or ContentPolicy()}
@@ -212,6 +226,13 @@ class Account:
             settings["targets"] = self.targets
         request = RunRequest(clock=clock)
         return run(api, warehouse, progress, wanted=EVERYTHING, request=request, **settings)
+
+
+_ADDRESS = "93.184.216.34"
+
+
+async def _resolve(host: str, port: int) -> Sequence[str]:
+    return [_ADDRESS]
 
 
 def _parts(request: httpx.Request) -> tuple[str, list[tuple[str, str]]]:
@@ -350,9 +371,9 @@ class Harmed(Served):
                         odd[key] = self._harm.job_id
                     rows[place] = odd
                     self.mutated += 1
-        token = "next_page_token" if "next_page_token" in body else "next_cursor"
-        if token in body and body[token] is None and self._harm.token is not None:
-            body[token] = self._harm.token
+        for token in ("next_page_token", "next_cursor", "has_more"):
+            if token in body and not body[token] and self._harm.token is not None:
+                body[token] = self._harm.token
         return json.dumps(body).encode()
 
 

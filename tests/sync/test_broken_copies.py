@@ -112,6 +112,7 @@ def test_a_copy_whose_word_was_lost_is_made_anew(
     assert place.rows() == rows | {"sync_runs": 2}
 
 
+@pytest.mark.slow
 def test_a_destination_that_never_takes_it_ends_the_run_and_loses_nothing(
     place: Place,
     lose_word: Callable[[Place, str, int], None],

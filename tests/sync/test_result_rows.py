@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from dlt_docjobs.model.records import Segment
+from dlt_docjobs.model.records import ExtractionResult, Segment
 from dlt_docjobs.sync import result_rows
 from dlt_docjobs.sync.context import RunContext
 from dlt_docjobs.sync.job_rows import JobEntry
 from dlt_docjobs.sync.request import RunRequest
 from dlt_docjobs.sync.result_rows import Batch, Emit, ResultRows
 from dlt_docjobs.sync.settings import Wanted
-from dlt_docjobs.tables import RESULT_TABLES, TABLES
+from dlt_docjobs.tables import REMOVED, RESULT_TABLES, TABLES
 from dlt_docjobs.tables.arrow import batch_of_rows
 from dlt_docjobs.warehouse.state import KnownJob
 
 
-def rows_for(emit: Emit) -> ResultRows:
+def rows_for(emit: Emit, **more: Any) -> ResultRows:
     context = SimpleNamespace(
-        request=RunRequest(run_id="run-1"), key=lambda ref: ("unsiloed", "default", *ref)
+        request=RunRequest(run_id="run-1"), key=lambda ref: ("unsiloed", "default", *ref), **more
     )
     wanted = Wanted(frozenset(RESULT_TABLES))
-    return ResultRows(cast(RunContext, context), wanted, emit, replaces=True, by_row=False)
+    return ResultRows(cast(RunContext, context), wanted, emit, replaces=True, by_row=bool(more))
 
 
 def add(rows: ResultRows, job_id: str) -> None:
@@ -75,3 +76,32 @@ def test_a_fetch_that_is_cancelled_takes_no_rows_with_it(
     asyncio.run(scenario())
     # in the order in which they came, and what finish() waits for is all there is
     assert job_ids(written) == ["a", "b"]
+
+
+@pytest.mark.parametrize("result", ["a result", None])
+def test_of_a_table_with_a_row_a_job_that_row_goes_only_where_the_new_result_has_none(
+    result: str | None,
+) -> None:
+    """Row by row, a row and its mark in one load would be two for one row of the table."""
+    written: list[Batch] = []
+    kept = KnownJob(is_uncommitted=True)
+    row = ExtractionResult(*[None] * len(ExtractionResult._fields))._replace(
+        result=result, loaded_at=datetime(2026, 1, 1, tzinfo=timezone.utc)
+    )
+
+    async def emit(batch: Batch) -> None:
+        written.append(batch)
+
+    async def read(_: Any) -> set[tuple[str, str]]:
+        return {("extract", "a")}
+
+    async def scenario() -> None:
+        rows = rows_for(emit, warehouse=SimpleNamespace(read=read))
+        of_job = [row] if result else []
+        tables = {"extraction_results": batch_of_rows(TABLES["extraction_results"], of_job)}
+        rows.add(JobEntry(("extract", "a"), kept), tables, 1)
+        await rows.finish()
+
+    asyncio.run(scenario())
+    (batch,) = written
+    assert batch["extraction_results"][REMOVED].to_pylist() == [None if result else True]

@@ -36,13 +36,13 @@ def lived(make_warehouse: MakeWarehouse) -> Iterator[Lived]:
     """
     warehouses = {kind: make_warehouse(kind) for kind in KINDS}
     synced = warehouses["duckdb"]
-    with Emulator(seed=11, jobs=130) as emulator:
+    with Emulator(seed=11, jobs=80) as emulator:
         synced.sync(emulator)
         # these are looked at from their first minute on
         for provider, kind in SHARES:
             for _ in range(6):
                 emulator.add_job(provider, kind)
-        for seconds in (12, 25, 60, 200, 3400):
+        for seconds in (12, 60, 3600):
             emulator.advance(seconds)
             synced.sync(emulator)
         warehouses["postgres"].load(**{name: synced.rows(name) for name in TABLES})

@@ -96,6 +96,7 @@ def postgres_loaded(kept: dict[str, Warehouse]) -> Warehouse:
 # -- the usual ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_create_views_returns_their_names(loaded: Warehouse) -> None:
     created = dlt_docjobs.create_views(loaded.pipeline("by_hand"))
     assert created == list(ALL)
@@ -119,6 +120,7 @@ def test_dlts_dataset_offers_the_views(loaded: Warehouse) -> None:
     assert types["jobs"]["description"] == "Jobs created on that day"
 
 
+@pytest.mark.slow
 def test_noted_views_are_no_tables_of_later_loads(empty: Warehouse) -> None:
     empty.load(jobs=[job("one")])
     dlt_docjobs.create_views(empty.pipeline("by_hand"))
@@ -139,6 +141,7 @@ def test_where_nothing_is_to_do_two_queries_say_so(
     assert all(query.lstrip().startswith("SELECT") for query in sent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("version", "is_replaced"), [("0.0.1", True), ("999", False), ("no version", True)]
 )
@@ -171,6 +174,7 @@ def test_a_view_that_is_missing_comes_back(name: str, loaded: Warehouse) -> None
     assert loaded.rows("segment_mix") == []
 
 
+@pytest.mark.slow
 def test_after_a_sync_into_postgres(make_warehouse: MakeWarehouse) -> None:
     warehouse = make_warehouse("postgres")
     with Emulator(seed=5, jobs=20) as emulator:
@@ -228,6 +232,7 @@ def test_what_is_the_users_stays(what: str, only_if_needed: bool, loaded: Wareho
     assert loaded.install(only_if_needed=only_if_needed).created == ALL
 
 
+@pytest.mark.slow
 def test_views_of_other_columns_are_made_anew(loaded: Warehouse) -> None:
     loaded.install()
     mark(loaded, "0.0.1")
@@ -269,6 +274,7 @@ def test_rights_are_kept(postgres_loaded: Warehouse) -> None:
     assert warehouse.execute(f"SELECT {granted}") == [(True,)]
 
 
+@pytest.mark.slow
 def test_dlt_can_still_change_the_tables_beneath(empty: Warehouse) -> None:
     loaded = empty
     loaded.load(jobs=[job("one")])
@@ -327,6 +333,7 @@ def test_a_pipeline_without_a_destination(tmp_path: Any) -> None:
         dlt_docjobs.create_views(pipeline)
 
 
+@pytest.mark.slow
 def test_a_creation_that_fails_leaves_all_as_it_was(
     loaded: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

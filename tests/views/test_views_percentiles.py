@@ -124,6 +124,7 @@ def few(request: pytest.FixtureRequest, make_warehouse: MakeWarehouse) -> tuple[
     return warehouse, seen
 
 
+@pytest.mark.slow
 def test_the_truth_lies_between_the_bounds_in_every_group(few: tuple[Warehouse, Any]) -> None:
     counted = compare(*few)
     assert counted["groups"] > 700

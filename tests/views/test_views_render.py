@@ -27,6 +27,7 @@ NAMES = {
     *("results_at_risk", "segment_mix", "segment_confidence", "review_queue", "page_quality"),
     *("credits_daily", "sync_freshness"),
     *("job_changes", "documents", "document_versions", "quality_daily"),
+    "quality_control",
 }
 BINDING = {
     "job_timeline": [
@@ -48,6 +49,7 @@ BINDING = {
         "low_confidence_segments",
     ],
 }
+BINDING["quality_control"] = ["share", "earlier_share", "chi_square", "is_changed", "is_recent"]
 EACH = [(name, dialect) for name in VIEWS for dialect in DIALECTS]
 
 

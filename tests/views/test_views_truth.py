@@ -375,7 +375,7 @@ def test_freshness(warehouse: Warehouse) -> None:
     for row in rows:
         assert row["is_healthy"] and row["last_run_ok"] and row["last_run_exit_code"] == 0
         assert 0 <= row["seconds_since_last_run"] < 3600
-        assert row["runs_last_day"] == 6
+        assert row["runs_last_day"] == 4
     assert sum(row["jobs"] for row in rows) == len(warehouse.rows("jobs"))
     assert sum(row["open_jobs"] for row in rows) == len(warehouse.rows("jobs_open"))
 

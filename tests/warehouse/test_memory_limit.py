@@ -70,6 +70,7 @@ def test_a_package_that_our_limit_is_too_low_for_is_loaded_without_it(
     assert place.sync().jobs_changed == 0
 
 
+@pytest.mark.slow
 def test_a_limit_of_the_users_own_stands_and_loses_nothing(place: Place) -> None:
     with pytest.raises(PipelineStepFailed, match="Out of Memory"):
         place.sync()
@@ -86,6 +87,7 @@ def held(client: SqlClientBase[Any]) -> int:
     return int(held)
 
 
+@pytest.mark.slow
 def test_between_packages_duckdb_keeps_next_to_nothing_unless_another_run_needs_it(
     tmp_path: Path,
 ) -> None:

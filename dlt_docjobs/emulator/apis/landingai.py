@@ -67,17 +67,7 @@ def _list(call: Call, kind: JobKind) -> Answer:
     if call.faults.landingai_order == "end":
         jobs.sort(key=lambda job: job.finished_at or call.world.clock.read(), reverse=True)
     taken, has_more = _take(call, jobs, size, number)
-    rows = [
-        {
-            "job_id": job.job_id,
-            "status": call.status(job),
-            **_date(call, "created_at", job.created_at),
-            "completed_at": call.date(job.finished_at),
-            "model_version": job.tier if job.started_at is not None else None,
-            "failure_reason": job.error_message,
-        }
-        for job in taken
-    ]
+    rows = [job_row(call, job) for job in taken]
     body: dict[str, Any] = {"jobs": rows, "page": number, "page_size": size}
     if has_more or call.faults.end_token == "default":
         body["has_more"] = has_more
@@ -85,6 +75,18 @@ def _list(call: Call, kind: JobKind) -> Answer:
         body["has_more"] = None if call.faults.end_token == "null" else ""
     drift(call, ("landingai", kind))
     return Answer(body, rows=rows, first_page=number == 0)
+
+
+def job_row(call: Call, job: Job) -> dict[str, Any]:
+    """A job in its list."""
+    return {
+        "job_id": job.job_id,
+        "status": call.status(job),
+        **_date(call, "created_at", job.created_at),
+        "completed_at": call.date(job.finished_at),
+        "model_version": job.tier if job.started_at is not None else None,
+        "failure_reason": job.error_message,
+    }
 
 
 def list_parse(call: Call) -> Answer:

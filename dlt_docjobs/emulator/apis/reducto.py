@@ -44,7 +44,7 @@ def list_jobs(call: Call) -> Answer:
         jobs.sort(key=lambda job: (job.created_at, job.job_id), reverse=order == "newest")
     # nobody says whether a cursor counts rows; this is the harder case
     page = take_page(call, jobs, limit, call.text("cursor"), offset=True)
-    rows = [_row(call, job) for job in page.jobs]
+    rows = [job_row(call, job) for job in page.jobs]
     if call.faults.other_types and page.number == 0:
         for number, name in enumerate(_OTHERS if rows else ()):
             rows.append(rows[0] | {"job_id": f"other-{number}", "type": name})
@@ -54,7 +54,8 @@ def list_jobs(call: Call) -> Answer:
     return Answer(body, rows=rows, first_page=page.number == 0)
 
 
-def _row(call: Call, job: Job) -> dict[str, Any]:
+def job_row(call: Call, job: Job) -> dict[str, Any]:
+    """A job in the list."""
     row = {"job_id": job.job_id, "status": call.status(job), **_facts(call, job)}
     if call.flag("exclude_configs", False):
         if call.faults.reducto_no_configs == "absent":

@@ -27,7 +27,11 @@ def _forms(job: Job) -> dict[str, Any] | None:
     rng = job.random("forms")
     if job.tier == "fast" or rng.random() >= forms.SHARE:
         return None
-    return forms.forms_content(rng, job.document_pages, job.failed_pages)
+    return forms.forms_content(rng, job.document_pages, job.failed_pages | _lost(job))
+
+
+def _lost(job: Job) -> frozenset[int]:
+    return job.model.lost_pages(job.random("lost pages"), job.document_pages)
 
 
 def content(job: Job) -> dict[str, Any]:
@@ -36,18 +40,10 @@ def content(job: Job) -> dict[str, Any]:
         given: dict[str, Any] = job.result
         return given
     rng = job.random("content")
-    if job.combination == ("llamacloud", "parse"):
-        whole = llamacloud.parse_content(rng, job.document_pages, job.failed_pages)
-        return whole | {"forms": _forms(job)}
-    if job.combination == ("contextual", "parse"):
-        return contextual.parse_content(rng, job.document_pages)
-    if job.combination == ("unsiloed", "parse"):
-        return unsiloed.parse_content(rng, job.document_pages)
+    if job.job_kind == "parse":
+        return _parsed(job, rng)
     if job.provider == "reducto":
         return _reducto(job, rng)
-    if job.combination == ("landingai", "parse"):
-        words_of = "verity" in (job.tier or "")
-        return landingai.parse_content(rng, job.document_pages, job.failed_pages, words_of)
     if job.combination == ("landingai", "extract"):
         return extractions.landingai(rng)
     if job.job_kind == "classify":
@@ -61,9 +57,22 @@ def content(job: Job) -> dict[str, Any]:
     return extractions.unsiloed(rng, job.document_pages)
 
 
+def _parsed(job: Job, rng: Random) -> dict[str, Any]:
+    model, count, lost = job.model, job.document_pages, _lost(job)
+    if job.provider == "llamacloud":
+        whole = llamacloud.parse_content(rng, count, job.failed_pages | lost, model)
+        return whole | {"forms": _forms(job)}
+    if job.provider == "contextual":
+        return contextual.parse_content(rng, count, lost, model)
+    if job.provider == "unsiloed":
+        return unsiloed.parse_content(rng, count, lost, model)
+    if job.provider == "reducto":
+        return reducto.parse_content(rng, count, lost, model)
+    by_word = "verity" in (job.tier or "")
+    return landingai.parse_content(rng, count, job.failed_pages | lost, by_word, model)
+
+
 def _reducto(job: Job, rng: Random) -> dict[str, Any]:
-    if job.job_kind == "parse":
-        return reducto.parse_content(rng, job.document_pages)
     if job.job_kind == "extract":
         return reducto.extract_content(rng)
     if job.job_kind == "classify":

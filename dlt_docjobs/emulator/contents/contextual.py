@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from typing import Any
 
 from dlt_docjobs.emulator.contents import words
+from dlt_docjobs.emulator.reading import USUAL, Model
 
 Block = dict[str, Any]
 
@@ -25,22 +27,30 @@ def _block(rng: random.Random, kind: str, markdown: str) -> Block:
     }
 
 
-def _body_block(rng: random.Random) -> Block:
+def _body_block(rng: random.Random, model: Model) -> Block:
     kind = rng.choices(("text", "table", "figure"), (0.7, 0.18, 0.12))[0]
     if kind == "table":
         block = _block(rng, kind, words.table_markdown(words.table_rows(rng)))
-        return block | {"confidence_level": rng.choice(("low", "medium", "high", "high"))}
+        level = rng.choice(("low", "medium", "high", "high"))
+        # a table is the one thing that it rates: it stays one
+        return block | {"confidence_level": level if model.certainty >= 1 else "low"}
+    if model.flattens(rng):
+        kind = "text"
     if kind == "figure":
         return _block(rng, kind, f"![{words.sentence(rng)}](figure)")
     return _block(rng, kind, words.paragraph(rng))
 
 
-def parse_content(rng: random.Random, count: int) -> dict[str, Any]:
+def parse_content(
+    rng: random.Random, count: int, empty: Collection[int] = (), model: Model = USUAL
+) -> dict[str, Any]:
     """The result of a parse job.
 
     Args:
         rng: The job's source of chance.
         count: Pages of the document.
+        empty: 1-based numbers of the pages on which nothing was found.
+        model: What reads them.
 
     Returns:
         `{"pages": [{"index", "blocks"}], "hierarchy": bool}`; `hierarchy` says whether the job ran
@@ -52,14 +62,15 @@ def parse_content(rng: random.Random, count: int) -> dict[str, Any]:
     section: Block | None = None
     for index in range(count):
         blocks: list[Block] = []
-        for kind in ["heading", *[""] * rng.randint(1, 7)]:
+        kinds = [] if index + 1 in empty else ["heading", *[""] * rng.randint(1, 7)]
+        for kind in kinds:
             if kind == "heading" or rng.random() < 0.15:
                 level = 0 if title is None else 1
                 block = _block(rng, "heading", f"{'#' * (level + 1)} {words.heading(rng)}")
                 parents = [] if title is None else [title["id"]]
                 title, section = (title or block), block
             else:
-                block = _body_block(rng)
+                block = _body_block(rng, model)
                 level = 2
                 parents = [part["id"] for part in (title, section) if part is not None]
             if hierarchy:

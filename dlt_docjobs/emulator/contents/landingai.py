@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from dlt_docjobs.emulator.contents import words
+from dlt_docjobs.emulator.reading import USUAL, Model
 
 Part = dict[str, Any]
 
@@ -14,6 +15,7 @@ _TYPES: Final = (
     *(("text", 0.56), ("table", 0.12), ("figure", 0.08), ("marginalia", 0.08), ("logo", 0.04)),
     *(("attestation", 0.04), ("card", 0.04), ("scan_code", 0.04)),
 )
+_FLATTENED: Final = ("table", "figure", "card")
 
 
 class _Writer:
@@ -46,7 +48,13 @@ def _box(rng: random.Random) -> Part:
 
 
 def _atoms(
-    rng: random.Random, page: int, span: tuple[int, int], box: Part, text: str, by_word: bool
+    rng: random.Random,
+    page: int,
+    span: tuple[int, int],
+    box: Part,
+    text: str,
+    by_word: bool,
+    model: Model,
 ) -> list[Part]:
     """One entry for the line, or one for each word with its confidence."""
     if not text:
@@ -58,7 +66,8 @@ def _atoms(
         at = text.index(word, at)
         ends = (span[0] + at, span[0] + at + len(word))
         at += len(word)
-        found.append(_grounding(page, ends, box) | {"confidence": round(rng.uniform(0.3, 1), 4)})
+        score = model.rate(rng.uniform(0.3, 1))
+        found.append(_grounding(page, ends, box) | {"confidence": score})
     return found
 
 
@@ -110,7 +119,11 @@ def _table(
 
 
 def parse_content(
-    rng: random.Random, count: int, failed_pages: Collection[int], by_word: bool
+    rng: random.Random,
+    count: int,
+    failed_pages: Collection[int],
+    by_word: bool,
+    model: Model = USUAL,
 ) -> Part:
     """The result of a parse job without its metadata.
 
@@ -119,6 +132,7 @@ def parse_content(
         count: Pages of the document.
         failed_pages: 1-based numbers of those that could not be read.
         by_word: Whether the model grounds words, each with a confidence, not lines.
+        model: What reads them.
 
     Returns:
         `{"markdown", "structure"}`.
@@ -134,6 +148,9 @@ def parse_content(
             node |= {"status": "failed", "reason": "image could not be read"}
         else:
             kinds = ["text", *rng.choices(types, weights, k=rng.randint(1, 6))]
+            kinds = [
+                "text" if kind in _FLATTENED and model.flattens(rng) else kind for kind in kinds
+            ]
             for place, kind in enumerate(kinds):
                 if place:
                     writer.write("\n\n")
@@ -148,7 +165,7 @@ def parse_content(
                     span = writer.write(text)
                     element = {"type": kind, "id": f"{kind}-{number}"}
                     element["grounding"] = _grounding(page, span, box)
-                    element["atomic_grounding"] = _atoms(rng, page, span, box, text, by_word)
+                    element["atomic_grounding"] = _atoms(rng, page, span, box, text, by_word, model)
                 node["children"].append(element)
         node["grounding"] = _grounding(page, (start, writer.length), whole)
         pages.append(node)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from dlt_docjobs.emulator.contents import words
+from dlt_docjobs.emulator.reading import USUAL, Model
 
 Item = dict[str, Any]
 
@@ -137,6 +138,7 @@ _BODY: Final[tuple[tuple[Callable[[random.Random], Item], float], ...]] = (
     (_code, 0.08),
     (_link, 0.08),
 )
+_FLATTENED: Final = (_table, _list, _image)
 
 
 def _revision(rng: random.Random, target: str) -> Item:
@@ -157,15 +159,17 @@ def _revision(rng: random.Random, target: str) -> Item:
     }
 
 
-def _page(rng: random.Random, number: int) -> Item:
+def _page(rng: random.Random, number: int, model: Model) -> Item:
     items: list[Item] = []
     if rng.random() < 0.4:
         items.append(_container(rng, "header"))
     items.append(_heading(rng))
     makers, weights = zip(*_BODY, strict=True)
-    items += [make(rng) for make in rng.choices(makers, weights, k=rng.randint(2, 7))]
+    for make in rng.choices(makers, weights, k=rng.randint(2, 7)):
+        items.append((_text if make in _FLATTENED and model.flattens(rng) else make)(rng))
     if rng.random() < 0.4:
         items.append(_container(rng, "footer"))
+    _rate(items, model)
     title = next(item["value"] for item in items if item["type"] == "heading")
     return {
         "page_number": number,
@@ -175,6 +179,15 @@ def _page(rng: random.Random, number: int) -> Item:
         "items": items,
         "revisions": [_revision(rng, title)] if rng.random() < 0.06 else None,
     }
+
+
+def _rate(items: list[Item], model: Model) -> None:
+    """Gives every box the confidence that the model states."""
+    for item in items:
+        for box in item["bbox"] or []:
+            if "confidence" in box:
+                box["confidence"] = model.rate(box["confidence"])
+        _rate(item.get("items") or [], model)
 
 
 def _merge_tables(pages: list[Item]) -> None:
@@ -199,7 +212,7 @@ def _merge_tables(pages: list[Item]) -> None:
             return
 
 
-def _metadata(rng: random.Random, pages: list[Item]) -> Item:
+def _metadata(rng: random.Random, pages: list[Item], model: Model) -> Item:
     """Metadata of the pages that did not fail; which keys a page has differs."""
     entries: list[Item] = []
     for page in pages:
@@ -207,7 +220,7 @@ def _metadata(rng: random.Random, pages: list[Item]) -> Item:
             continue
         entry: Item = {"page_number": page["page_number"]}
         if rng.random() < 0.9:
-            entry["confidence"] = round(rng.uniform(0.5, 1.0), 4)
+            entry["confidence"] = model.rate(rng.uniform(0.5, 1.0))
         if rng.random() < 0.3:
             entry |= {"cost_optimized": rng.random() < 0.5, "triggered_auto_mode": False}
         if rng.random() < 0.3:
@@ -232,13 +245,16 @@ def _metadata(rng: random.Random, pages: list[Item]) -> Item:
     }
 
 
-def parse_content(rng: random.Random, count: int, failed: frozenset[int]) -> Item:
+def parse_content(
+    rng: random.Random, count: int, failed: frozenset[int], model: Model = USUAL
+) -> Item:
     """The result of a parse job.
 
     Args:
         rng: The job's source of chance.
         count: Pages of the document.
         failed: 1-based numbers of the pages that failed.
+        model: What reads them.
 
     Returns:
         `{"items": {"pages": […]}, "metadata": {…}}`, as `expand=items,metadata` shows it.
@@ -246,9 +262,9 @@ def parse_content(rng: random.Random, count: int, failed: frozenset[int]) -> Ite
     pages = [
         {"page_number": number, "success": False, "error": "Page failed to parse"}
         if number in failed
-        else _page(rng, number)
+        else _page(rng, number, model)
         for number in range(1, count + 1)
     ]
     if rng.random() < 0.5:
         _merge_tables(pages)
-    return {"items": {"pages": pages}, "metadata": _metadata(rng, pages)}
+    return {"items": {"pages": pages}, "metadata": _metadata(rng, pages, model)}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from typing import Any, Final
 
 from dlt_docjobs.emulator.contents import words
+from dlt_docjobs.emulator.reading import USUAL, Model
 
 Part = dict[str, Any]
 
@@ -13,6 +15,7 @@ _TYPES: Final = (
     *(("Text", 0.4), ("List Item", 0.12), ("Table", 0.12), ("Figure", 0.08), ("Key Value", 0.1)),
     *(("Section Header", 0.08), ("Comment", 0.04), ("Page Number", 0.04), ("Signature", 0.02)),
 )
+_FLATTENED: Final = ("List Item", "Table", "Figure")
 _CATEGORIES: Final = ("invoice", "contract", "report", "letter")
 
 
@@ -34,8 +37,10 @@ def _content(rng: random.Random, kind: str) -> str:
     return words.paragraph(rng) if kind == "Text" else words.sentence(rng)
 
 
-def _block(rng: random.Random, kind: str, page: int, top: float, height: float) -> Part:
-    score = None if rng.random() < 0.1 else round(rng.uniform(0.3, 1.0), 4)
+def _block(
+    rng: random.Random, kind: str, page: int, top: float, height: float, model: Model
+) -> Part:
+    score = None if rng.random() < 0.1 else model.rate(rng.uniform(0.3, 1.0))
     block: Part = {
         "type": kind,
         "bbox": _box(page, top, height),
@@ -53,7 +58,7 @@ def _block(rng: random.Random, kind: str, page: int, top: float, height: float) 
     return block
 
 
-def _words_of(rng: random.Random, block: Part, chunk: int) -> list[Part]:
+def _words_of(rng: random.Random, block: Part, chunk: int, model: Model) -> list[Part]:
     """The words of a block in a row within it."""
     texts = block["content"].split()[:12]
     box = block["bbox"]
@@ -68,7 +73,7 @@ def _words_of(rng: random.Random, block: Part, chunk: int) -> list[Part]:
                 box["left"] + width * at,
                 width * 0.9,
             ),
-            "confidence": None if rng.random() < 0.05 else round(rng.uniform(0.3, 1.0), 4),
+            "confidence": None if rng.random() < 0.05 else model.rate(rng.uniform(0.3, 1.0)),
             "chunk_index": chunk if rng.random() < 0.8 else None,
             "rotation": 0,
         }
@@ -76,24 +81,29 @@ def _words_of(rng: random.Random, block: Part, chunk: int) -> list[Part]:
     ]
 
 
-def parse_content(rng: random.Random, count: int) -> Part:
+def parse_content(
+    rng: random.Random, count: int, empty: Collection[int] = (), model: Model = USUAL
+) -> Part:
     """The result of a parse job.
 
     Args:
         rng: The job's source of chance.
         count: Pages of the document.
+        empty: 1-based numbers of the pages on which nothing was found.
+        model: What reads them.
 
     Returns:
         `{"chunks": […], "ocr": …, "page_count": count}`; `ocr` is null more often than not.
     """
     types, weights = zip(*_TYPES, strict=True)
     blocks: list[Part] = []
-    for page in range(1, count + 1):
+    for page in (number for number in range(1, count + 1) if number not in empty):
         kinds = ["Header", "Title" if page == 1 else "Section Header"]
         kinds += [*rng.choices(types, weights, k=rng.randint(2, 8)), "Footer"]
+        kinds = ["Text" if kind in _FLATTENED and model.flattens(rng) else kind for kind in kinds]
         height = 0.9 / len(kinds)
         blocks += [
-            _block(rng, kind, page, 0.05 + height * at, height * 0.9)
+            _block(rng, kind, page, 0.05 + height * at, height * 0.9, model)
             for at, kind in enumerate(kinds)
         ]
     # by default the whole document is one chunk
@@ -105,7 +115,7 @@ def parse_content(rng: random.Random, count: int) -> Part:
         members = blocks[start : start + size]
         if has_ocr:
             for block in members:
-                recognised += _words_of(rng, block, len(chunks))
+                recognised += _words_of(rng, block, len(chunks), model)
         content = "\n\n".join(block["content"] for block in members)
         chunk: Part = {"content": content, "embed": content, "blocks": members}
         if rng.random() < 0.2:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from typing import Any, Final
 
 from dlt_docjobs.emulator.contents import words
+from dlt_docjobs.emulator.reading import USUAL, Model
 
 Part = dict[str, Any]
 
@@ -14,6 +16,7 @@ _TYPES: Final = (
     *(("Formula", 0.05), ("Footnote", 0.05), ("KeyValuePair", 0.06), ("SectionHeader", 0.08)),
     *(("Page", 0.01), ("Signature", 0.01)),
 )
+_FLATTENED: Final = ("ListItem", "Table", "Picture")
 _OTHER_NAMES: Final = {
     "PageHeader": "Header",
     "PageFooter": "Footer",
@@ -24,7 +27,7 @@ _OTHER_NAMES: Final = {
 """The words of `segment_type_naming=Other`."""
 
 
-def _ocr(rng: random.Random, content: str, width: float, height: float) -> list[Part]:
+def _ocr(rng: random.Random, content: str, width: float, height: float, model: Model) -> list[Part]:
     """Words with boxes relative to the segment; all words of a line share one box."""
     elements: list[Part] = []
     texts = content.split()[:40]
@@ -39,7 +42,7 @@ def _ocr(rng: random.Random, content: str, width: float, height: float) -> list[
                 "width": width,
                 "height": round(height / lines, 2),
             },
-            "confidence": None if rng.random() < 0.05 else round(rng.uniform(0.3, 1.0), 4),
+            "confidence": None if rng.random() < 0.05 else model.rate(rng.uniform(0.3, 1.0)),
         }
         if rng.random() < 0.03:
             element["color"] = {"r": 0, "g": 0, "b": 0, "hex": "#000000"}
@@ -63,7 +66,9 @@ def _contents(rng: random.Random, kind: str) -> tuple[str, str, str]:
     return text, text, text
 
 
-def _segment(rng: random.Random, kind: str, page: int, size: tuple[float, float]) -> Part:
+def _segment(
+    rng: random.Random, kind: str, page: int, size: tuple[float, float], model: Model
+) -> Part:
     content, html, markdown = _contents(rng, kind)
     page_width, page_height = size
     width = round(rng.uniform(0.2, 0.8) * page_width, 2)
@@ -80,7 +85,7 @@ def _segment(rng: random.Random, kind: str, page: int, size: tuple[float, float]
         "page_number": page,
         "page_width": page_width,
         "page_height": page_height,
-        "confidence": None if rng.random() < 0.06 else round(rng.uniform(0.3, 1.0), 4),
+        "confidence": None if rng.random() < 0.06 else model.rate(rng.uniform(0.3, 1.0)),
         "bbox": None
         if rng.random() < 0.04
         else {
@@ -89,7 +94,7 @@ def _segment(rng: random.Random, kind: str, page: int, size: tuple[float, float]
             "width": width,
             "height": height,
         },
-        "ocr": None if rng.random() < 0.1 else _ocr(rng, content, width, height),
+        "ocr": None if rng.random() < 0.1 else _ocr(rng, content, width, height, model),
     }
     if kind in ("Picture", "Table"):
         segment["image"] = words.signed_url(rng, f"segments/{segment['segment_id']}.jpg")
@@ -102,20 +107,25 @@ def _segment(rng: random.Random, kind: str, page: int, size: tuple[float, float]
     return segment
 
 
-def _page_kinds(rng: random.Random, page: int) -> list[str]:
+def _page_kinds(rng: random.Random, page: int, model: Model) -> list[str]:
     kinds = ["PageHeader"] if rng.random() < 0.5 else []
     kinds.append("Title" if page == 1 else "SectionHeader")
     types, weights = zip(*_TYPES, strict=True)
     kinds += rng.choices(types, weights, k=rng.randint(3, 9))
+    kinds = ["Text" if kind in _FLATTENED and model.flattens(rng) else kind for kind in kinds]
     return [*kinds, "PageFooter"] if rng.random() < 0.5 else kinds
 
 
-def parse_content(rng: random.Random, count: int) -> Part:
+def parse_content(
+    rng: random.Random, count: int, empty: Collection[int] = (), model: Model = USUAL
+) -> Part:
     """The result of a parse job.
 
     Args:
         rng: The job's source of chance.
         count: Pages of the document.
+        empty: 1-based numbers of the pages on which nothing was found.
+        model: What reads them.
 
     Returns:
         `{"chunks": […], "page_count": count}`. Chunks hold several segments and may span pages.
@@ -124,9 +134,10 @@ def parse_content(rng: random.Random, count: int) -> Part:
     other_names, chunk_ids = rng.random() < 0.12, rng.random() > 0.06
     switched_off = rng.choice(("html", "ocr", "confidence", "bbox")) if rng.random() < 0.08 else ""
     segments = [
-        _segment(rng, kind, page, size)
+        _segment(rng, kind, page, size, model)
         for page in range(1, count + 1)
-        for kind in _page_kinds(rng, page)
+        if page not in empty
+        for kind in _page_kinds(rng, page, model)
     ]
     for segment in segments:
         segment.pop(switched_off, None)

@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 from msgspec import to_builtins
+from msgspec.structs import replace
 
-from dlt_docjobs.model.values import to_confidence, to_int
+from dlt_docjobs.model.values import MAX_INT, to_confidence, to_int
 from dlt_docjobs.results.typed import (
+    NOT_AS_DOCUMENTED,
     Box,
     Confidence,
     Number,
     OddBoxes,
+    OneObject,
     Record,
     Side,
     Text,
@@ -115,6 +119,48 @@ class Result(Record):
     splits: Any = None
 
 
+class _Span(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    start: Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
+    end: Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
+
+
+class _SpannedGrounding(Grounding):
+    range: _Span | None = None
+
+
+class _TreeNode(Node):
+    grounding: _SpannedGrounding | None = None
+    atomic_grounding: list[_SpannedGrounding] | None = None  # type: ignore[assignment]
+    children: list[_TreeNode] | None = None  # type: ignore[assignment]
+    page: None = None
+    span: None = None
+    box: None = None
+    parts: None = None
+
+
+class _TreeResult(Result):
+    structure: _TreeNode | None = None
+
+
+class ResultObject(OneObject[Result]):
+    """A result under a key: in one go where it is a tree as documented.
+
+    Args:
+        key: The key.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(Result, key)
+        self._tree = msgspec.json.Decoder(_TreeResult)
+
+    def decode(self, raw: msgspec.Raw) -> list[Result | None] | None:
+        """See `Objects.decode`."""
+        try:
+            return [self._tree.decode(raw)]
+        except NOT_AS_DOCUMENTED:
+            return super().decode(raw)
+
+
 def failed_pages(result: Result) -> list[int]:
     """The pages that the result's metadata calls failed; v1 counts them from 0."""
     metadata = result.metadata if isinstance(result.metadata, dict) else {}
@@ -147,10 +193,11 @@ def pages_of(result: Result, lost: dict[str, Any]) -> list[Node | None]:
     if result.structure is None and isinstance(result.chunks, list):
         return _pages_of_chunks(result, lost)
     pages: list[Node | None] = []
-    if isinstance(result.structure, dict):
-        root = lenient(Node, result.structure)
+    if isinstance(result.structure, (Node, dict)):
+        sent = result.structure
+        root = sent if isinstance(sent, Node) else lenient(Node, sent)
         pages += map(_as_page, root.children or ())
-        said = {**to_builtins(root), "children": None, "kept": None, **(root.kept or {})}
+        said = {**to_builtins(replace(root, children=None, kept=None)), **(root.kept or {})}
         if root.markdown == result.markdown:
             said["markdown"] = None
         if root.type == "document":
@@ -219,8 +266,17 @@ def _join(pages: Iterable[Node | None], grounding: Any, lost: dict[str, Any]) ->
     unmatched += [{**to_builtins(node), "children": None} for node in places.values()]
     # of the nodes that only hold others nothing is left
     said = [{name: part for name, part in one.items() if part is not None} for one in unmatched]
-    if said := [one for one in said if one.keys() - _OF_PAGES]:
+    if said := [one for one in said if not _is_repeated(one)]:
         lost["grounding"] = said
+
+
+def _is_repeated(one: dict[str, Any]) -> bool:
+    """Whether a node of the second tree says nothing that its page does not say."""
+    span = one.get("span")
+    numbers = [*(span if isinstance(span, list) else [span]), one.get("dpi")]
+    return not one.keys() - _OF_PAGES and not any(
+        isinstance(number, (str, list, dict)) for number in numbers
+    )
 
 
 def _atoms(parts: Iterable[Any]) -> list[Grounding]:
@@ -332,6 +388,8 @@ def _pixels(sent: Any) -> Any:
 
 def ends_of(span: Any) -> tuple[int | None, int | None]:
     """The ends of a range, or of an older answer's span."""
+    if isinstance(span, _Span):
+        return span.start, span.end
     if isinstance(span, dict):
         return to_int(span.get("start")), to_int(span.get("end"))
     if isinstance(span, list) and len(span) == 2:

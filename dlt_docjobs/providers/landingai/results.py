@@ -38,6 +38,7 @@ from dlt_docjobs.providers.landingai.forms import (
     Node,
     PageBox,
     Result,
+    ResultObject,
     beside,
     ends_of,
     failed_pages,
@@ -64,7 +65,6 @@ from dlt_docjobs.results.reading import Document, Found, Reading, read
 from dlt_docjobs.results.typed import (
     MAX_DEPTH,
     OddBoxes,
-    OneObject,
     UnreadableResult,
 )
 
@@ -86,7 +86,7 @@ _ODD: Final = (
     *("page", "parts", "width", "height", "dpi"),
 )
 _type_of = PROVIDER.vocabulary.segment_type
-_RESULTS: Final = {key: OneObject(Result, key) for key in ("result", "data")}
+_RESULTS: Final = {key: ResultObject(key) for key in ("result", "data")}
 
 
 def read_answer(
@@ -132,14 +132,18 @@ class _Elements:
 
     def slice(self, span: Any) -> str | None:
         """The text of a range, where that lies in the Markdown."""
+        ends = self._ends(span)
+        return None if ends is None else self._markdown[ends[0] : ends[1]]
+
+    def _ends(self, span: Any) -> tuple[int, int] | None:
         start, end = ends_of(span)
         if start is None or end is None or not 0 <= start <= end <= len(self._markdown):
             return None
-        return self._markdown[start:end]
+        return start, end
 
     def odd_range(self, span: Any) -> Any:
         """What a range says beside its ends; all of it where it does not lie in the Markdown."""
-        if span is not None and self.slice(span) is None:
+        if span is not None and self._ends(span) is None:
             return span
         if isinstance(span, dict):
             return {key: part for key, part in span.items() if key not in ("start", "end")} or None
@@ -150,9 +154,9 @@ class _Elements:
         ends: list[tuple[int, int]] = []
         at = 0
         for span in chain(spans, (place.range for place in self.places)):
-            start, end = ends_of(span)
-            if start is not None and end is not None and self.slice(span):
-                ends.append((start, end))
+            found_ends = self._ends(span)
+            if found_ends is not None:
+                ends.append(found_ends)
         for node in self.nodes:
             # of v1, which has no ranges
             found_at = self._markdown.find(node.markdown, at) if node.markdown else -1
@@ -164,7 +168,7 @@ class _Elements:
             found.append(self._markdown[reached:start])
             reached = max(reached, end)
         found.append(self._markdown[reached:])
-        texts = (MARKS.sub("\n\n", text).strip() for text in found)
+        texts = (_without_marks(text).strip() for text in found)
         return [text for text in texts if text]
 
     def add(
@@ -199,7 +203,7 @@ class _Elements:
 def _children(node: Node) -> tuple[list[Node], list[Node]]:
     """The cells of a table, and what else an element contains."""
     children = node.children or []
-    if _type_of(node.type) != "table":
+    if not children or _type_of(node.type) != "table":
         return [], children
     cells = [child for child in children if child.type == "table_cell"]
     return cells, [child for child in children if child.type != "table_cell"]
@@ -229,8 +233,10 @@ def _document(
         text = page.markdown if text is None else text
         is_failed = (page.status or "").strip().lower() == "failed"
         count = elements.add(_elements_of(page, text, is_failed), number)
+        for own in elements.numbers[first:]:
+            # an element may say that it lies on another page
+            pages[own].segment_count += 1
         draft = pages[number]
-        draft.segment_count += count
         draft.fill("page_width", page.width)
         draft.fill("page_height", page.height)
         draft.fill("error_message", page.reason)
@@ -245,10 +251,11 @@ def _document(
         units += [size if is_old else (1.0, 1.0)] * count
         chunk_of += [None if is_failed else len(chunks)] * count
         if not is_failed:
-            tops = zip(elements.parents[first:], elements.texts[first:], strict=True)
-            made = "\n\n".join(one for parent, one in tops if parent is None and one)
-            content = MARKS.sub("\n\n", text or "").strip("\n")
-            chunks.append((number, content or made, count))
+            content = _without_marks(text or "").strip("\n")
+            if not content:
+                tops = zip(elements.parents[first:], elements.texts[first:], strict=True)
+                content = "\n\n".join(one for parent, one in tops if parent is None and one)
+            chunks.append((number, content, count))
     if result.structure is not None or result.chunks is not None:
         # of pages that were cut out of it all is there
         unplaced = elements.unplaced(place_of(page).range for _, page in numbered)
@@ -274,6 +281,11 @@ def _document(
         "table_cells": cells,
     }
     return Document(tables, failed_page_count=sum(page.is_failed for page in pages.values()))
+
+
+def _without_marks(text: str) -> str:
+    # nearly no text has one
+    return MARKS.sub("\n\n", text) if "<!-- " in text else text
 
 
 def _number_of(base: int, page: Node) -> int | None:
@@ -343,7 +355,10 @@ def _segments(
         "page_number": elements.numbers,
         "page_width": [width for width, _ in sizes],
         "page_height": [height for _, height in sizes],
-        "content": [text and _ANCHOR.sub("", text, count=1) for text in markdown.values],
+        "content": [
+            text if text is None or text[:1] != "<" else _ANCHOR.sub("", text, count=1)
+            for text in markdown.values
+        ],
         "markdown": markdown.column,
         "html": [
             text if kind == "table" and text and text.startswith("<table") else None
@@ -359,7 +374,7 @@ def _segments(
     }
     others: dict[str, Sequence[Any]] = {name: sent[name] for name in _ODD}
     others["range"] = [place.range for place in places]
-    others["cells"] = [list(map(_cell, cells)) or None for cells in elements.cells]
+    others["cells"] = [_cells(cells) if cells else None for cells in elements.cells]
     others["confidence"] = [
         one if of_one else None for of_one, one in zip(scores, own, strict=True)
     ]
@@ -410,6 +425,8 @@ def _extras(
 
 def _extent(cells: Sequence[Node], start: str, span: str) -> int | None:
     """The rows or columns of a table: up to where its cells reach."""
+    if not cells:
+        return None
     ends = [
         at + max(getattr(cell, span) or 1, 1)
         for cell in cells
@@ -418,12 +435,13 @@ def _extent(cells: Sequence[Node], start: str, span: str) -> int | None:
     return max(ends, default=None)
 
 
-def _cell(node: Node) -> dict[str, Any]:
-    """A table's cell as it stays in the table's metadata; its text is in the table's."""
-    cell: dict[str, Any] = to_builtins(node)
-    cell |= cell.pop("kept", None) or {}
-    for name in ("type", "markdown"):
-        cell.pop(name, None)
-    if not cell.get("atomic_grounding"):
-        cell.pop("atomic_grounding", None)
-    return cell
+def _cells(nodes: Sequence[Node]) -> list[dict[str, Any]]:
+    """A table's cells as they stay in its metadata; their text is in the table's."""
+    cells: list[dict[str, Any]] = to_builtins(nodes)
+    for cell in cells:
+        cell |= cell.pop("kept", None) or {}
+        for name in ("type", "markdown"):
+            cell.pop(name, None)
+        if not cell.get("atomic_grounding"):
+            cell.pop("atomic_grounding", None)
+    return cells

@@ -20,6 +20,12 @@ const draw = async (container) => {
     console.error(error);
   }
 };
-Promise.all([...document.querySelectorAll(".chart")].map(draw)).then(() => {
+// one after the other: meanwhile the page can be read and scrolled
+const drawAll = async () => {
+  for (const container of document.querySelectorAll(".chart")) {
+    await draw(container);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
   document.documentElement.dataset.charts = "done";
-});
+};
+drawAll();

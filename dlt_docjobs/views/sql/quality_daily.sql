@@ -1,9 +1,9 @@
 -- Quality of the results by day of creation, provider, account, kind and tier, as counts.
 --
 -- Each count stands beside the one that it is a share of: failed_pages and empty_pages of pages,
--- low_confidence_segments of rated_segments, and headings to others, which together are segments,
--- of segments. Segments that lie in a container are not counted in segments, as its text has
--- theirs; what hangs below a heading is. Compare confidence within a provider only.
+-- low_confidence_segments of rated_segments, rated_jobs of jobs, and headings to others, which
+-- together are segments, of segments. Segments that lie in a container are not counted in segments,
+-- as its text has theirs; what hangs below a heading is. Compare confidence within a provider only.
 --
 -- - day: Day of creation, UTC; null where the creation is not known
 -- - jobs: Parse jobs of that day whose results are loaded
@@ -21,6 +21,7 @@
 -- - fields: Of these, forms, key-value pairs and signatures
 -- - margins: Of these, page headers and footers
 -- - others: Of these, of any other type
+-- - rated_jobs: Of jobs, those of which the provider rates a segment
 WITH on_pages AS (
   SELECT
     provider,
@@ -95,7 +96,8 @@ summed AS (
     CAST(coalesce(sum(s.tables), 0) AS BIGINT) AS tables,
     CAST(coalesce(sum(s.pictures), 0) AS BIGINT) AS pictures,
     CAST(coalesce(sum(s.fields), 0) AS BIGINT) AS fields,
-    CAST(coalesce(sum(s.margins), 0) AS BIGINT) AS margins
+    CAST(coalesce(sum(s.margins), 0) AS BIGINT) AS margins,
+    count(CASE WHEN s.rated_segments > 0 THEN 1 END) AS rated_jobs
   FROM jobs AS j
   LEFT JOIN on_pages AS p
     ON p.provider = j.provider AND p.job_id = j.job_id
@@ -129,5 +131,6 @@ SELECT
   pictures,
   fields,
   margins,
-  segments - headings - texts - lists - tables - pictures - fields - margins AS others
+  segments - headings - texts - lists - tables - pictures - fields - margins AS others,
+  rated_jobs
 FROM summed
