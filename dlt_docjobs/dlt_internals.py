@@ -424,6 +424,8 @@ def information_schema(
     Returns:
         A name and a value for each row about one of them.
     """
+    if client.capabilities.sqlglot_dialect == "sqlite":
+        return _sqlite_schema(client, what, names)
     catalog, schema, folded = client._get_information_schema_components(*names)
     marks = ", ".join(["%s"] * len(folded))
     query = (
@@ -437,6 +439,21 @@ def information_schema(
     bare = dict(zip(folded, names, strict=True))
     rows = client.execute_sql(query, *values, schema, *folded) or []
     return [(bare[name], value) for name, value in rows]
+
+
+def _sqlite_schema(
+    client: SqlClientBase[Any], what: Literal["TABLES", "COLUMNS"], names: Sequence[str]
+) -> list[tuple[str, str]]:
+    """What the information schema would say, from the list that SQLite keeps instead."""
+    marks = ", ".join(["%s"] * len(names))
+    source = f"{client.make_qualified_table_name('sqlite_master')} AS m"
+    if what == "TABLES":
+        query, values = f"SELECT m.name, m.type FROM {source}", []
+    else:
+        query = f"SELECT m.name, c.name FROM {source} JOIN pragma_table_info(m.name, %s) AS c"
+        values = [str(client.dataset_name)]
+    rows = client.execute_sql(f"{query} WHERE m.name IN ({marks})", *values, *names) or []
+    return [(name, value) for name, value in rows]
 
 
 # -- packages that wait -------------------------------------------------------------------------

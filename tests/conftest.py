@@ -191,7 +191,7 @@ def s3() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def make_warehouse(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> MakeWarehouse:
-    """Makes empty warehouses: a DuckDB file, or a schema of a PostgreSQL database."""
+    """Makes empty warehouses: a file of DuckDB or SQLite, or a schema of PostgreSQL."""
     import dlt
     from views_support import Warehouse
 
@@ -202,6 +202,9 @@ def make_warehouse(postgres_server: str, tmp_path_factory: pytest.TempPathFactor
         folder: Path = tmp_path_factory.mktemp("warehouse")
         if kind == "duckdb":
             return Warehouse(dlt.destinations.duckdb(str(folder / "warehouse.duckdb")), folder)
+        if kind == "sqlite":
+            file = folder / "warehouse.db"
+            return Warehouse(dlt.destinations.sqlalchemy(f"sqlite:///{file}"), folder)
         return Warehouse(dlt.destinations.postgres(address), folder, f"docjobs_{next(numbers)}")
 
     return make

@@ -21,6 +21,8 @@ _SHORT: Final = 20
 # more would lie before the first date that there is
 _MOST_DAYS: Final = 36_500
 _EPOCH: Final = date(1970, 1, 1)
+_DAYS: Final = ("day", "first_day", "last_day")
+_INSTANTS: Final = ("_at", "_until")
 
 
 @dataclass(frozen=True)
@@ -179,9 +181,10 @@ class _Asker:
             sql = sql.replace("{" + name + "}", value)
         rendered = render_select(View("question", "", "", sql, {}), self._dialect, self._path)
         with self._client.execute_query(rendered) as cursor:
-            names = [column[0].lower() for column in cursor.description]
+            names = [name.lower() for name in cursor.columns_schema]
             return [
-                dict(zip(names, map(_plain, row), strict=True)) for row in cursor.fetchall() or []
+                {name: _plain(name, value) for name, value in zip(names, row, strict=True)}
+                for row in cursor.fetchall() or []
             ]
 
     def _path(self, name: str) -> Sequence[str]:
@@ -214,8 +217,12 @@ def _in_order(rows: list[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: str(row["provider"]))
 
 
-def _plain(value: Any) -> Any:
-    """A driver's value as Python's own."""
+def _plain(name: str, value: Any) -> Any:
+    """A driver's value as Python's own; SQLite has dates and instants as text."""
+    if isinstance(value, str):
+        if name in _DAYS:
+            return date.fromisoformat(value)
+        return parse_instant(value) if name.endswith(_INSTANTS) else value
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return parse_instant(value) if isinstance(value, datetime) else value

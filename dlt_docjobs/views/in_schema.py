@@ -6,6 +6,7 @@ from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.pipeline.pipeline import Pipeline
 
+from dlt_docjobs.views import sqlite
 from dlt_docjobs.views.catalog import VIEWS
 
 
@@ -13,7 +14,7 @@ def note_views(pipeline: Pipeline, *, only_if_missing: bool = False) -> None:
     """Adds the views, with the destination's types, to the pipeline's schemas.
 
     dlt offers in a dataset what stands in its schema, and creates tables only for what it loads. So
-    it never creates a table for these.
+    it never creates a table for these. On SQLite they are read by SQL alone.
 
     Args:
         pipeline: A pipeline whose dataset has the views. Where it has never run in this working
@@ -26,6 +27,9 @@ def note_views(pipeline: Pipeline, *, only_if_missing: bool = False) -> None:
             continue
         with pipeline.destination_client(name) as client:
             if not isinstance(client, SqlJobClientBase):
+                return
+            if client.capabilities.sqlglot_dialect == sqlite.DIALECT:
+                # what is computed has no type there, and dlt takes no column without one
                 return
             found = dict(client.get_storage_tables(VIEWS))
         schema.drop_tables([view for view in VIEWS if view in schema.tables])

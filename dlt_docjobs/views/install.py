@@ -24,13 +24,15 @@ from dlt_docjobs import dlt_internals
 from dlt_docjobs._version import __version__
 from dlt_docjobs.model.outcomes import UsageError
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.views import sqlite
 from dlt_docjobs.views.catalog import VIEWS, fingerprint
 from dlt_docjobs.views.in_schema import note_views
 from dlt_docjobs.views.lookup import lacking_columns
 from dlt_docjobs.views.render import (
-    DIALECTS,
-    create_statement,
+    ENGINES,
+    create_statements,
     drop_statement,
+    replace_view,
     table_comments,
     text_literal,
     view_comments,
@@ -145,8 +147,11 @@ def dialect_of(destination: AnyDestination) -> str:
         ViewsRefused: It can't have them.
     """
     dialect = _dialect(destination)
-    if dialect is None or dialect not in DIALECTS:
+    if dialect is None or dialect not in ENGINES:
         raise ViewsRefused(_why_not(destination.destination_name, dialect))
+    too_old = sqlite.why_too_old() if dialect == sqlite.DIALECT else None
+    if too_old is not None:
+        raise ViewsRefused(too_old)
     return dialect
 
 
@@ -164,7 +169,7 @@ def _why_not(name: str, dialect: str | None) -> str:
             "with DuckDB, or load into a SQL destination"
         )
     return (
-        f"the views are written for {', '.join(DIALECTS[:-1])} and {DIALECTS[-1]}, not for "
+        f"the views are written for {', '.join(ENGINES[:-1])} and {ENGINES[-1]}, not for "
         f"{dialect}, which the destination {name} speaks; the tables are there all the same"
     )
 
@@ -219,6 +224,9 @@ class _Installer:
                     f"SELECT pg_advisory_xact_lock(hashtext({text_literal(key, 'postgres')}), 7)"
                 )
                 self._client.execute_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+            elif self._dialect == sqlite.DIALECT:
+                # Python's driver begins none before it drops and creates
+                self._client.execute_sql("BEGIN IMMEDIATE")
             return self._create_at_once(anew)
 
     def _create_at_once(self, anew: bool) -> Outcome:
@@ -231,26 +239,25 @@ class _Installer:
         if lacking is not None:
             raise ViewsRefused(lacking)
         # where each statement counts at once, what is cut off in between is still known as ours
-        statements = [self._marker_statement(_UNFINISHED)]
+        statements = self._marker_statements(_UNFINISHED)
         if anew:
             ours = [name for name in reversed(VIEWS) if name in found.own and name in found.kinds]
             statements += [drop_statement(name, self._dialect, self._path) for name in ours]
         for view in VIEWS.values():
-            statements.append(create_statement(view, self._dialect, self._path))
+            statements += create_statements(view, self._dialect, self._path)
             comments = view_comments(view, self._dialect, self._path)
             statements += comments if self._has_column_comments else comments[:1]
         statements += table_comments(TABLES, self._dialect, self._path)
-        statements.append(self._marker_statement(fingerprint()))
+        statements += self._marker_statements(fingerprint())
         self._execute(statements)
         return Outcome(tuple(VIEWS))
 
-    def _marker_statement(self, mark: str) -> str:
+    def _marker_statements(self, mark: str) -> list[str]:
         values = {"version": __version__, "fingerprint": mark, "views": " ".join((*VIEWS, MARKER))}
         columns = ", ".join(
             f"{text_literal(value, self._dialect)} AS {name}" for name, value in values.items()
         )
-        name = self._client.make_qualified_table_name(MARKER)
-        return f"CREATE OR REPLACE VIEW {name} AS SELECT {columns}"
+        return replace_view(MARKER, f"SELECT {columns}", self._dialect, self._path)
 
     # -- what is there ----------------------------------------------------------------------
 

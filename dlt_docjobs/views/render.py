@@ -15,13 +15,16 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.transforms import eliminate_window_clause
 
 from dlt_docjobs.tables import TABLES
+from dlt_docjobs.views import sqlite
 from dlt_docjobs.views.catalog import View
 
-# the dialects whose rendering is tested; on the first two the views are run
+# the dialects whose rendering is tested, and that dbt is given; on the first two the views are run
 DIALECTS: Final = ("duckdb", "postgres", "snowflake", "bigquery", "databricks", "redshift")
+# those that the views are created in
+ENGINES: Final = (*DIALECTS, sqlite.DIALECT)
 # these take a comment as a statement of its own
 COMMENT_STATEMENTS: Final = ("duckdb", "postgres", "redshift")
-_NAMED_WINDOWS: Final = ("duckdb", "postgres")
+_NAMED_WINDOWS: Final = ("duckdb", "postgres", sqlite.DIALECT)
 # the bytes of the longest text, where texts that are joined soon exceed it: there a longer one
 # fails the whole query
 _LONGEST_TEXT: Final = {"redshift": 65_535, "snowflake": 16_777_216}
@@ -40,12 +43,32 @@ def render_select(view: View, dialect: str, qualify: Qualify) -> str:
     return _select(view, dialect, qualify).sql(dialect, pretty=True)
 
 
-def create_statement(view: View, dialect: str, qualify: Qualify) -> str:
-    """The statement that creates or replaces a view, with comments where they are part of it."""
-    name = _table(qualify(view.name)).sql(dialect)
+def create_statements(view: View, dialect: str, qualify: Qualify) -> list[str]:
+    """What creates or replaces a view, with comments where they are part of it."""
+    if dialect == sqlite.DIALECT:
+        # whatever name its file is attached under later
+        return replace_view(view.name, render_select(view, dialect, _bare), dialect, qualify)
     select = render_select(view, dialect, qualify)
     columns = f"\n  {_columns(view, dialect)}" if dialect not in COMMENT_STATEMENTS else ""
-    return f"CREATE OR REPLACE VIEW {name}{columns} AS\n{select}"
+    return replace_view(view.name, select, dialect, qualify, columns)
+
+
+def replace_view(
+    name: str, select: str, dialect: str, qualify: Qualify, columns: str = ""
+) -> list[str]:
+    """What puts a view in the place of one of its name, if there is any.
+
+    Args:
+        name: Its bare name.
+        select: What it selects.
+        dialect: The destination's.
+        qualify: See `render_select`.
+        columns: The list of columns; empty where the SELECT names them.
+    """
+    target = _table(qualify(name)).sql(dialect)
+    if dialect == sqlite.DIALECT:
+        return [drop_statement(name, dialect, qualify), f"CREATE VIEW {target} AS\n{select}"]
+    return [f"CREATE OR REPLACE VIEW {target}{columns} AS\n{select}"]
 
 
 def drop_statement(name: str, dialect: str, qualify: Qualify) -> str:
@@ -112,6 +135,8 @@ def _select(view: View, dialect: str, qualify: Qualify) -> exp.Select:
         if table.name not in ctes:
             alias = table.alias or table.name
             table.replace(exp.alias_(_table(qualify(table.name)), alias, table=True))
+    if dialect == sqlite.DIALECT:
+        tree = cast(exp.Select, tree.transform(sqlite.portable))
     if dialect != "duckdb":
         tree = cast(exp.Select, tree.transform(_portable, dialect))
     _leave_order_of_nulls(tree, dialect)
@@ -142,6 +167,8 @@ def _join_texts(joined: exp.GroupConcat, dialect: str) -> None:
     Texts that are too long together are left out, all of them: the SELECT around it gets beside its
     rows the bytes of their group.
     """
+    if dialect == sqlite.DIALECT:
+        sqlite.join_texts(joined)
     if dialect not in _LONGEST_TEXT:
         return
     order, separator = cast(exp.Order, joined.this), joined.args["separator"]
@@ -162,6 +189,10 @@ def _join_texts(joined: exp.GroupConcat, dialect: str) -> None:
         joined.replace(exp.WithinGroup(this=call, expression=within))
     else:
         text.replace(short)
+
+
+def _bare(name: str) -> Sequence[str]:
+    return [name]
 
 
 def _table(path: Sequence[str]) -> exp.Table:

@@ -481,6 +481,20 @@ def test_information_schema_tells_kinds_and_columns(pipeline: Pipeline) -> None:
         assert sorted(found) == [("half", "number"), ("numbers", "number")]
 
 
+def test_information_schema_is_sqlites_own_list_there(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'warehouse.db'}"
+    pipeline = make_pipeline(tmp_path, destination=dlt.destinations.sqlalchemy(address))
+    pipeline.run(numbers(1))
+    with pipeline.sql_client() as client:
+        half, all_of_it = map(client.make_qualified_table_name, ("half", "numbers"))
+        client.execute_sql(f"CREATE VIEW {half} AS SELECT number FROM {all_of_it}")
+        names = ["numbers", "half", "nothing"]
+        kinds = dlt_internals.information_schema(client, "TABLES", "table_type", names)
+        columns = dlt_internals.information_schema(client, "COLUMNS", "column_name", ["half"])
+    assert sorted(kinds) == [("half", "view"), ("numbers", "table")]
+    assert columns == [("half", "number")]
+
+
 # -- packages that wait -------------------------------------------------------------------------
 
 

@@ -46,6 +46,33 @@ def test_airflow_reads_the_dags() -> None:
     assert {task.pool for dag in module.dags for task in dag.tasks} == {module.POOL}
 
 
+@pytest.mark.timeout(900)
+def test_airflow_runs_both_dags(scripts: Scripts) -> None:
+    pytest.importorskip("airflow", reason="airflow is not installed; `.ci/airflow` runs this")
+    home = scripts.folder / "airflow"
+    env = {"AIRFLOW_HOME": str(home), "HOME": str(scripts.folder)}
+    env["AIRFLOW__CORE__DAGS_FOLDER"] = str(scripts.folder)
+    env["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+    # dlt gives each task a folder of its own, which is gone afterwards
+    env["DESTINATION__DUCKDB__CREDENTIALS"] = str(scripts.folder / "warehouse.duckdb")
+    airflow = ("-m", "airflow")
+    scripts.run(*airflow, "db", "migrate", **env)
+    scripts.run(*airflow, "pools", "set", "docjobs", "1", "one load at a time", **env)
+    now = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    start, end = now - timedelta(days=5), now - timedelta(days=4)
+    # a run by hand has the last interval that is over by its date
+    scripts.run(*airflow, "dags", "test", "docjobs_by_interval", end.isoformat(), **env)
+    inside = {
+        job.job_id
+        for job in scripts.emulator.jobs("llamacloud")
+        if job.expired_at is None and start <= job.created_at < end
+    }
+    assert scripts.known("llamacloud") == inside
+    assert inside
+    scripts.run(*airflow, "dags", "test", "docjobs_sync", now.isoformat(), **env)
+    assert scripts.known("llamacloud") == scripts.true("llamacloud")
+
+
 PREFECT = """
 import datetime, sys
 import prefect_flow
@@ -63,6 +90,8 @@ def test_prefect_runs_both_flows_and_tries_again(scripts: Scripts) -> None:
     end = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(days=4)
     start = end - timedelta(days=5)
     env = {"PREFECT_HOME": str(scripts.folder / "prefect"), "HOME": str(scripts.folder)}
+    # its server takes long to start where others want the processors too
+    env["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"
     env["SOURCES__DOCJOBS__LLAMACLOUD__MAX_RETRIES"] = "0"
     env["DESTINATION__DUCKDB__CREDENTIALS"] = "warehouse.duckdb"
     # the first try gets no list at all, the second all four

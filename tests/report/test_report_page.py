@@ -89,8 +89,8 @@ def test_the_charts_json_can_not_end_its_script(
 def test_excerpts_can_be_left_out(nasty: Warehouse, tmp_path: Path) -> None:
     tree = read_page(written(nasty, tmp_path, include_text=False))
     assert {len(row) for row in table_of(tree, "doubtful")} == {5}
-    said = [cell for row in table_of(tree, "doubtful") for cell in row[1:]]
-    assert "window.pwned" not in " ".join(said)
+    others = [cell for row in table_of(tree, "doubtful") for cell in row[1:]]
+    assert "window.pwned" not in " ".join(others)
 
 
 # -- offline --------------------------------------------------------------------------------------

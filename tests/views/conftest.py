@@ -36,7 +36,7 @@ def lived(make_warehouse: MakeWarehouse) -> Iterator[Lived]:
     """
     warehouses = {kind: make_warehouse(kind) for kind in KINDS}
     synced = warehouses["duckdb"]
-    with Emulator(seed=11, jobs=80) as emulator:
+    with Emulator(seed=11, jobs=130) as emulator:
         synced.sync(emulator)
         # these are looked at from their first minute on
         for provider, kind in SHARES:

@@ -270,7 +270,7 @@ def test_counts_of_quality_stand_beside_what_they_are_a_share_of(shelf: Warehous
         return {name: value for name, value in row.items() if isinstance(value, int) and value}
 
     assert of("llamacloud", None) == {
-        **{"jobs": 7, "pages": 3, "failed_pages": 1, "rated_segments": 5},
+        **{"jobs": 7, "rated_jobs": 2, "pages": 3, "failed_pages": 1, "rated_segments": 5},
         **{"low_confidence_segments": 2, "segments": 8, "headings": 1, "texts": 2, "lists": 1},
         **{"tables": 1, "pictures": 1, "fields": 1, "margins": 1},
     }
@@ -278,7 +278,8 @@ def test_counts_of_quality_stand_beside_what_they_are_a_share_of(shelf: Warehous
         **{"jobs": 3, "pages": 1, "empty_pages": 1, "segments": 2, "tables": 1, "lists": 1},
     }
     assert of("contextual", None) == {
-        **{"jobs": 3, "pages": 2, "rated_segments": 2, "low_confidence_segments": 1},
+        **{"jobs": 3, "rated_jobs": 1, "pages": 2, "rated_segments": 2},
+        **{"low_confidence_segments": 1},
         **{"segments": 4, "headings": 2, "texts": 1, "tables": 1},
     }
 

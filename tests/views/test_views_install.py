@@ -354,10 +354,10 @@ def test_without_transactions_a_broken_creation_is_mended(
     """As on Snowflake or BigQuery, where each statement counts at once."""
     loaded = kept["duckdb"]
     loaded.clear()
-    real = install.create_statement
+    real = install.create_statements
 
-    def broken(view: Any, *rest: Any) -> str:
-        return "SELECT no_such_function()" if view.name == "segment_mix" else real(view, *rest)
+    def broken(view: Any, *rest: Any) -> list[str]:
+        return ["SELECT no_such_function()"] if view.name == "segment_mix" else real(view, *rest)
 
     installer = install._Installer
     init = installer.__init__
@@ -368,7 +368,7 @@ def test_without_transactions_a_broken_creation_is_mended(
 
     monkeypatch.setattr(installer, "__init__", without_transactions)
     with monkeypatch.context() as patch:
-        patch.setattr(install, "create_statement", broken)
+        patch.setattr(install, "create_statements", broken)
         with pytest.raises(DatabaseException):
             loaded.install(only_if_needed=True)
     assert loaded.rows(MARKER)[0]["fingerprint"] == "unfinished"

@@ -14,7 +14,7 @@ from dlt_docjobs.views import VIEWS, catalog
 from dlt_docjobs.views.render import (
     COMMENT_STATEMENTS,
     DIALECTS,
-    create_statement,
+    create_statements,
     drop_statement,
     render_select,
     table_comments,
@@ -100,7 +100,7 @@ def test_rendered_and_parsed_with_the_same_columns(
 ) -> None:
     select = render_select(VIEWS[name], dialect, path)
     assert sqlglot.parse_one(select, read=dialect).named_selects == columns_of(name)
-    created = sqlglot.parse_one(create_statement(VIEWS[name], dialect, path), read=dialect)
+    created = sqlglot.parse_one(create_statements(VIEWS[name], dialect, path)[-1], read=dialect)
     assert isinstance(created, exp.Create)
     tables = {table.name: table for table in created.find_all(exp.Table)}
     assert tables[name].catalog == "the catalog" and tables[name].db == "docjobs"
@@ -116,7 +116,7 @@ def test_rendered_and_parsed_with_the_same_columns(
 @pytest.mark.parametrize(("name", "dialect"), EACH)
 def test_every_column_has_its_comment(name: str, dialect: str) -> None:
     view = VIEWS[name]
-    said = create_statement(view, dialect, path) + "".join(view_comments(view, dialect, path))
+    said = "".join((*create_statements(view, dialect, path), *view_comments(view, dialect, path)))
     said = said.replace("\\'", "'").replace("''", "'")
     assert view.comment in said
     assert all(column.description in said for column in view.columns)

@@ -123,7 +123,7 @@ class Warehouse:
                 f"SELECT * FROM {client.make_qualified_table_name(name)} WHERE {where}"
             ) as cursor,
         ):
-            columns = [column[0] for column in cursor.description]
+            columns = list(cursor.columns_schema)
             return [
                 {key: _utc(value) for key, value in zip(columns, row, strict=True)}
                 for row in cursor.fetchall()
