@@ -109,7 +109,8 @@ def _at_risk(facts: Facts) -> Verdict:
     text = f"{words.count(results, 'result')} {'is' if results == 1 else 'are'} not loaded"
     text += f"; {failed:,} could not be read" if failed else ""
     if soon:
-        text += f"; {soon:,} {'vanishes' if soon == 1 else 'vanish'} within two days, or did already"
+        vanish = "vanishes" if soon == 1 else "vanish"
+        text += f"; {soon:,} {vanish} within two days, or did already"
     return Verdict("At risk", not soon and not failed, f"{text}.", "trouble")
 
 
