@@ -59,7 +59,7 @@ def _accounts(facts: Facts) -> Listing:
         words.count(len(facts.freshness), "account"),
         (
             Column("Account", WHO),
-            Column("Health"),
+            Column("Health", WHO),
             Column("Last run, UTC", MOMENT),
             Column("Last whole one, UTC", MOMENT),
             Column("Listed until, UTC", MOMENT),
@@ -97,7 +97,7 @@ def _runs(facts: Facts) -> Listing:
         (
             Column("Finished, UTC", MOMENT),
             Column("Account", WHO),
-            Column("Outcome"),
+            Column("Outcome", WHO),
             Column("New", NUMBER),
             Column("Changed", NUMBER),
             Column("Results", NUMBER),

@@ -108,7 +108,8 @@ def _at_risk(facts: Facts) -> Verdict:
         return Verdict("At risk", True, "Every result that there is has been loaded.", "trouble")
     text = f"{words.count(results, 'result')} {'is' if results == 1 else 'are'} not loaded"
     text += f"; {failed:,} could not be read" if failed else ""
-    text += f"; {soon:,} vanish within two days, or have" if soon else ""
+    if soon:
+        text += f"; {soon:,} {'vanishes' if soon == 1 else 'vanish'} within two days, or did already"
     return Verdict("At risk", not soon and not failed, f"{text}.", "trouble")
 
 

@@ -153,7 +153,7 @@ def test_results_that_vanish_soon_are_a_reason_to_look() -> None:
     states = [{"results_state": "pending", "results": 5, "soon": 0}]
     assert verdict(facts_with(at_risk_states=states), "At risk").is_fine
     states = [{"results_state": "pending", "results": 5, "soon": 2}]
-    text = "5 results are not loaded; 2 vanish within two days, or have."
+    text = "5 results are not loaded; 2 vanish within two days, or did already."
     assert verdict(facts_with(at_risk_states=states), "At risk")[1:3] == (False, text)
 
 
