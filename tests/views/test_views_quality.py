@@ -170,7 +170,7 @@ def test_the_news_are_read_without_views_too(chart: Warehouse) -> None:
             if share.is_changed:
                 said.setdefault(share.account, []).append(str(share))
         assert recent_shares(client, dialect, "account = 'nobody'") == []
-    assert said.keys() == {"enough", "rated", "varying"}
+    assert said.keys() == {"enough", "rated", "tiers", "varying"}
     assert said["enough"] == [
         "2026-09-28: failed_pages are 100.0% (20 of 20), were 0.0% in the 7 days before"
     ]
