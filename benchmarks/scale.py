@@ -10,7 +10,6 @@ timed as a user would see it, the start of the process included.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
@@ -23,13 +22,13 @@ from typing import Any, Final
 from benchmarks.arena import Place, run_command
 from benchmarks.jobs import API_KEY, SEGMENTS, Calendar
 from benchmarks.machine import describe
+from benchmarks.options import read_options, teller
 from benchmarks.report import machine, markdown, with_part
 from benchmarks.serving import Server, running_server
 from benchmarks.views.warehouses import DATASET, Warehouse, opened
 from dlt_docjobs.views import VIEWS
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "scale.md"
-DESTINATIONS: Final = ("duckdb", "postgres")
 _NEW: Final = 200
 _FEW: Final = 2000
 _DOCJOBS: Final = ("-m", "dlt_docjobs")
@@ -160,12 +159,8 @@ def table(accounts: list[Account]) -> str:
 
 def main() -> int:
     """Does what the command line says."""
-    args = _arguments()
-    began = time.monotonic()
-
-    def say(line: str) -> None:
-        print(f"{time.monotonic() - began:6.0f} s  {line}", file=sys.stderr, flush=True)
-
+    args = read_options("python -m benchmarks.scale", __doc__, 66_000, "40 GB")
+    say = teller()
     # the server's jobs, with those that come while it is measured
     calendar = Calendar.ending_now(args.jobs + 2 * args.repeat * _NEW)
     accounts = []
@@ -178,25 +173,6 @@ def main() -> int:
     if args.write_docs:
         PAGE.write_text(with_part(PAGE.read_text("utf-8"), text), "utf-8")
     return 0
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "--destination", nargs="+", choices=DESTINATIONS, default=DESTINATIONS, metavar="NAME"
-    )
-    parser.add_argument(
-        "--jobs", type=int, default=66_000, metavar="N", help="150 segments each (66000)"
-    )
-    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs of each (3)")
-    parser.add_argument(
-        "--folder", type=Path, help="where the warehouses are made (the whole takes up to 40 GB)"
-    )
-    parser.add_argument(
-        "--write-docs", action="store_true", help="put the table into the documentation"
-    )
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ python -m benchmarks.views --destination postgres         one of the two only
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
@@ -18,13 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.machine import describe
+from benchmarks.options import read_options, teller
 from benchmarks.report import machine, markdown, with_part
 from benchmarks.views.warehouses import DATASET, Warehouse, opened
 from dlt_docjobs.report import write_report
 from dlt_docjobs.views import VIEWS, install_views
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "views.md"
-DESTINATIONS: Final = ("duckdb", "postgres")
 # all documents' texts at once are more than the memory that DuckDB has here
 _ONE_JOB_ONLY: Final = {"documents": {"markdown"}}
 _FIRST_TO_REVIEW: Final = "the first 20 of `review_queue`"
@@ -121,12 +120,8 @@ def _seconds(value: float | None) -> str:
 
 def main() -> int:
     """Does what the command line says."""
-    args = _arguments()
-    began = time.monotonic()
-
-    def say(line: str) -> None:
-        print(f"{time.monotonic() - began:6.0f} s  {line}", file=sys.stderr, flush=True)
-
+    args = read_options("python -m benchmarks.views", __doc__, 20_000, "8 GB")
+    say = teller()
     measured = []
     for name in args.destination:
         with opened(name, args.folder) as warehouse:
@@ -136,25 +131,6 @@ def main() -> int:
     if args.write_docs:
         PAGE.write_text(with_part(PAGE.read_text("utf-8"), text), "utf-8")
     return 0
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.views", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "--destination", nargs="+", choices=DESTINATIONS, default=DESTINATIONS, metavar="NAME"
-    )
-    parser.add_argument(
-        "--jobs", type=int, default=20_000, metavar="N", help="150 segments each (20000)"
-    )
-    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs of each (3)")
-    parser.add_argument(
-        "--folder", type=Path, help="where the warehouses are made (the whole takes up to 8 GB)"
-    )
-    parser.add_argument(
-        "--write-docs", action="store_true", help="put the table into the documentation"
-    )
-    return parser.parse_args()
 
 
 if __name__ == "__main__":
