@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import duckdb
+from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.destination import AnyDestination
 from dlt.version import __version__ as dlt_version
 from packaging.specifiers import SpecifierSet
@@ -43,7 +44,12 @@ def require_lake(destination: AnyDestination) -> None:
 
 
 def _config(destination: AnyDestination) -> Any:
-    return destination.configuration(destination.spec(), accept_partial=True)
+    config = destination.spec()
+    if kind_of(destination) == "filesystem":
+        # where the bucket is: its own credentials would ask for packages of the provider's
+        config.credentials = CredentialsConfiguration()
+        config.credentials.__is_resolved__ = True
+    return destination.configuration(config, accept_partial=True)
 
 
 def _require(versions: str, what: str) -> None:
