@@ -419,3 +419,10 @@ def test_an_odd_place_in_the_second_tree_of_an_older_answer_is_kept(
     }
     (row,) = parse("landingai", {"data": data}).pages
     assert ("grounding" in (row.metadata or "")) == is_kept
+
+
+def test_a_page_that_comes_twice_keeps_both_its_places() -> None:
+    page = {"type": "page", "grounding": {"page": 1, "range": {"start": 0, "end": 1}}}
+    structure = {"type": "document", "children": [page, page]}
+    (row,) = parse("landingai", {"result": {"markdown": "x", "structure": structure}}).pages
+    assert json.loads(row.metadata or "").keys() >= {"range", "range_2"}

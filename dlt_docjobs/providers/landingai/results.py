@@ -315,7 +315,7 @@ def _unread(page: Node) -> dict[str, Any]:
         "status": None
         if (page.status or "ok").strip().lower() in ("ok", "failed")
         else page.status,
-        "range": place.range,
+        "range": to_builtins(place.range),
         "dpi": page.dpi,
         "id": page.id,
         "parts": page.parts,
