@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from pathlib import Path
 
 import pytest
+from at_night import REPEATED
 from docs_support import ROOT, anchors, read
 
 import dlt_docjobs
@@ -185,12 +187,26 @@ def test_files_that_the_pages_name_exist() -> None:
             assert any((folder / name).exists() for folder in folders), (page, name)
 
 
+def by_time_of_day() -> tuple[set[str], set[str]]:
+    """The names of all tests, and of those of which none runs but at night."""
+    by_day, by_night = set(), set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        left = REPEATED.get(path.relative_to(ROOT / "tests").as_posix(), ())
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                marks = [ast.unparse(mark) for mark in node.decorator_list]
+                is_left = any(part in node.name for part in left)
+                at_night = is_left or "pytest.mark.slow" in marks
+                (by_night if at_night else by_day).add(node.name)
+    return by_day | by_night, by_night - by_day
+
+
 def test_guards_and_the_tests_that_watch_them_exist() -> None:
     table = read("docs/robustness.md").partition("## Guards")[2]
-    rows = re.findall(r"^\| (.+?) \| `(\S+\.py)` \| `(test_\w+)` \|$", table, re.M)
+    rows = re.findall(r"^\| (.+?) \| `(\S+\.py)` \| `(test_\w+)`(, at night)? \|$", table, re.M)
     assert len(rows) > 100 and len({row[0] for row in rows}) == len(rows)
-    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    defined = set(re.findall(r"^(?:async )?def (test_\w+)", tests, re.M))
-    for guard, file, test in rows:
+    every, at_night = by_time_of_day()
+    for guard, file, test, when in rows:
         assert (ROOT / "dlt_docjobs" / file).exists(), (guard, file)
-        assert test in defined, (guard, test)
+        assert test in every, (guard, test)
+        assert (test in at_night) == bool(when), (guard, test)
