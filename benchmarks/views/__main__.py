@@ -126,7 +126,7 @@ def main() -> int:
     for name in args.destination:
         with opened(name, args.folder) as warehouse:
             measured.append(measure(warehouse, args.jobs, args.repeat, say))
-    text = f"{table(measured)}\n\n{machine({'machine': describe()})}"
+    text = f"{table(measured)}\n\n{machine(describe())}"
     print(text)
     if args.write_docs:
         PAGE.write_text(with_part(PAGE.read_text("utf-8"), text), "utf-8")
