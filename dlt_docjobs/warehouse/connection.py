@@ -84,10 +84,8 @@ def prepare(pipeline: Pipeline) -> None:
             another version of DuckDB has to read it.
     """
     install_defaults()
-    if pipeline.destination is not None:
-        require_lake(pipeline.destination)
-        if is_sqlalchemy(pipeline.destination):
-            dlt_internals.quiet_merges()
+    if pipeline.destination is not None and is_sqlalchemy(pipeline.destination):
+        dlt_internals.quiet_merges()
     layout = f"%s_staging_{pipeline.pipeline_name}"
     dlt_internals.use_own_destination(
         pipeline, {"staging_dataset_name_layout": layout}, _capabilities
@@ -95,6 +93,8 @@ def prepare(pipeline: Pipeline) -> None:
 
 
 def _capabilities(destination: AnyDestination) -> Mapping[str, Any]:
+    # here it is asked once a pipeline, though every connection prepares
+    require_lake(destination)
     return {**_with_transactions(destination), **own_capabilities(destination)}
 
 
