@@ -1,13 +1,17 @@
-"""The command line of what is measured on DuckDB and on PostgreSQL."""
+"""The command line of what is measured on DuckDB and on PostgreSQL, and what comes of it."""
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from benchmarks.machine import describe
+from benchmarks.report import machine, with_part
 
 DESTINATIONS: Final = ("duckdb", "postgres")
 
@@ -49,3 +53,21 @@ def teller() -> Callable[[str], None]:
         print(f"{time.monotonic() - began:6.0f} s  {line}", file=sys.stderr, flush=True)
 
     return say
+
+
+def seconds_of(what: Callable[[], Any], repeat: int = 1) -> float:
+    """The median of the seconds that something takes."""
+    found = []
+    for _ in range(repeat):
+        began = time.perf_counter()
+        what()
+        found.append(time.perf_counter() - began)
+    return statistics.median(found)
+
+
+def publish(table: str, page: Path, *, is_written: bool) -> None:
+    """Prints a table with the machine that it is of; puts it into a page where that is wanted."""
+    text = f"{table}\n\n{machine(describe())}"
+    print(text)
+    if is_written:
+        page.write_text(with_part(page.read_text("utf-8"), text), "utf-8")

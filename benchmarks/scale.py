@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.arena import Place, run_command
 from benchmarks.jobs import API_KEY, SEGMENTS, Calendar
-from benchmarks.machine import describe
-from benchmarks.options import read_options, teller
-from benchmarks.report import machine, markdown, with_part
+from benchmarks.options import publish, read_options, seconds_of, teller
+from benchmarks.report import markdown
 from benchmarks.serving import Server, running_server
-from benchmarks.views.warehouses import DATASET, Warehouse, opened
+from benchmarks.views.warehouses import DATASET, Warehouse, opened, select_of
 from dlt_docjobs.views import VIEWS
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "scale.md"
@@ -128,22 +126,13 @@ def measure(
     size = warehouse.bytes()
     figures["rows in `segments`"] = f"{segments:,}"
     figures["size of the warehouse"] = f"{size / 1e9:.1f} GB, {size / segments:.0f} bytes a segment"
-    scan = _timed(partial(warehouse.fetch, f"SELECT * FROM {DATASET}.segments"))
+    scan = seconds_of(partial(warehouse.fetch, f"SELECT * FROM {DATASET}.segments"))
     figures["every row of `segments`"] = f"{scan:.1f} s"
     for name, view in VIEWS.items():
-        # the texts of all documents at once are more than anybody reads
-        columns = ", ".join(one.name for one in view.columns if one.name != "markdown")
-        select = f"SELECT {columns} FROM {DATASET}.{name}"
-        found.views[name] = _timed(partial(warehouse.fetch, select))
+        found.views[name] = seconds_of(partial(warehouse.fetch, select_of(view)))
         say(f"{warehouse.title}: {name} took {found.views[name]:.2f} s")
     warehouse.close()
     return found
-
-
-def _timed(what: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    what()
-    return time.perf_counter() - began
 
 
 def table(accounts: list[Account]) -> str:
@@ -168,10 +157,7 @@ def main() -> int:
         for name in args.destination:
             with opened(name, args.folder) as warehouse:
                 accounts.append(measure(server, warehouse, args.jobs, args.repeat, say))
-    text = f"{table(accounts)}\n\n{machine(describe())}"
-    print(text)
-    if args.write_docs:
-        PAGE.write_text(with_part(PAGE.read_text("utf-8"), text), "utf-8")
+    publish(table(accounts), PAGE, is_written=args.write_docs)
     return 0
 
 

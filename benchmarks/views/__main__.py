@@ -7,25 +7,20 @@ python -m benchmarks.views --destination postgres         one of the two only
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.machine import describe
-from benchmarks.options import read_options, teller
-from benchmarks.report import machine, markdown, with_part
-from benchmarks.views.warehouses import DATASET, Warehouse, opened
+from benchmarks.options import publish, read_options, seconds_of, teller
+from benchmarks.report import markdown
+from benchmarks.views.warehouses import DATASET, Warehouse, opened, select_of
 from dlt_docjobs.report import write_report
 from dlt_docjobs.views import VIEWS, install_views
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "views.md"
-# all documents' texts at once are more than the memory that DuckDB has here
-_ONE_JOB_ONLY: Final = {"documents": {"markdown"}}
 _FIRST_TO_REVIEW: Final = "the first 20 of `review_queue`"
 _INSTALL: Final = "create all views and comments"
 _CHECK: Final = "see that nothing is to do"
@@ -63,12 +58,7 @@ def measure(warehouse: Warehouse, jobs: int, repeat: int, say: Callable[[str], N
     times = Times(f"{warehouse.title} {warehouse.version}")
 
     def timed(what: Callable[[], Any]) -> float:
-        found = []
-        for _ in range(repeat):
-            began = time.perf_counter()
-            what()
-            found.append(time.perf_counter() - began)
-        return statistics.median(found)
+        return seconds_of(what, repeat)
 
     say(f"{warehouse.title}: making rows of {jobs:,} jobs")
     warehouse.load(jobs)
@@ -76,9 +66,7 @@ def measure(warehouse: Warehouse, jobs: int, repeat: int, say: Callable[[str], N
     times.beside[_INSTALL] = timed(lambda: install_views(destination, DATASET))
     times.beside[_CHECK] = timed(lambda: install_views(destination, DATASET, only_if_needed=True))
     for name, view in VIEWS.items():
-        left_out = _ONE_JOB_ONLY.get(name, set())
-        columns = ", ".join(one.name for one in view.columns if one.name not in left_out)
-        whole = f"SELECT {columns} FROM {DATASET}.{name}"
+        whole = select_of(view)
         times.rows[name] = warehouse.value(f"SELECT count(*) FROM {DATASET}.{name}")
         times.whole[name] = timed(partial(warehouse.fetch, whole))
         if "job_id" in {column.name for column in view.columns}:
@@ -126,10 +114,7 @@ def main() -> int:
     for name in args.destination:
         with opened(name, args.folder) as warehouse:
             measured.append(measure(warehouse, args.jobs, args.repeat, say))
-    text = f"{table(measured)}\n\n{machine(describe())}"
-    print(text)
-    if args.write_docs:
-        PAGE.write_text(with_part(PAGE.read_text("utf-8"), text), "utf-8")
+    publish(table(measured), PAGE, is_written=args.write_docs)
     return 0
 
 
