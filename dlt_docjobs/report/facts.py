@@ -96,6 +96,16 @@ class Facts:
         """Jobs in the warehouse."""
         return sum(row["jobs"] for row in self.outcomes)
 
+    @property
+    def missing(self) -> int:
+        """Jobs that answered 404 once."""
+        return sum(row["missing_jobs"] for row in self.freshness)
+
+    @property
+    def gone(self) -> int:
+        """Jobs that were answered 404 in two syncs."""
+        return sum(row["expired"] for row in self.outcomes)
+
 
 def read_facts(
     client: SqlClientBase[Any],

@@ -80,11 +80,8 @@ WHO: Final = "who"
 def provider(row: Row) -> Cell:
     """The provider of a row, with its account where the row has one."""
     name = row["provider"]
-    account = row.get("account")
     return Cell(
-        words.provider(name),
-        dot=words.series(name),
-        detail="" if account in (None, "default") else f"({account})",
+        words.provider(name), dot=words.series(name), detail=words.behind(row.get("account"))
     )
 
 

@@ -18,7 +18,7 @@ from dlt_docjobs.report.listing import (
     first_of,
     provider,
 )
-from dlt_docjobs.report.quality import quality_of
+from dlt_docjobs.report.quality import LOW, quality_of
 
 _DAY: Final = 86_400
 _DOCUMENT: Final = Column("Document")
@@ -185,11 +185,11 @@ def _failures(facts: Facts) -> Listing:
 
 def _missing(facts: Facts) -> Listing:
     rows = [row for row in facts.freshness if row["missing_jobs"]]
-    gone = sum(row["expired"] for row in facts.outcomes)
+    gone = facts.gone
     return Listing(
         "missing",
         "Missing jobs",
-        words.count(sum(row["missing_jobs"] for row in rows), "job") + " that answer 404",
+        words.count(facts.missing, "job") + " that answer 404",
         (Column("Account", WHO), Column("Jobs", NUMBER), Column("The first since, UTC", MOMENT)),
         [
             (
@@ -264,7 +264,7 @@ def _quality(facts: Facts) -> Listing:
     return Listing(
         "quality-by-provider",
         "Quality by provider",
-        "low: a confidence below 0.5, or rated low in the provider's word",
+        f"low: a confidence below {LOW}, or rated low in the provider's word",
         (
             _PROVIDER,
             Column("Low", NUMBER),

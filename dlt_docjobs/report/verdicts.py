@@ -86,8 +86,7 @@ def _failing(facts: Facts) -> Verdict:
 
 
 def _missing(facts: Facts) -> Verdict:
-    missing = sum(row["missing_jobs"] for row in facts.freshness)
-    gone = sum(row["expired"] for row in facts.outcomes)
+    missing, gone = facts.missing, facts.gone
     if not missing and not gone:
         return Verdict("Missing", True, "The providers know of every job.", "trouble")
     said = []

@@ -16,8 +16,12 @@ _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 def provider(name: str, account: str | None = None) -> str:
     """A provider as it calls itself, with the account where it has a name."""
-    shown = title_of(name)
-    return shown if account in (None, "default") else f"{shown} ({account})"
+    return " ".join(filter(None, (title_of(name), behind(account))))
+
+
+def behind(account: str | None) -> str:
+    """What stands behind a provider for the account; nothing where it has no name."""
+    return "" if account in (None, "default") else f"({account})"
 
 
 def series(name: str) -> str:
